@@ -1,0 +1,18 @@
+//! Volary's vocabulary: what a classification says, what can be wrong with a file, where randomness
+//! comes from.
+//!
+//! This crate does no I/O, reads no clock and draws no unseeded randomness; everything else stands on
+//! it, so it stays small. File formats live in `volary-ingest`, statistics in `volary-crowd`.
+
+pub mod extracts;
+pub mod problem;
+pub mod schema;
+pub mod seed;
+pub mod symbol;
+pub mod truth;
+pub mod votes;
+
+pub use extracts::Extracts;
+pub use problem::{Problem, ProblemKind, Problems};
+pub use symbol::{Pool, Symbol};
+pub use votes::{QuestionKind, Votes};

@@ -1,0 +1,111 @@
+//! The tables' columns: names, types and meaning, in one place for writers, readers and the book.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, TimeUnit};
+
+/// Milliseconds since 1970, UTC.
+#[must_use]
+pub fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
+}
+
+fn table(columns: Vec<(&str, DataType, bool)>) -> Arc<Schema> {
+    let field = |(name, kind, nullable)| Field::new(name, kind, nullable);
+    Arc::new(Schema::new(columns.into_iter().map(field).collect::<Vec<_>>()))
+}
+
+fn said_by(rest: Vec<(&'static str, DataType, bool)>) -> Arc<Schema> {
+    let mut columns = vec![
+        ("classification_id", DataType::Utf8, false),
+        ("workflow_id", DataType::Utf8, false),
+        ("subject_id", DataType::Utf8, false),
+        ("volunteer", DataType::Utf8, false),
+        ("created_at", timestamp(), true),
+        ("repeat", DataType::Boolean, false),
+        ("task", DataType::Utf8, false),
+    ];
+    columns.extend(rest);
+    table(columns)
+}
+
+/// `classifications`: one row per classification.
+#[must_use]
+pub fn classifications() -> Arc<Schema> {
+    table(vec![
+        ("classification_id", DataType::Utf8, false),
+        ("workflow_id", DataType::Utf8, false),
+        ("workflow_version", DataType::Utf8, false),
+        ("subject_id", DataType::Utf8, false),
+        ("volunteer", DataType::Utf8, false),
+        ("logged_in", DataType::Boolean, false),
+        ("created_at", timestamp(), true),
+        ("started_at", timestamp(), true),
+        ("finished_at", timestamp(), true),
+        ("gold_standard", DataType::Boolean, false),
+        ("expert", DataType::Utf8, true),
+        ("seen_before", DataType::Boolean, false),
+        ("live_project", DataType::Boolean, true),
+        ("classifier", DataType::UInt8, false),
+        ("repeat", DataType::Boolean, false),
+        ("row", DataType::UInt64, false),
+    ])
+}
+
+/// `votes`: one row per answer, and one with an empty answer per question seen and not answered.
+#[must_use]
+pub fn votes() -> Arc<Schema> {
+    said_by(vec![("kind", DataType::Utf8, false), ("answer", DataType::Utf8, true)])
+}
+
+/// `marks`: one row per range on a light curve, and one with empty bounds for "nothing marked".
+#[must_use]
+pub fn marks() -> Arc<Schema> {
+    said_by(vec![
+        ("tool", DataType::UInt16, true),
+        ("x_min_days", DataType::Float64, true),
+        ("x_max_days", DataType::Float64, true),
+    ])
+}
+
+/// `shapes`: one row per drawn mark, and one with an empty `shape` for "nothing drawn".
+#[must_use]
+pub fn shapes() -> Arc<Schema> {
+    let mut columns = vec![
+        ("mark", DataType::UInt32, true),
+        ("frame", DataType::UInt16, true),
+        ("tool", DataType::UInt16, true),
+        ("tool_label", DataType::Utf8, true),
+        ("shape", DataType::Utf8, true),
+    ];
+    for name in ["x_px", "y_px", "width_px", "height_px", "r_px", "rx_px", "ry_px", "angle_deg"] {
+        columns.push((name, DataType::Float64, true));
+    }
+    for name in ["x1_px", "y1_px", "x2_px", "y2_px"] {
+        columns.push((name, DataType::Float64, true));
+    }
+    // JSON `[[x,y],…]`: CSV has no lists, and a reader without nested columns can still use it.
+    columns.push(("points_px", DataType::Utf8, true));
+    columns.push(("closed", DataType::Boolean, true));
+    columns.push(("other", DataType::Utf8, true));
+    columns.push(("details", DataType::Utf8, true));
+    said_by(columns)
+}
+
+/// `texts`: one row per typed text, and one with an empty text for "nothing typed".
+#[must_use]
+pub fn texts() -> Arc<Schema> {
+    said_by(vec![("text", DataType::Utf8, true)])
+}
+
+/// `subjects`: retirement at the time of export, one row per subject and workflow.
+#[must_use]
+pub fn subjects() -> Arc<Schema> {
+    table(vec![
+        ("subject_id", DataType::Utf8, false),
+        ("workflow_id", DataType::Utf8, false),
+        ("n_classifications", DataType::UInt64, false),
+        ("retired_at", timestamp(), true),
+        ("retirement_reason", DataType::Utf8, true),
+    ])
+}
