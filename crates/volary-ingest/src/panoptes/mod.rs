@@ -1,0 +1,1 @@
+//! Zooniverse (Panoptes) exports.
