@@ -174,11 +174,8 @@ pub enum Geometry {
         /// Whether the last point joins the first.
         closed: bool,
     },
-    /// Any other tool: the numbers under their own names, in the order of the file.
-    Other {
-        /// Name and value.
-        parameters: Vec<(Symbol, f64)>,
-    },
+    /// Any other tool (column, fan, full-width line…): its numbers stand in [`Shape::other`].
+    Other,
 }
 
 /// One drawn mark, or none.
@@ -210,6 +207,8 @@ pub struct Shape {
     pub geometry: Geometry,
     /// Answers to the mark's own questions, as JSON.
     pub details: Option<Symbol>,
+    /// What else the mark says (video times, tools without a geometry of ours), as JSON.
+    pub other: Option<Symbol>,
 }
 
 /// One text typed by a volunteer (transcriptions, free text), or none.
@@ -273,6 +272,39 @@ pub struct Extracts {
 }
 
 impl Extracts {
+    /// Keeps the classifications for which `keep` is true, with all that they say.
+    ///
+    /// # Panics
+    /// When `keep` has not one entry per classification.
+    pub fn retain(&mut self, keep: &[bool]) {
+        assert_eq!(keep.len(), self.classifications.len(), "one decision per classification");
+        if keep.iter().all(|&k| k) {
+            return;
+        }
+        let mut next = 0;
+        let renumbered: Vec<u32> = keep
+            .iter()
+            .map(|&kept| {
+                next += u32::from(kept);
+                next.wrapping_sub(1)
+            })
+            .collect();
+        let stays = |classification: &mut u32| {
+            let old = *classification as usize;
+            *classification = renumbered[old];
+            keep[old]
+        };
+        let mut row = 0;
+        self.classifications.retain(|_| {
+            row += 1;
+            keep[row - 1]
+        });
+        self.votes.retain_mut(|r| stays(&mut r.classification));
+        self.marks.retain_mut(|r| stays(&mut r.classification));
+        self.shapes.retain_mut(|r| stays(&mut r.classification));
+        self.texts.retain_mut(|r| stays(&mut r.classification));
+    }
+
     /// Text of a symbol.
     #[must_use]
     pub fn text(&self, symbol: Symbol) -> &str {

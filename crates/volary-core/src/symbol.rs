@@ -14,6 +14,9 @@ use hashbrown::HashTable;
 pub struct Symbol(u32);
 
 impl Symbol {
+    /// The first symbol of every pool; the smallest in order.
+    pub const FIRST: Self = Self(0);
+
     /// Position in the pool: the first string interned is 0.
     #[must_use]
     pub fn index(self) -> usize {

@@ -225,15 +225,42 @@ impl VotesBuilder {
         created_ms: Option<i64>,
         id: &str,
     ) -> u32 {
+        let order = match id.parse::<u64>() {
+            Ok(number) => (number, None),
+            Err(_) => (u64::MAX, Some(self.pool.intern(id))),
+        };
+        self.push_classification(workflow, subject, volunteer, created_ms, order)
+    }
+
+    /// The same with a whole number for an id, as the platform gives them.
+    ///
+    /// # Panics
+    /// When there are more than 2^32 classifications.
+    pub fn numbered_classification(
+        &mut self,
+        workflow: &str,
+        subject: &str,
+        volunteer: &str,
+        created_ms: Option<i64>,
+        id: u64,
+    ) -> u32 {
+        self.push_classification(workflow, subject, volunteer, created_ms, (id, None))
+    }
+
+    fn push_classification(
+        &mut self,
+        workflow: &str,
+        subject: &str,
+        volunteer: &str,
+        created_ms: Option<i64>,
+        order: (u64, Option<Symbol>),
+    ) -> u32 {
         let index = u32::try_from(self.subject.len()).expect("fewer than 2^32 classifications");
         self.workflow.push(self.pool.intern(workflow));
         self.subject.push(self.pool.intern(subject));
         self.volunteer.push(self.pool.intern(volunteer));
         self.created_ms.push(created_ms.unwrap_or(i64::MIN));
-        self.order.push(match id.parse::<u64>() {
-            Ok(number) => (number, None),
-            Err(_) => (u64::MAX, Some(self.pool.intern(id))),
-        });
+        self.order.push(order);
         index
     }
 
@@ -281,9 +308,32 @@ impl VotesBuilder {
         index
     }
 
+    /// A shortcut is a button that everybody sees: who did not press it keeps an empty vote.
+    fn add_unpressed_shortcuts(&mut self) {
+        for question in 0..self.questions.len() {
+            if self.question_kinds[question] != QuestionKind::Shortcut {
+                continue;
+            }
+            let mut pressed = vec![false; self.subject.len()];
+            let of_question = |v: &&Vote| v.question as usize == question;
+            self.votes
+                .iter()
+                .filter(of_question)
+                .for_each(|v| pressed[v.classification as usize] = true);
+            let workflow = self.questions[question].0;
+            for (classification, pressed) in (0..).zip(pressed) {
+                if !pressed && self.workflow[classification as usize] == workflow {
+                    let question = u32::try_from(question).expect("u32");
+                    self.votes.push(Vote { classification, question, answer: NO_ANSWER });
+                }
+            }
+        }
+    }
+
     /// Sorts everything into its canonical order.
     #[must_use]
-    pub fn finish(self) -> Votes {
+    pub fn finish(mut self) -> Votes {
+        self.add_unpressed_shortcuts();
         let (subjects, subject) = sorted_column(&self.pool, &self.subject);
         let (volunteers, volunteer) = sorted_column(&self.pool, &self.volunteer);
         let (workflows, workflow) = sorted_column(&self.pool, &self.workflow);

@@ -7,8 +7,12 @@
 mod error;
 pub mod output;
 pub mod panoptes;
+mod pipeline;
 pub mod records;
 pub mod source;
+pub mod tables;
+pub mod time;
+pub mod volunteer;
 
 pub use error::IngestError;
 pub use source::{InputDigest, Progress};

@@ -720,7 +720,7 @@ mod tests {
     fn delimiters_are_guessed_from_the_header() {
         for (line, expected) in [
             ("a,b c", b','),
-            ("a\tb,c", b','),
+            ("a\tb,c", b'\t'),
             ("a\tb", b'\t'),
             ("a;b", b';'),
             ("a b", b' '),

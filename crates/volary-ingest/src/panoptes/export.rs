@@ -1,0 +1,100 @@
+//! A classification export, of any size, in one pass: blocks on all threads, columns out in order.
+
+use std::path::{Path, PathBuf};
+
+use super::collect::{Collected, Collector, ExtractSink, SubjectRow};
+use super::resolve::{Family, Kinds};
+use super::row::{Columns, RowFilter, read_block};
+use crate::error::IngestError;
+use crate::pipeline::ordered;
+use crate::records::{Blocks, RecordOptions};
+use crate::source::{InputDigest, Progress};
+
+/// How to read an export.
+#[derive(Clone, Debug)]
+pub struct ExportOptions {
+    /// Which rows are wanted.
+    pub filter: RowFilter,
+    /// What tasks are, where something says it: workflow id, version, task key, task type.
+    pub task_types: Vec<(String, String, String, String)>,
+    /// Worker threads.
+    pub threads: usize,
+    /// The present, for "time in the future"; this crate does not look at a clock by itself.
+    pub now_ms: i64,
+    /// How to cut records.
+    pub records: RecordOptions,
+}
+
+impl Default for ExportOptions {
+    fn default() -> Self {
+        Self {
+            filter: RowFilter::default(),
+            task_types: Vec::new(),
+            threads: 1,
+            now_ms: i64::MAX,
+            records: RecordOptions { delimiter: Some(b','), ..RecordOptions::default() },
+        }
+    }
+}
+
+/// What was read, besides the columns that went to the sink.
+#[derive(Clone, Debug)]
+pub struct ExportReport {
+    /// Counts and problems over all files.
+    pub collected: Collected,
+    /// Subjects in order of first appearance.
+    pub subjects: Vec<SubjectRow>,
+    /// The inputs.
+    pub inputs: Vec<InputDigest>,
+}
+
+impl ExportReport {
+    /// Rows that count: `rows_read` less everything left out.
+    #[must_use]
+    pub fn rows_used(&self) -> u64 {
+        self.collected.rows_read - self.collected.left_out.values().sum::<u64>()
+    }
+}
+
+/// Reads exports one after the other into `sink`. Repeats and repeated ids are found across files.
+///
+/// # Errors
+/// Where a file cannot be read or is no classification export, where the sink fails, or where a stop was
+/// asked for. Problems inside the files are in the report.
+pub fn read_exports(
+    paths: &[PathBuf],
+    options: &ExportOptions,
+    progress: &Progress,
+    sink: &mut dyn ExtractSink,
+) -> Result<ExportReport, IngestError> {
+    let mut kinds = Kinds::default();
+    for (workflow, version, task, task_type) in &options.task_types {
+        if let Some(family) = Family::of_type(task_type) {
+            kinds.tell(workflow, version, task, family);
+        }
+    }
+    let mut collector = Collector::new(sink, kinds);
+    let mut inputs = Vec::new();
+    for path in paths {
+        inputs.push(read_one(path, options, progress, &mut collector)?);
+    }
+    let (collected, subjects) = collector.finish()?;
+    Ok(ExportReport { collected, subjects, inputs })
+}
+
+fn read_one(
+    path: &Path,
+    options: &ExportOptions,
+    progress: &Progress,
+    collector: &mut Collector<'_>,
+) -> Result<InputDigest, IngestError> {
+    let mut blocks = Blocks::open(path, options.records, progress)?;
+    let columns = Columns::find(blocks.header(), path)?;
+    ordered(
+        options.threads,
+        || blocks.next_block(),
+        |block| read_block(&block, &columns, &options.filter, options.now_ms),
+        |sheet| collector.take(sheet),
+    )?;
+    blocks.digest()
+}

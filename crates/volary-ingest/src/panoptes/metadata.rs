@@ -1,0 +1,113 @@
+//! The `metadata` and `subject_data` cells: the few keys that decide what a classification counts for.
+
+use serde::Deserialize;
+use serde_json::Value;
+use sonic_rs::LazyValue;
+
+use crate::time;
+
+/// What is taken from the `metadata` cell.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Metadata {
+    pub(super) started_ms: Option<i64>,
+    pub(super) finished_ms: Option<i64>,
+    pub(super) live: Option<bool>,
+    pub(super) seen_before: bool,
+    pub(super) is_second_generation: bool,
+}
+
+#[derive(Deserialize)]
+struct Keys<'a> {
+    #[serde(borrow, default)]
+    started_at: Option<LazyValue<'a>>,
+    #[serde(borrow, default)]
+    finished_at: Option<LazyValue<'a>>,
+    #[serde(borrow, default)]
+    live_project: Option<LazyValue<'a>>,
+    #[serde(borrow, default)]
+    seen_before: Option<LazyValue<'a>>,
+    #[serde(borrow, default)]
+    classifier_version: Option<LazyValue<'a>>,
+}
+
+/// Reads the cell; an empty one says nothing.
+///
+/// # Errors
+/// A message where the cell is not a JSON object.
+pub(super) fn read_metadata(json: &str) -> Result<Metadata, String> {
+    if json.trim().is_empty() {
+        return Ok(Metadata::default());
+    }
+    let keys: Keys<'_> =
+        sonic_rs::from_str(json).map_err(|e| super::annotation::first_line(&e.to_string()))?;
+    let unquoted = |v: Option<LazyValue<'_>>| {
+        v.map(|v| v.as_raw_str().trim_matches('"').to_owned()).filter(|text| text != "null")
+    };
+    Ok(Metadata {
+        started_ms: unquoted(keys.started_at).and_then(|t| time::parse_ms(&t)),
+        finished_ms: unquoted(keys.finished_at).and_then(|t| time::parse_ms(&t)),
+        live: unquoted(keys.live_project).and_then(|t| t.to_ascii_lowercase().parse().ok()),
+        seen_before: unquoted(keys.seen_before).is_some_and(|t| t.eq_ignore_ascii_case("true")),
+        is_second_generation: unquoted(keys.classifier_version).is_some_and(|t| t.starts_with('2')),
+    })
+}
+
+/// What the export says about a subject's retirement.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Retirement {
+    pub(super) retired_ms: Option<i64>,
+    pub(super) reason: Option<String>,
+}
+
+/// Reads the status out of the `subject_data` cell. A metadata key of the volunteers' project that is
+/// also called `retired` overwrites the platform's; what is then not a status is ignored.
+pub(super) fn read_retirement(json: &str) -> Retirement {
+    // By far the most common form, and the cell may be long.
+    let start: String = json.chars().take(80).filter(|c| !c.is_whitespace()).collect();
+    if json.is_empty() || start.contains(r#":{"retired":null"#) {
+        return Retirement::default();
+    }
+    let Ok(Value::Object(subjects)) = serde_json::from_str::<Value>(json) else {
+        return Retirement::default();
+    };
+    let status = subjects.values().find_map(|s| s.get("retired")?.as_object());
+    Retirement {
+        retired_ms: status.and_then(|s| s.get("retired_at")?.as_str()).and_then(time::parse_ms),
+        reason: status.and_then(|s| s.get("retirement_reason")?.as_str()).map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_of_both_generations() {
+        let json = r#"{"session":"x","started_at":"1970-01-01T00:00:01.000Z","finished_at":null,
+            "live_project":false,"seen_before":true,"classifier_version":"2.0","subject_dimensions":[null]}"#;
+        let expected = Metadata {
+            started_ms: Some(1000),
+            finished_ms: None,
+            live: Some(false),
+            seen_before: true,
+            is_second_generation: true,
+        };
+        assert_eq!(read_metadata(json).unwrap(), expected);
+        assert_eq!(read_metadata("").unwrap(), Metadata::default());
+        assert_eq!(read_metadata(r#"{"live_project":"True"}"#).unwrap().live, Some(true));
+        assert!(read_metadata("{").is_err());
+        assert!(read_metadata("[1]").is_err());
+    }
+
+    #[test]
+    fn retirement_or_none() {
+        let retired =
+            r#"{"7":{"retired":{"retired_at":"1970-01-01T00:00:01.000Z","retirement_reason":null}}}"#;
+        assert_eq!(read_retirement(retired), Retirement { retired_ms: Some(1000), reason: None });
+        for json in
+            [r#"{"7":{"retired":null}}"#, r#"{"7":{"retired":"yes"}}"#, "", "{", "[]", r#"{"":3}"#]
+        {
+            assert_eq!(read_retirement(json), Retirement::default(), "{json}");
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! One block of export rows to columns: the part that runs on every thread.
+
+use std::collections::BTreeMap;
+use std::hash::BuildHasher as _;
+use std::path::Path;
+
+use foldhash::quality::FixedState;
+use volary_core::extracts::{ClassificationRow, ExternalId, SubjectStatus, Volunteer};
+use volary_core::{Extracts, ProblemKind, Problems};
+
+use super::annotation::{Annotations, first_line};
+use super::metadata::{read_metadata, read_retirement};
+use super::version::VersionFilter;
+use crate::error::IngestError;
+use crate::records::{Block, Fields, Header, clean_text, require};
+use crate::{time, volunteer};
+
+/// Which rows of an export are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct RowFilter {
+    /// Workflow ids; empty for all.
+    pub workflows: Vec<String>,
+    /// Workflow versions.
+    pub versions: VersionFilter,
+    /// Leave out rows from before the project's launch.
+    pub live_only: bool,
+}
+
+/// Where the columns of an export stand; matched by name, since their order and number vary.
+#[derive(Clone, Debug)]
+pub(super) struct Columns {
+    names: Vec<String>,
+    delimiter: u8,
+    id: Option<usize>,
+    user_name: Option<usize>,
+    user_id: Option<usize>,
+    user_ip: Option<usize>,
+    workflow: Option<usize>,
+    version: Option<usize>,
+    created_at: Option<usize>,
+    gold_standard: Option<usize>,
+    expert: Option<usize>,
+    metadata: Option<usize>,
+    annotations: usize,
+    subject_data: Option<usize>,
+    subject_ids: usize,
+}
+
+impl Columns {
+    /// # Errors
+    /// [`IngestError::MissingColumns`] where the header is not that of a classification export.
+    pub(super) fn find(header: &Header, path: &Path) -> Result<Self, IngestError> {
+        let subject_ids = header.find_any(&["subject_ids", "subject_id"]);
+        let expected = "a Zooniverse classification export";
+        let [annotations] = require(header, ["annotations"], expected, path)?;
+        let Some(subject_ids) = subject_ids else {
+            require(header, ["subject_ids"], expected, path)?;
+            unreachable!("the column was just found to be missing");
+        };
+        let find = |name| header.find(name);
+        Ok(Self {
+            names: header.names.clone(),
+            delimiter: header.delimiter,
+            id: find("classification_id"),
+            user_name: find("user_name"),
+            user_id: find("user_id"),
+            user_ip: find("user_ip"),
+            workflow: find("workflow_id"),
+            version: find("workflow_version"),
+            created_at: find("created_at"),
+            gold_standard: find("gold_standard"),
+            expert: find("expert"),
+            metadata: find("metadata"),
+            annotations,
+            subject_data: find("subject_data"),
+            subject_ids,
+        })
+    }
+}
+
+/// Why a row of an export does not count; the words are those of the summary.
+pub(super) mod left_out {
+    pub(in crate::panoptes) const TOO_LONG: &str = "row too long";
+    pub(in crate::panoptes) const CUT_OFF: &str = "file cut off";
+    pub(in crate::panoptes) const FIELDS: &str = "wrong number of fields";
+    pub(in crate::panoptes) const WORKFLOW: &str = "another workflow";
+    pub(in crate::panoptes) const VERSION: &str = "version";
+    pub(in crate::panoptes) const BETA: &str = "beta";
+    pub(in crate::panoptes) const BAD_JSON: &str = "bad JSON";
+    pub(in crate::panoptes) const NO_SUBJECT: &str = "no subject";
+    pub(in crate::panoptes) const REPEATED_ID: &str = "classification id repeated";
+    pub(in crate::panoptes) const CONFLICTING_ID: &str = "classification id repeated with other content";
+}
+
+/// What one block of rows says.
+#[derive(Debug, Default)]
+pub(super) struct Sheet {
+    pub(super) extracts: Extracts,
+    pub(super) problems: Problems,
+    pub(super) rows_read: u64,
+    pub(super) left_out: BTreeMap<&'static str, u64>,
+    pub(super) n_unknown_annotations: u64,
+}
+
+impl Sheet {
+    pub(super) fn leave_out(&mut self, reason: &'static str, n: u64) {
+        if n > 0 {
+            *self.left_out.entry(reason).or_default() += n;
+        }
+    }
+}
+
+/// Reads all rows of a block.
+pub(super) fn read_block(block: &Block, columns: &Columns, filter: &RowFilter, now_ms: i64) -> Sheet {
+    let mut sheet = Sheet { problems: block.problems.clone(), ..Sheet::default() };
+    sheet.rows_read = block.records.len() as u64 + block.n_too_long + block.n_cut_off;
+    sheet.leave_out(left_out::TOO_LONG, block.n_too_long);
+    sheet.leave_out(left_out::CUT_OFF, block.n_cut_off);
+    let mut reader = RowReader { columns, filter, now_ms, fields: Fields::default(), cell: Vec::new() };
+    for (row, range) in &block.records {
+        let line = &block.bytes[range.clone()];
+        if let Err(reason) = reader.read(*row, line, &mut sheet) {
+            sheet.leave_out(reason, 1);
+        }
+    }
+    sheet
+}
+
+struct RowReader<'c> {
+    columns: &'c Columns,
+    filter: &'c RowFilter,
+    now_ms: i64,
+    fields: Fields,
+    cell: Vec<u8>,
+}
+
+impl RowReader<'_> {
+    /// Reads one row into the sheet, or says why it does not count.
+    fn read(&mut self, row: u64, line: &[u8], sheet: &mut Sheet) -> Result<(), &'static str> {
+        let columns = self.columns;
+        self.fields.split(line, columns.delimiter);
+        if self.fields.len() != columns.names.len() {
+            let detail = format!("{} fields, the header has {}", self.fields.len(), columns.names.len());
+            sheet.problems.add(row, "", ProblemKind::WrongFieldCount, detail);
+            return Err(left_out::FIELDS);
+        }
+        let workflow = self.text(row, line, columns.workflow, &mut sheet.problems);
+        let version = self.text(row, line, columns.version, &mut sheet.problems);
+        if !self.filter.workflows.is_empty() && !self.filter.workflows.contains(&workflow) {
+            return Err(left_out::WORKFLOW);
+        }
+        if !self.filter.versions.accepts(&version) {
+            return Err(left_out::VERSION);
+        }
+        let subject = self.text(row, line, Some(columns.subject_ids), &mut sheet.problems);
+        if subject.is_empty() {
+            sheet.problems.add(row, "subject_ids", ProblemKind::EmptyCell, "no subject");
+            return Err(left_out::NO_SUBJECT);
+        }
+        let mut class = self.classification(row, line, &workflow, &version, &subject, sheet);
+        self.metadata(row, line, &mut class, &mut sheet.problems);
+        if self.filter.live_only && class.live == Some(false) {
+            return Err(left_out::BETA);
+        }
+        self.annotations(row, line, &class, sheet)?;
+        self.status(row, line, &class, sheet);
+        sheet.extracts.classifications.push(class);
+        Ok(())
+    }
+
+    fn text(&mut self, row: u64, line: &[u8], column: Option<usize>, problems: &mut Problems) -> String {
+        let Some(column) = column else { return String::new() };
+        self.fields.write(line, column, &mut self.cell);
+        clean_text(&self.cell, row, &self.columns.names[column], problems).trim().to_owned()
+    }
+
+    fn classification(
+        &mut self,
+        row: u64,
+        line: &[u8],
+        workflow: &str,
+        version: &str,
+        subject: &str,
+        sheet: &mut Sheet,
+    ) -> ClassificationRow {
+        let columns = self.columns;
+        let problems = &mut sheet.problems;
+        let id = self.text(row, line, columns.id, problems);
+        let created = self.text(row, line, columns.created_at, problems);
+        let created_ms = self.time(row, "created_at", &created, problems);
+        let gold = self.text(row, line, columns.gold_standard, problems);
+        let expert = self.text(row, line, columns.expert, problems);
+        let (key, logged_in) = volunteer::key(&self.volunteer_name(row, line, problems));
+        let pool = &mut sheet.extracts.pool;
+        ClassificationRow {
+            row,
+            // Where the export has no ids the row number serves, so that times can be ordered.
+            id: if id.is_empty() { ExternalId::Number(row) } else { ExternalId::parse(&id, pool) },
+            workflow: pool.intern(workflow),
+            version: pool.intern(version),
+            subject: pool.intern(subject),
+            volunteer: Volunteer { key: pool.intern(&key), logged_in },
+            created_ms,
+            started_ms: None,
+            finished_ms: None,
+            gold_standard: gold.eq_ignore_ascii_case("true"),
+            // `NA` is what R writes for an empty cell.
+            expert: (!matches!(expert.as_str(), "" | "NA")).then(|| pool.intern(&expert)),
+            seen_before: false,
+            live: None,
+            classifier: 1,
+            repeat: false,
+            fingerprint: FixedState::with_seed(1).hash_one(line),
+        }
+    }
+
+    /// What identifies the volunteer within this export. A name is any text, `NA` and `null` included.
+    fn volunteer_name(&mut self, row: u64, line: &[u8], problems: &mut Problems) -> String {
+        let columns = self.columns;
+        let name = self.text(row, line, columns.user_name, problems);
+        if !name.is_empty() {
+            return name;
+        }
+        let id = self.text(row, line, columns.user_id, problems);
+        if !id.is_empty() {
+            return format!("user_id {id}");
+        }
+        let ip = self.text(row, line, columns.user_ip, problems);
+        if !ip.is_empty() {
+            return format!("not-logged-in-{ip}");
+        }
+        // Nobody: two such rows must not pass for one person's repeat.
+        let detail = "no user_name, user_id or user_ip; taken for a volunteer of its own";
+        problems.add(row, "user_name", ProblemKind::EmptyCell, detail);
+        format!("not-logged-in-row-{row}")
+    }
+
+    fn time(&self, row: u64, column: &str, text: &str, problems: &mut Problems) -> Option<i64> {
+        if text.is_empty() || text == "NA" {
+            return None;
+        }
+        let parsed = time::parse_ms(text);
+        match parsed {
+            None => {
+                let shown: String = text.chars().take(40).collect();
+                problems.add(
+                    row,
+                    column,
+                    ProblemKind::BadTime,
+                    format!("{shown:?}; kept without a time"),
+                );
+            }
+            Some(ms) if ms > self.now_ms => {
+                problems.add(row, column, ProblemKind::FutureTime, format!("{text}; kept"));
+            }
+            Some(_) => {}
+        }
+        parsed
+    }
+
+    fn metadata(
+        &mut self,
+        row: u64,
+        line: &[u8],
+        class: &mut ClassificationRow,
+        problems: &mut Problems,
+    ) {
+        let Some(column) = self.columns.metadata else { return };
+        self.fields.write(line, column, &mut self.cell);
+        let text = clean_text(&self.cell, row, "metadata", problems);
+        match read_metadata(&text) {
+            Ok(metadata) => {
+                class.started_ms = metadata.started_ms;
+                class.finished_ms = metadata.finished_ms;
+                class.live = metadata.live;
+                class.seen_before = metadata.seen_before;
+                class.classifier = if metadata.is_second_generation { 2 } else { 1 };
+            }
+            // The votes are in another cell: the row still counts.
+            Err(message) => {
+                problems.add(row, "metadata", ProblemKind::BadJson, format!("{message}; row kept"));
+            }
+        }
+    }
+
+    fn annotations(
+        &mut self,
+        row: u64,
+        line: &[u8],
+        class: &ClassificationRow,
+        sheet: &mut Sheet,
+    ) -> Result<(), &'static str> {
+        self.fields.write(line, self.columns.annotations, &mut self.cell);
+        let text = clean_text(&self.cell, row, "annotations", &mut sheet.problems);
+        let e = &sheet.extracts;
+        let before = (e.votes.len(), e.marks.len(), e.shapes.len(), e.texts.len());
+        let classification = u32::try_from(e.classifications.len()).unwrap_or(u32::MAX);
+        let mut annotations = Annotations {
+            extracts: &mut sheet.extracts,
+            problems: &mut sheet.problems,
+            row,
+            classification,
+            workflow: class.workflow,
+            version: class.version,
+            n_unknown: 0,
+        };
+        let result = annotations.read(&text);
+        let n_unknown = annotations.n_unknown;
+        match result {
+            Ok(()) => sheet.n_unknown_annotations += n_unknown,
+            Err(message) => {
+                // A row counts whole or not at all.
+                let e = &mut sheet.extracts;
+                e.votes.truncate(before.0);
+                e.marks.truncate(before.1);
+                e.shapes.truncate(before.2);
+                e.texts.truncate(before.3);
+                sheet.problems.add(row, "annotations", ProblemKind::BadJson, first_line(&message));
+                return Err(left_out::BAD_JSON);
+            }
+        }
+        Ok(())
+    }
+
+    fn status(&mut self, row: u64, line: &[u8], class: &ClassificationRow, sheet: &mut Sheet) {
+        let Some(column) = self.columns.subject_data else { return };
+        self.fields.write(line, column, &mut self.cell);
+        let text = clean_text(&self.cell, row, "subject_data", &mut sheet.problems);
+        let retirement = read_retirement(&text);
+        let reason = retirement.reason.map(|r| sheet.extracts.pool.intern(&r));
+        sheet.extracts.statuses.push(SubjectStatus {
+            subject: class.subject,
+            workflow: class.workflow,
+            retired_ms: retirement.retired_ms,
+            reason,
+        });
+    }
+}

@@ -1,0 +1,201 @@
+//! Reads tables back, ours or anybody's: text may be any of Arrow's strings or numbers.
+
+use std::fs::File;
+use std::path::Path;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::{DataType, TimeUnit};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
+
+use super::TableFormat;
+use crate::error::IngestError;
+use crate::records::{Record, RecordOptions, Records};
+use crate::source::Progress;
+use crate::time;
+
+/// The cells of one batch or record, by name.
+pub trait Cells {
+    /// Text of a cell; `None` where it is missing.
+    fn text(&self, column: &str, row: usize) -> Option<String>;
+
+    /// How many rows there are.
+    fn n_rows(&self) -> usize;
+}
+
+/// Reads a table batch by batch, whatever its format, and hands each to `take`.
+///
+/// # Errors
+/// Where it cannot be read, lacks one of the `needed` columns, or `take` fails.
+pub fn for_each_batch(
+    path: &Path,
+    needed: &[&str],
+    progress: &Progress,
+    mut take: impl FnMut(&dyn Cells) -> Result<(), IngestError>,
+) -> Result<(), IngestError> {
+    let table = |e: String| IngestError::Table { what: e, path: path.to_owned() };
+    let open = || File::open(path).map_err(|e| IngestError::io("reading", path, e));
+    match TableFormat::of(path)? {
+        TableFormat::Parquet => {
+            let builder =
+                ParquetRecordBatchReaderBuilder::try_new(open()?).map_err(|e| table(e.to_string()))?;
+            let names: Vec<String> =
+                builder.schema().fields().iter().map(|f| f.name().clone()).collect();
+            check_columns(&names, needed, path)?;
+            for batch in builder.with_batch_size(16_384).build().map_err(|e| table(e.to_string()))? {
+                stop_if_asked(progress)?;
+                take(&Columns::new(&batch.map_err(|e| table(e.to_string()))?))?;
+            }
+        }
+        TableFormat::Arrow => {
+            let reader = arrow_ipc::reader::FileReader::try_new_buffered(open()?, None)
+                .map_err(|e| table(e.to_string()))?;
+            let names: Vec<String> = reader.schema().fields().iter().map(|f| f.name().clone()).collect();
+            check_columns(&names, needed, path)?;
+            for batch in reader {
+                stop_if_asked(progress)?;
+                take(&Columns::new(&batch.map_err(|e| table(e.to_string()))?))?;
+            }
+        }
+        TableFormat::Csv => {
+            let mut records = Records::open(path, RecordOptions::default(), progress)?;
+            check_columns(&records.header().names.clone(), needed, path)?;
+            let names = records.header().names.clone();
+            while let Some(record) = records.next_record()? {
+                take(&CsvRow { names: &names, record })?;
+            }
+        }
+        TableFormat::Json => {
+            let rows: Vec<Value> = serde_json::from_reader(std::io::BufReader::new(open()?))
+                .map_err(|e| table(format!("not a JSON list of objects: {e}")))?;
+            take(&JsonRows(rows))?;
+        }
+    }
+    Ok(())
+}
+
+fn stop_if_asked(progress: &Progress) -> Result<(), IngestError> {
+    if progress.is_stopped() { Err(IngestError::Stopped) } else { Ok(()) }
+}
+
+fn check_columns(names: &[String], needed: &[&str], path: &Path) -> Result<(), IngestError> {
+    let missing: Vec<&str> = needed.iter().copied().filter(|n| !names.iter().any(|m| m == n)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(IngestError::MissingColumns {
+        missing: missing.join(", "),
+        found: names.join(", "),
+        expected: "a table that Volary wrote",
+        path: path.to_owned(),
+    })
+}
+
+/// The columns of an Arrow batch.
+#[derive(Debug)]
+pub struct Columns<'b> {
+    batch: &'b RecordBatch,
+}
+
+impl<'b> Columns<'b> {
+    /// Wraps a batch.
+    #[must_use]
+    pub fn new(batch: &'b RecordBatch) -> Self {
+        Self { batch }
+    }
+}
+
+impl Cells for Columns<'_> {
+    fn text(&self, column: &str, row: usize) -> Option<String> {
+        cell(self.batch.column_by_name(column)?.as_ref(), row)
+    }
+
+    fn n_rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+}
+
+fn cell(column: &dyn Array, row: usize) -> Option<String> {
+    if column.is_null(row) {
+        return None;
+    }
+    // pandas turns a column of ids with gaps into floats: `108.0` is 108.
+    let float = |value: f64| {
+        if value.is_nan() { None } else { Some(value.to_string()) }
+    };
+    macro_rules! number {
+        ($kind:ty) => {
+            Some(column.as_primitive::<$kind>().value(row).to_string())
+        };
+    }
+    match column.data_type() {
+        DataType::Utf8 => Some(column.as_string::<i32>().value(row).to_owned()),
+        DataType::LargeUtf8 => Some(column.as_string::<i64>().value(row).to_owned()),
+        DataType::Utf8View => Some(column.as_string_view().value(row).to_owned()),
+        DataType::Boolean => Some(column.as_boolean().value(row).to_string()),
+        DataType::Int8 => number!(Int8Type),
+        DataType::Int16 => number!(Int16Type),
+        DataType::Int32 => number!(Int32Type),
+        DataType::Int64 => number!(Int64Type),
+        DataType::UInt8 => number!(UInt8Type),
+        DataType::UInt16 => number!(UInt16Type),
+        DataType::UInt32 => number!(UInt32Type),
+        DataType::UInt64 => number!(UInt64Type),
+        DataType::Float32 => float(f64::from(column.as_primitive::<Float32Type>().value(row))),
+        DataType::Float64 => float(column.as_primitive::<Float64Type>().value(row)),
+        DataType::Timestamp(unit, _) => Some(time::format_ms(match unit {
+            TimeUnit::Second => {
+                column.as_primitive::<TimestampSecondType>().value(row).saturating_mul(1000)
+            }
+            TimeUnit::Millisecond => column.as_primitive::<TimestampMillisecondType>().value(row),
+            TimeUnit::Microsecond => column.as_primitive::<TimestampMicrosecondType>().value(row) / 1000,
+            TimeUnit::Nanosecond => {
+                column.as_primitive::<TimestampNanosecondType>().value(row) / 1_000_000
+            }
+        })),
+        DataType::Dictionary(_, _) => {
+            let dictionary = column.as_any_dictionary();
+            let key = *dictionary.normalized_keys().get(row)?;
+            cell(dictionary.values().as_ref(), key)
+        }
+        _ => None,
+    }
+}
+
+struct CsvRow<'n> {
+    names: &'n [String],
+    record: Record,
+}
+
+impl Cells for CsvRow<'_> {
+    fn text(&self, column: &str, _row: usize) -> Option<String> {
+        let text = self.record.get(self.names.iter().position(|n| n == column));
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    fn n_rows(&self) -> usize {
+        1
+    }
+}
+
+struct JsonRows(Vec<Value>);
+
+impl Cells for JsonRows {
+    fn text(&self, column: &str, row: usize) -> Option<String> {
+        match self.0.get(row)?.get(column)? {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        }
+    }
+
+    fn n_rows(&self) -> usize {
+        self.0.len()
+    }
+}
