@@ -1,1 +1,49 @@
-//! Crowd.
+//! People and consensus: what the crowd says, how sure that is, and who the crowd is.
+//!
+//! Everything reads a [`volary_core::Votes`] and returns plain rows. The crate does no I/O and reads no
+//! clock; it draws only seeded randomness, and its output does not depend on the number of threads.
+//!
+//! | question | module |
+//! |---|---|
+//! | which classifications count | [`repeats`] |
+//! | how much each counts | [`weights`] |
+//! | what the crowd says | [`mod@fraction`] → [`consensus`] |
+//! | … in survey tasks, … in combinations of answers | [`mod@survey`], [`mod@pairs`] |
+//! | how sure that is | [`interval`], [`beta_binomial`], [`entropy`] |
+//! | who the crowd is | [`mod@volunteers`], [`mod@activity`] |
+//! | whether it is right | [`mod@evaluate`] |
+//! | what would happen if | [`mod@simulate`] |
+//! | the contract that aggregation methods obey | [`aggregate`] |
+
+pub mod activity;
+pub mod aggregate;
+pub mod beta_binomial;
+pub mod consensus;
+mod draws;
+pub mod entropy;
+mod error;
+pub mod evaluate;
+pub mod fraction;
+pub mod interval;
+pub mod pairs;
+pub mod repeats;
+pub mod simulate;
+mod special;
+pub mod survey;
+pub mod volunteers;
+pub mod weights;
+
+pub use activity::{Activity, activity};
+pub use aggregate::{Aggregate, Running};
+pub use beta_binomial::BetaBinomial;
+pub use consensus::{AnswerShare, Consensus, Item, Outcome, Prior};
+pub use error::CrowdError;
+pub use evaluate::{Evaluation, evaluate};
+pub use fraction::{FractionParams, fraction};
+pub use interval::{Interval, IntervalKind};
+pub use pairs::{PairRow, pairs};
+pub use repeats::{Counted, Repeats, counted};
+pub use simulate::{CrowdParams, SimulatedCrowd, simulate};
+pub use survey::{SurveyRow, survey, survey_of};
+pub use volunteers::{VolunteerRow, Volunteers, volunteers};
+pub use weights::{ExperienceRule, ExperienceSource, Weights};
