@@ -1,1 +1,98 @@
-fn main() {}
+//! Automation of the project, as code: `cargo xtask COMMAND`.
+//!
+//! It only runs other programs, in order, and stops at the first that fails.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+const HELP: &str = "cargo xtask COMMAND
+
+  test               formatting, clippy, all tests, doc tests, the book's examples, the API docs
+  fuzz [SECONDS]     every fuzz target for so long (default 30 each); installs cargo-fuzz
+  bench [ROWS]       the figures of bench/README.md (default 1000000 rows)
+  book               build the book into docs/book; installs mdbook
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |default: u64| arguments.get(1).map_or(Ok(default), |n| n.parse::<u64>());
+    let result = match (arguments.first().map(String::as_str), number(0)) {
+        (Some("test"), _) => test(),
+        (Some("fuzz"), Ok(_)) => fuzz(number(30).unwrap_or(30)),
+        (Some("bench"), Ok(_)) => bench(number(1_000_000).unwrap_or(1_000_000)),
+        (Some("book"), _) => book(),
+        _ => Err(HELP.to_owned()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Runs a program in the project's root and shows what it does.
+fn run(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), String> {
+    let line = format!("{program} {}", arguments.join(" "));
+    eprintln!("\n── {line}");
+    let mut command = Command::new(program);
+    command.args(arguments).envs(variables.iter().copied()).current_dir(root());
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("failed ({status}): {line}")),
+        Err(error) => Err(format!("cannot be started ({error}): {line}")),
+    }
+}
+
+fn cargo(arguments: &[&str]) -> Result<(), String> {
+    run(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments, &[])
+}
+
+/// Everything that must hold before a change lands. It needs nothing but Rust and a C compiler.
+fn test() -> Result<(), String> {
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
+    run("cargo", &["doc", "--workspace", "--no-deps", "--locked"], &[("RUSTDOCFLAGS", "-D warnings")])?;
+    // The binary's tests run the book's examples and the architecture page's promises too.
+    cargo(&["test", "--workspace", "--locked"])
+}
+
+/// Fuzzing wants the compiler's sanitizer flags, which stable Rust has behind a variable.
+fn fuzz(seconds: u64) -> Result<(), String> {
+    if Command::new("cargo-fuzz").arg("--version").output().is_err() {
+        cargo(&["install", "cargo-fuzz", "--locked"])?;
+    }
+    let folder = root().join("fuzz/fuzz_targets");
+    let mut targets: Vec<String> = std::fs::read_dir(&folder)
+        .map_err(|e| format!("{}: {e}", folder.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()))
+        .collect();
+    targets.sort();
+    for target in targets {
+        let time = format!("-max_total_time={seconds}");
+        // RUSTFLAGS of the caller would be replaced by cargo-fuzz's own.
+        run(
+            "cargo",
+            &["fuzz", "run", "--sanitizer", "none", &target, "--", &time, "-rss_limit_mb=4096", "-timeout=20"],
+            &[("RUSTC_BOOTSTRAP", "1")],
+        )?;
+    }
+    Ok(())
+}
+
+fn bench(rows: u64) -> Result<(), String> {
+    cargo(&["build", "--release", "--locked", "-p", "volary", "-p", "volary-ingest", "--examples", "--bins"])?;
+    run("python3", &["bench/export.py", "--rows", &rows.to_string()], &[])
+}
+
+fn book() -> Result<(), String> {
+    if Command::new("mdbook").arg("--version").output().is_err() {
+        cargo(&["install", "mdbook", "--locked", "--version", "0.5.4"])?;
+    }
+    run("mdbook", &["build", "docs"], &[])
+}

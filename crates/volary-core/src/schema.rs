@@ -109,3 +109,107 @@ pub fn subjects() -> Arc<Schema> {
         ("retirement_reason", DataType::Utf8, true),
     ])
 }
+
+/// `consensus`: one row per workflow, task, subject and answer.
+#[must_use]
+pub fn consensus() -> Arc<Schema> {
+    table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        ("subject_id", DataType::Utf8, false),
+        ("answer", DataType::Utf8, false),
+        ("n_seen", DataType::UInt32, false),
+        ("n_answered", DataType::UInt32, false),
+        ("n_votes", DataType::UInt32, false),
+        ("weight", DataType::Float64, false),
+        ("n_effective", DataType::Float64, false),
+        ("fraction", DataType::Float64, true),
+        ("fraction_low", DataType::Float64, false),
+        ("fraction_high", DataType::Float64, false),
+        ("fraction_shrunk", DataType::Float64, true),
+    ])
+}
+
+/// `consensus_subjects`: one row per workflow, task and subject.
+#[must_use]
+pub fn consensus_subjects() -> Arc<Schema> {
+    table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        ("kind", DataType::Utf8, false),
+        ("subject_id", DataType::Utf8, false),
+        // `agreed`, `undetermined` (a tie) or `nobody` (seen, and nobody answered).
+        ("outcome", DataType::Utf8, false),
+        // The agreed answer; several, of a question with several, are joined by ` + `.
+        ("answer", DataType::Utf8, true),
+        ("n_seen", DataType::UInt32, false),
+        ("n_answered", DataType::UInt32, false),
+        ("n_effective", DataType::Float64, false),
+        ("agreement", DataType::Float64, true),
+        ("agreement_low", DataType::Float64, true),
+        ("agreement_high", DataType::Float64, true),
+        ("entropy_bits", DataType::Float64, true),
+        ("entropy_sd_bits", DataType::Float64, true),
+    ])
+}
+
+/// `volunteers`: one row per volunteer.
+#[must_use]
+pub fn volunteers() -> Arc<Schema> {
+    table(vec![
+        ("volunteer", DataType::Utf8, false),
+        ("n_classifications", DataType::UInt64, false),
+        ("n_repeats", DataType::UInt64, false),
+        ("n_votes", DataType::UInt64, false),
+        ("n_blank", DataType::UInt64, false),
+        ("first_at", timestamp(), true),
+        ("last_at", timestamp(), true),
+        ("n_compared", DataType::UInt64, false),
+        ("n_agree", DataType::UInt64, false),
+        ("agreement", DataType::Float64, true),
+        ("agreement_low", DataType::Float64, false),
+        ("agreement_high", DataType::Float64, false),
+        ("agreement_shrunk", DataType::Float64, true),
+        ("weight_mean", DataType::Float64, true),
+    ])
+}
+
+/// `consensus_surveys`: one row per subject of a survey task.
+#[must_use]
+pub fn consensus_surveys() -> Arc<Schema> {
+    table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        ("subject_id", DataType::Utf8, false),
+        ("n_seen", DataType::UInt32, false),
+        ("n_blank", DataType::UInt32, false),
+        ("fraction_blank", DataType::Float64, false),
+        ("median_choices", DataType::UInt32, false),
+        ("evenness", DataType::Float64, true),
+        // The leading agreed choice by itself, for those who want one answer a subject.
+        ("choice", DataType::Utf8, true),
+        ("n_votes", DataType::UInt32, true),
+        ("fraction", DataType::Float64, true),
+        ("fraction_low", DataType::Float64, true),
+        ("fraction_high", DataType::Float64, true),
+        // All agreed choices with their votes, intervals and leading answers, as JSON.
+        ("choices", DataType::Utf8, false),
+        ("undetermined", DataType::Utf8, false),
+    ])
+}
+
+/// `consensus_pairs`: one row per subject and combination of answers of a question with several.
+#[must_use]
+pub fn consensus_pairs() -> Arc<Schema> {
+    table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        ("subject_id", DataType::Utf8, false),
+        ("answers", DataType::Utf8, false),
+        ("n_seen", DataType::UInt32, false),
+        ("n_votes", DataType::UInt32, false),
+        ("fraction", DataType::Float64, false),
+        ("fraction_low", DataType::Float64, false),
+        ("fraction_high", DataType::Float64, false),
+    ])
+}

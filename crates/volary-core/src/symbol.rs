@@ -78,6 +78,12 @@ impl Pool {
         span(&self.text, &self.ends, symbol.index())
     }
 
+    /// The string at a position, where there is one.
+    #[must_use]
+    pub fn at(&self, index: usize) -> Option<&str> {
+        (index < self.len()).then(|| span(&self.text, &self.ends, index))
+    }
+
     /// How many different strings there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -17,6 +17,11 @@ impl Truth {
         }
     }
 
+    /// Says that the answers of a subject are known, even if none is true (several-answer questions).
+    pub fn know(&mut self, task: &str, subject: &str) {
+        self.answers.entry((task.to_owned(), subject.to_owned())).or_default();
+    }
+
     /// The true answers of a subject to a task; empty where unknown.
     #[must_use]
     pub fn answers(&self, task: &str, subject: &str) -> &[String] {

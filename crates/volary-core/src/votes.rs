@@ -264,6 +264,12 @@ impl VotesBuilder {
         index
     }
 
+    /// How many classifications there are so far.
+    #[must_use]
+    pub fn n_classifications(&self) -> usize {
+        self.subject.len()
+    }
+
     /// Adds one answer (or none) of a classification.
     ///
     /// # Panics

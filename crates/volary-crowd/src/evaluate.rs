@@ -134,7 +134,9 @@ pub fn evaluate(
 /// Subjects with a true answer to this question, if the question's answers appear among them at all.
 fn known_subjects<'a>(question: &Question, truth: &'a Truth) -> Vec<&'a str> {
     let about = |task: &str| task.is_empty() || task == question.task;
-    let rows = truth.iter().filter(|(task, ..)| about(task));
+    // "None of the answers" is something to be right about only where several may be given.
+    let says = |answers: &[String]| question.kind.is_multiple() || !answers.is_empty();
+    let rows = truth.iter().filter(|(task, _, answers)| about(task) && says(answers));
     let mut speaks = false;
     let mut subjects: Vec<&str> = rows
         .map(|(_, subject, answers)| {

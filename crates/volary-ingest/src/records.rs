@@ -233,7 +233,11 @@ impl Blocks {
         loop {
             self.scan(&mut block);
             if !block.records.is_empty() || block.n_too_long > 0 {
-                let rest = self.buffer.split_off(self.record_start);
+                // Room for the next block at once: growing it step by step would copy it several times.
+                let mut rest =
+                    Vec::with_capacity(self.buffer.len() - self.record_start + BLOCK_BYTES + 64);
+                rest.extend_from_slice(&self.buffer[self.record_start..]);
+                self.buffer.truncate(self.record_start);
                 block.bytes = std::mem::replace(&mut self.buffer, rest);
                 self.scanned -= self.record_start;
                 self.record_start = 0;
@@ -456,6 +460,11 @@ impl Fields {
                 Cow::Owned(out)
             }
         }
+    }
+
+    /// A field as it stands in the file, without its quotes but with doubled ones inside.
+    pub(crate) fn raw<'a>(&self, line: &'a [u8], index: usize) -> &'a [u8] {
+        self.spans.get(index).map_or(&[], |&(start, end, _)| &line[start..end])
     }
 
     /// A field's content, written over `out` (for reuse of its memory).

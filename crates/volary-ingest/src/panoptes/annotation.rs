@@ -13,7 +13,9 @@ use sonic_rs::LazyValue;
 use volary_core::extracts::{MarkRow, Shape, ShapeRow, TaskText, TextRow, VoteRow};
 use volary_core::{Extracts, ProblemKind, Problems, QuestionKind, Symbol};
 
+use super::depth::{MAX_LEVELS, is_shallow};
 use super::drawing;
+use super::workflows::Workflows;
 
 /// Combos nest; nothing real nests deeper.
 const MAX_DEPTH: u32 = 16;
@@ -40,17 +42,19 @@ pub(super) struct Annotations<'e> {
     pub(super) classification: u32,
     pub(super) workflow: Symbol,
     pub(super) version: Symbol,
+    pub(super) workflows: Option<&'e Workflows>,
     /// Annotations that were not understood.
     pub(super) n_unknown: u64,
 }
 
-/// Text of a JSON string; `None` for anything else, `null` included.
-fn string<'a>(value: Option<&LazyValue<'a>>) -> Option<Cow<'a, str>> {
+/// Text of a JSON string; `None` for anything else, `null` included. Borrowed where nothing is escaped.
+fn string<'v>(value: Option<&'v LazyValue<'_>>) -> Option<Cow<'v, str>> {
     let raw = value?.as_raw_str();
-    // `as_raw_str` borrows from the value; parse again from its own text.
-    match raw.as_bytes().first() {
-        Some(b'"') => sonic_rs::from_str::<String>(raw).ok().map(Cow::Owned),
-        _ => None,
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') {
+        sonic_rs::from_str(raw).ok().map(Cow::Owned)
+    } else {
+        Some(Cow::Borrowed(inner))
     }
 }
 
@@ -60,6 +64,9 @@ impl Annotations<'_> {
     /// # Errors
     /// A message where the cell is not JSON, or not a list of annotations.
     pub(super) fn read(&mut self, json: &str) -> Result<(), String> {
+        if !is_shallow(json.as_bytes()) {
+            return Err(format!("nested deeper than {MAX_LEVELS} levels"));
+        }
         self.read_list(json, 0)
     }
 
@@ -107,8 +114,13 @@ impl Annotations<'_> {
         let bad = |e: sonic_rs::Error| first_line(&e.to_string());
         match raw.as_bytes().first() {
             Some(b'"') => {
-                let text: String = sonic_rs::from_str(raw).map_err(bad)?;
-                self.text_value(task, &text, kind);
+                let inner = &raw[1..raw.len().max(2) - 1];
+                if inner.contains('\\') {
+                    let text: String = sonic_rs::from_str(raw).map_err(bad)?;
+                    self.text_value(task, &text, kind);
+                } else {
+                    self.text_value(task, inner, kind);
+                }
             }
             Some(b'n') => self.blank(task, kind),
             Some(b'[') => match sonic_rs::from_str::<Vec<Cow<'_, str>>>(raw) {
@@ -125,7 +137,10 @@ impl Annotations<'_> {
             }
             // A number or a boolean: an answer's index, or a slider that forgot its quotes.
             _ if kind == Some("slider") => self.vote(task, QuestionKind::Slider, Some(raw)),
-            _ => self.vote(task, QuestionKind::Single, Some(raw)),
+            _ => {
+                let label = self.label_of(task, raw);
+                self.vote(task, QuestionKind::Single, Some(&label));
+            }
         }
         Ok(())
     }
@@ -231,7 +246,26 @@ impl Annotations<'_> {
                     self.problems.add(self.row, "annotations", ProblemKind::OddValue, detail);
                     self.vote(task, QuestionKind::Multiple, None);
                 }
-                number => self.vote(task, QuestionKind::Multiple, Some(&number.to_string())),
+                number => {
+                    let label = self.label_of(task, &number.to_string());
+                    self.vote(task, QuestionKind::Multiple, Some(&label));
+                }
+            }
+        }
+    }
+
+    /// The label behind an answer's index, which only a workflow export knows; else the index itself.
+    fn label_of(&mut self, task: Symbol, index: &str) -> String {
+        let text = |s| self.extracts.pool.text(s);
+        let tasks = self.workflows.and_then(|w| w.tasks(text(self.workflow), text(self.version)));
+        let Some(known) = tasks.and_then(|t| t.tasks.get(text(task))) else { return index.to_owned() };
+        match index.parse::<usize>().ok().and_then(|i| known.answers.get(i)) {
+            Some(label) => label.clone(),
+            None => {
+                let detail = format!("task {}: index {index} of {}", text(task), known.answers.len());
+                self.problems.add(self.row, "annotations", ProblemKind::UnknownAnswer, detail);
+                // The platform's own words for it.
+                format!("unknown answer label {index}")
             }
         }
     }
@@ -377,15 +411,21 @@ impl Annotations<'_> {
     }
 
     fn note_wording(&mut self, task: Symbol, label: &str) {
-        let text = self.extracts.pool.intern(label);
+        let Extracts { task_texts, pool, .. } = &mut *self.extracts;
         let (workflow, version) = (self.workflow, self.version);
+        // The same few wordings a thousand times a block: comparing is cheaper than interning.
         let same = |t: &&mut TaskText| {
-            t.task == task && t.text == text && t.version == version && t.workflow == workflow
+            t.task == task
+                && t.version == version
+                && t.workflow == workflow
+                && pool.text(t.text) == label
         };
-        match self.extracts.task_texts.iter_mut().find(same) {
-            Some(known) => known.n += 1,
-            None => self.extracts.task_texts.push(TaskText { workflow, version, task, text, n: 1 }),
+        if let Some(known) = task_texts.iter_mut().find(same) {
+            known.n += 1;
+            return;
         }
+        let text = pool.intern(label);
+        task_texts.push(TaskText { workflow, version, task, text, n: 1 });
     }
 }
 

@@ -1,10 +1,12 @@
 //! A classification export, of any size, in one pass: blocks on all threads, columns out in order.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::collect::{Collected, Collector, ExtractSink, SubjectRow};
 use super::resolve::{Family, Kinds};
 use super::row::{Columns, RowFilter, read_block};
+use super::workflows::Workflows;
 use crate::error::IngestError;
 use crate::pipeline::ordered;
 use crate::records::{Blocks, RecordOptions};
@@ -15,8 +17,10 @@ use crate::source::{InputDigest, Progress};
 pub struct ExportOptions {
     /// Which rows are wanted.
     pub filter: RowFilter,
-    /// What tasks are, where something says it: workflow id, version, task key, task type.
-    pub task_types: Vec<(String, String, String, String)>,
+    /// The workflow export, which says what tasks are and what answer indices stand for.
+    pub workflows: Option<Arc<Workflows>>,
+    /// Tasks whose strings are free text, where no workflow export says so.
+    pub text_tasks: Vec<String>,
     /// Worker threads.
     pub threads: usize,
     /// The present, for "time in the future"; this crate does not look at a clock by itself.
@@ -29,7 +33,8 @@ impl Default for ExportOptions {
     fn default() -> Self {
         Self {
             filter: RowFilter::default(),
-            task_types: Vec::new(),
+            workflows: None,
+            text_tasks: Vec::new(),
             threads: 1,
             now_ms: i64::MAX,
             records: RecordOptions { delimiter: Some(b','), ..RecordOptions::default() },
@@ -68,11 +73,10 @@ pub fn read_exports(
     sink: &mut dyn ExtractSink,
 ) -> Result<ExportReport, IngestError> {
     let mut kinds = Kinds::default();
-    for (workflow, version, task, task_type) in &options.task_types {
-        if let Some(family) = Family::of_type(task_type) {
-            kinds.tell(workflow, version, task, family);
-        }
+    if let Some(workflows) = &options.workflows {
+        tell_kinds(workflows, &mut kinds);
     }
+    kinds.tell_texts(&options.text_tasks);
     let mut collector = Collector::new(sink, kinds);
     let mut inputs = Vec::new();
     for path in paths {
@@ -80,6 +84,18 @@ pub fn read_exports(
     }
     let (collected, subjects) = collector.finish()?;
     Ok(ExportReport { collected, subjects, inputs })
+}
+
+fn tell_kinds(workflows: &Workflows, kinds: &mut Kinds) {
+    for workflow in workflows.ids() {
+        for (version, tasks) in workflows.versions(workflow) {
+            for (key, task) in &tasks.tasks {
+                if let Some(family) = Family::of_type(&task.kind) {
+                    kinds.tell(workflow, &version.to_string(), key, family);
+                }
+            }
+        }
+    }
 }
 
 fn read_one(
@@ -93,7 +109,7 @@ fn read_one(
     ordered(
         options.threads,
         || blocks.next_block(),
-        |block| read_block(&block, &columns, &options.filter, options.now_ms),
+        |block| read_block(&block, &columns, options),
         |sheet| collector.take(sheet),
     )?;
     blocks.digest()

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sonic_rs::LazyValue;
 
+use super::depth::{MAX_LEVELS, is_shallow};
 use crate::time;
 
 /// What is taken from the `metadata` cell.
@@ -38,17 +39,33 @@ pub(super) fn read_metadata(json: &str) -> Result<Metadata, String> {
     if json.trim().is_empty() {
         return Ok(Metadata::default());
     }
+    if !is_shallow(json.as_bytes()) {
+        return Err(format!("nested deeper than {MAX_LEVELS} levels"));
+    }
     let keys: Keys<'_> =
         sonic_rs::from_str(json).map_err(|e| super::annotation::first_line(&e.to_string()))?;
-    let unquoted = |v: Option<LazyValue<'_>>| {
-        v.map(|v| v.as_raw_str().trim_matches('"').to_owned()).filter(|text| text != "null")
+    let text = |v: &Option<LazyValue<'_>>| match v
+        .as_ref()
+        .map(|v| v.as_raw_str().trim_matches('"').to_owned())
+    {
+        Some(text) if text != "null" => Some(text),
+        _ => None,
+    };
+    let time = |v: &Option<LazyValue<'_>>| {
+        v.as_ref().and_then(|v| time::parse_ms(v.as_raw_str().trim_matches('"')))
+    };
+    let flag = |v: &Option<LazyValue<'_>>| match v.as_ref().map(LazyValue::as_raw_str) {
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        None => None,
+        _ => text(v).and_then(|t| t.to_ascii_lowercase().parse().ok()),
     };
     Ok(Metadata {
-        started_ms: unquoted(keys.started_at).and_then(|t| time::parse_ms(&t)),
-        finished_ms: unquoted(keys.finished_at).and_then(|t| time::parse_ms(&t)),
-        live: unquoted(keys.live_project).and_then(|t| t.to_ascii_lowercase().parse().ok()),
-        seen_before: unquoted(keys.seen_before).is_some_and(|t| t.eq_ignore_ascii_case("true")),
-        is_second_generation: unquoted(keys.classifier_version).is_some_and(|t| t.starts_with('2')),
+        started_ms: time(&keys.started_at),
+        finished_ms: time(&keys.finished_at),
+        live: flag(&keys.live_project),
+        seen_before: flag(&keys.seen_before).unwrap_or(false),
+        is_second_generation: text(&keys.classifier_version).is_some_and(|t| t.starts_with('2')),
     })
 }
 

@@ -37,6 +37,9 @@ impl Family {
 }
 
 type Key = (Symbol, Symbol, Symbol);
+/// Keys by the symbols of one block: few, so that a walk through them beats three look-ups of text.
+type BlockKeys = Vec<(Key, Key)>;
+const MAX_BLOCK_KEYS: usize = 64;
 
 /// Strings seen for a task, while it is still open whether they are labels or free text.
 #[derive(Debug, Default)]
@@ -58,6 +61,7 @@ pub(super) struct Kinds {
     seen: BTreeMap<Key, BTreeMap<Family, u64>>,
     strings: BTreeMap<Key, Strings>,
     told: BTreeMap<Key, Family>,
+    texts: BTreeSet<String>,
 }
 
 impl Kinds {
@@ -67,33 +71,51 @@ impl Kinds {
         self.told.insert(key, family);
     }
 
+    /// Says of task keys that they ask for free text, in every workflow.
+    pub(super) fn tell_texts(&mut self, tasks: &[String]) {
+        self.texts.extend(tasks.iter().cloned());
+    }
+
     fn key(&mut self, workflow: &str, version: &str, task: &str) -> Key {
         let major = version.split('.').next().unwrap_or_default();
         (self.pool.intern(workflow), self.pool.intern(major), self.pool.intern(task))
     }
 
-    fn key_of(&mut self, extracts: &Extracts, classification: u32, task: Symbol) -> Key {
+    /// The key of a row, remembered in `known` for the block at hand.
+    fn key_of(
+        &mut self,
+        extracts: &Extracts,
+        known: &mut BlockKeys,
+        classification: u32,
+        task: Symbol,
+    ) -> Key {
         let class = &extracts.classifications[classification as usize];
-        self.key(extracts.text(class.workflow), extracts.text(class.version), extracts.text(task))
+        let here = (class.workflow, class.version, task);
+        if let Some((_, key)) = known.iter().rev().find(|(k, _)| *k == here) {
+            return *key;
+        }
+        let key =
+            self.key(extracts.text(class.workflow), extracts.text(class.version), extracts.text(task));
+        if known.len() >= MAX_BLOCK_KEYS {
+            known.clear();
+        }
+        known.push((here, key));
+        key
     }
 
     /// Learns from everything in `extracts` that shows its kind.
     pub(super) fn learn(&mut self, extracts: &Extracts, with_strings: bool) {
-        let mut memo: Option<(u32, Symbol, Key)> = None;
+        let mut known = BlockKeys::new();
+        let mut runs: Vec<(Key, QuestionKind, u64)> = Vec::new();
         for vote in &extracts.votes {
             if vote.kind == QuestionKind::Unknown || vote.kind == QuestionKind::Detail {
                 continue;
             }
-            let key = match memo {
-                Some((c, t, key))
-                    if t == vote.task && same_version(extracts, c, vote.classification) =>
-                {
-                    key
-                }
-                _ => self.key_of(extracts, vote.classification, vote.task),
-            };
-            memo = Some((vote.classification, vote.task, key));
-            self.count(key, Family::Vote(vote.kind));
+            let key = self.key_of(extracts, &mut known, vote.classification, vote.task);
+            match runs.iter_mut().find(|(k, kind, _)| *k == key && *kind == vote.kind) {
+                Some((_, _, n)) => *n += 1,
+                None => runs.push((key, vote.kind, 1)),
+            }
             if with_strings
                 && vote.kind == QuestionKind::Single
                 && let Some(answer) = vote.answer
@@ -101,17 +123,20 @@ impl Kinds {
                 self.note_string(key, extracts.text(answer));
             }
         }
+        for (key, kind, n) in runs {
+            *self.seen.entry(key).or_default().entry(Family::Vote(kind)).or_default() += n;
+        }
         for row in extracts.marks.iter().filter(|r| r.range.is_some()) {
-            let key = self.key_of(extracts, row.classification, row.task);
+            let key = self.key_of(extracts, &mut known, row.classification, row.task);
             // A `column` mark is a shape as well; only ranges proper make a task of marks.
             self.count(key, Family::Mark);
         }
         for row in extracts.shapes.iter().filter(|r| r.mark.is_some()) {
-            let key = self.key_of(extracts, row.classification, row.task);
+            let key = self.key_of(extracts, &mut known, row.classification, row.task);
             self.count(key, Family::Shape);
         }
         for row in extracts.texts.iter().filter(|r| r.text.is_some()) {
-            let key = self.key_of(extracts, row.classification, row.task);
+            let key = self.key_of(extracts, &mut known, row.classification, row.task);
             self.count(key, Family::Text);
         }
     }
@@ -148,6 +173,9 @@ impl Kinds {
         if let Some(&family) = self.told.get(&key) {
             return Some(family);
         }
+        if self.texts.contains(self.pool.text(key.2)) {
+            return Some(Family::Text);
+        }
         let most = |counts: &BTreeMap<Family, u64>| {
             // The first of equals, so that ties do not depend on anything.
             counts.iter().rev().max_by_key(|(_, n)| **n).map(|(&family, _)| family)
@@ -176,21 +204,23 @@ impl Kinds {
         let mut unsettled = Vec::new();
         let votes = std::mem::take(&mut extracts.votes);
         let mut kept = Vec::with_capacity(votes.len());
-        let mut memo: Option<(u32, Symbol, Option<Family>)> = None;
+        let mut known = BlockKeys::new();
+        let mut families: Vec<(Key, Option<Family>)> = Vec::new();
         for mut vote in votes {
             let is_blank = vote.kind == QuestionKind::Unknown && vote.answer.is_none();
             if !is_blank && vote.kind != QuestionKind::Single {
                 kept.push(vote);
                 continue;
             }
-            let family = match memo {
-                Some((c, t, f)) if t == vote.task && same_version(extracts, c, vote.classification) => f,
-                _ => {
-                    let key = self.key_of(extracts, vote.classification, vote.task);
-                    if is_last { self.find_anywhere(key) } else { self.find(key) }
+            let key = self.key_of(extracts, &mut known, vote.classification, vote.task);
+            let family = match families.iter().find(|(k, _)| *k == key) {
+                Some(&(_, family)) => family,
+                None => {
+                    let family = if is_last { self.find_anywhere(key) } else { self.find(key) };
+                    families.push((key, family));
+                    family
                 }
             };
-            memo = Some((vote.classification, vote.task, family));
             let VoteRow { classification, task, answer, .. } = vote;
             match family {
                 Some(Family::Text) => {
@@ -221,9 +251,4 @@ impl Kinds {
         extracts.shapes.sort_by_key(|r| r.classification);
         unsettled
     }
-}
-
-fn same_version(extracts: &Extracts, a: u32, b: u32) -> bool {
-    let (a, b) = (&extracts.classifications[a as usize], &extracts.classifications[b as usize]);
-    a.workflow == b.workflow && a.version == b.version
 }

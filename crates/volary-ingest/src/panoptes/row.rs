@@ -1,19 +1,24 @@
 //! One block of export rows to columns: the part that runs on every thread.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 use std::path::Path;
 
 use foldhash::quality::FixedState;
 use volary_core::extracts::{ClassificationRow, ExternalId, SubjectStatus, Volunteer};
-use volary_core::{Extracts, ProblemKind, Problems};
+use volary_core::{Extracts, Pool, ProblemKind, Problems};
 
 use super::annotation::{Annotations, first_line};
-use super::metadata::{read_metadata, read_retirement};
+use super::export::ExportOptions;
+use super::metadata::{Retirement, read_metadata, read_retirement};
 use super::version::VersionFilter;
 use crate::error::IngestError;
 use crate::records::{Block, Fields, Header, clean_text, require};
 use crate::{time, volunteer};
+
+/// How the cell of an active subject goes on after its id, quotes doubled as they stand in the file.
+const ACTIVE: &[u8] = br#":{""retired"":null,"#;
 
 /// Which rows of an export are wanted.
 #[derive(Clone, Debug, Default)]
@@ -111,12 +116,19 @@ impl Sheet {
 }
 
 /// Reads all rows of a block.
-pub(super) fn read_block(block: &Block, columns: &Columns, filter: &RowFilter, now_ms: i64) -> Sheet {
+pub(super) fn read_block(block: &Block, columns: &Columns, options: &ExportOptions) -> Sheet {
     let mut sheet = Sheet { problems: block.problems.clone(), ..Sheet::default() };
     sheet.rows_read = block.records.len() as u64 + block.n_too_long + block.n_cut_off;
     sheet.leave_out(left_out::TOO_LONG, block.n_too_long);
     sheet.leave_out(left_out::CUT_OFF, block.n_cut_off);
-    let mut reader = RowReader { columns, filter, now_ms, fields: Fields::default(), cell: Vec::new() };
+    let mut reader = RowReader {
+        columns,
+        options,
+        fields: Fields::default(),
+        cell: Vec::new(),
+        names: Pool::default(),
+        volunteers: Vec::new(),
+    };
     for (row, range) in &block.records {
         let line = &block.bytes[range.clone()];
         if let Err(reason) = reader.read(*row, line, &mut sheet) {
@@ -128,10 +140,12 @@ pub(super) fn read_block(block: &Block, columns: &Columns, filter: &RowFilter, n
 
 struct RowReader<'c> {
     columns: &'c Columns,
-    filter: &'c RowFilter,
-    now_ms: i64,
+    options: &'c ExportOptions,
     fields: Fields,
     cell: Vec<u8>,
+    // Names met in this block, and the keys made of them: hashing each once is enough.
+    names: Pool,
+    volunteers: Vec<Volunteer>,
 }
 
 impl RowReader<'_> {
@@ -146,10 +160,12 @@ impl RowReader<'_> {
         }
         let workflow = self.text(row, line, columns.workflow, &mut sheet.problems);
         let version = self.text(row, line, columns.version, &mut sheet.problems);
-        if !self.filter.workflows.is_empty() && !self.filter.workflows.contains(&workflow) {
+        if !self.options.filter.workflows.is_empty()
+            && !self.options.filter.workflows.iter().any(|w| *w == workflow)
+        {
             return Err(left_out::WORKFLOW);
         }
-        if !self.filter.versions.accepts(&version) {
+        if !self.options.filter.versions.accepts(&version) {
             return Err(left_out::VERSION);
         }
         let subject = self.text(row, line, Some(columns.subject_ids), &mut sheet.problems);
@@ -159,7 +175,7 @@ impl RowReader<'_> {
         }
         let mut class = self.classification(row, line, &workflow, &version, &subject, sheet);
         self.metadata(row, line, &mut class, &mut sheet.problems);
-        if self.filter.live_only && class.live == Some(false) {
+        if self.options.filter.live_only && class.live == Some(false) {
             return Err(left_out::BETA);
         }
         self.annotations(row, line, &class, sheet)?;
@@ -168,10 +184,23 @@ impl RowReader<'_> {
         Ok(())
     }
 
-    fn text(&mut self, row: u64, line: &[u8], column: Option<usize>, problems: &mut Problems) -> String {
-        let Some(column) = column else { return String::new() };
-        self.fields.write(line, column, &mut self.cell);
-        clean_text(&self.cell, row, &self.columns.names[column], problems).trim().to_owned()
+    /// A cell as text, borrowed from the line wherever that is possible.
+    fn text<'l>(
+        &self,
+        row: u64,
+        line: &'l [u8],
+        column: Option<usize>,
+        problems: &mut Problems,
+    ) -> Cow<'l, str> {
+        let Some(column) = column else { return Cow::Borrowed("") };
+        let name = &self.columns.names[column];
+        match self.fields.bytes(line, column) {
+            Cow::Borrowed(bytes) => match clean_text(bytes, row, name, problems) {
+                Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+                Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+            },
+            Cow::Owned(bytes) => Cow::Owned(clean_text(&bytes, row, name, problems).trim().to_owned()),
+        }
     }
 
     fn classification(
@@ -190,8 +219,9 @@ impl RowReader<'_> {
         let created_ms = self.time(row, "created_at", &created, problems);
         let gold = self.text(row, line, columns.gold_standard, problems);
         let expert = self.text(row, line, columns.expert, problems);
-        let (key, logged_in) = volunteer::key(&self.volunteer_name(row, line, problems));
+        let name = self.volunteer_name(row, line, problems);
         let pool = &mut sheet.extracts.pool;
+        let volunteer = self.volunteer(&name, pool);
         ClassificationRow {
             row,
             // Where the export has no ids the row number serves, so that times can be ordered.
@@ -199,13 +229,13 @@ impl RowReader<'_> {
             workflow: pool.intern(workflow),
             version: pool.intern(version),
             subject: pool.intern(subject),
-            volunteer: Volunteer { key: pool.intern(&key), logged_in },
+            volunteer,
             created_ms,
             started_ms: None,
             finished_ms: None,
             gold_standard: gold.eq_ignore_ascii_case("true"),
             // `NA` is what R writes for an empty cell.
-            expert: (!matches!(expert.as_str(), "" | "NA")).then(|| pool.intern(&expert)),
+            expert: (!matches!(&*expert, "" | "NA")).then(|| pool.intern(&expert)),
             seen_before: false,
             live: None,
             classifier: 1,
@@ -214,8 +244,17 @@ impl RowReader<'_> {
         }
     }
 
+    fn volunteer(&mut self, name: &str, pool: &mut Pool) -> Volunteer {
+        let index = self.names.intern(name).index();
+        if index == self.volunteers.len() {
+            let (key, logged_in) = volunteer::key(name);
+            self.volunteers.push(Volunteer { key: pool.intern(&key), logged_in });
+        }
+        self.volunteers[index]
+    }
+
     /// What identifies the volunteer within this export. A name is any text, `NA` and `null` included.
-    fn volunteer_name(&mut self, row: u64, line: &[u8], problems: &mut Problems) -> String {
+    fn volunteer_name<'l>(&self, row: u64, line: &'l [u8], problems: &mut Problems) -> Cow<'l, str> {
         let columns = self.columns;
         let name = self.text(row, line, columns.user_name, problems);
         if !name.is_empty() {
@@ -223,16 +262,16 @@ impl RowReader<'_> {
         }
         let id = self.text(row, line, columns.user_id, problems);
         if !id.is_empty() {
-            return format!("user_id {id}");
+            return Cow::Owned(format!("user_id {id}"));
         }
         let ip = self.text(row, line, columns.user_ip, problems);
         if !ip.is_empty() {
-            return format!("not-logged-in-{ip}");
+            return Cow::Owned(format!("not-logged-in-{ip}"));
         }
         // Nobody: two such rows must not pass for one person's repeat.
         let detail = "no user_name, user_id or user_ip; taken for a volunteer of its own";
         problems.add(row, "user_name", ProblemKind::EmptyCell, detail);
-        format!("not-logged-in-row-{row}")
+        Cow::Owned(format!("not-logged-in-row-{row}"))
     }
 
     fn time(&self, row: u64, column: &str, text: &str, problems: &mut Problems) -> Option<i64> {
@@ -250,7 +289,7 @@ impl RowReader<'_> {
                     format!("{shown:?}; kept without a time"),
                 );
             }
-            Some(ms) if ms > self.now_ms => {
+            Some(ms) if ms > self.options.now_ms => {
                 problems.add(row, column, ProblemKind::FutureTime, format!("{text}; kept"));
             }
             Some(_) => {}
@@ -302,6 +341,7 @@ impl RowReader<'_> {
             classification,
             workflow: class.workflow,
             version: class.version,
+            workflows: self.options.workflows.as_deref(),
             n_unknown: 0,
         };
         let result = annotations.read(&text);
@@ -322,11 +362,21 @@ impl RowReader<'_> {
         Ok(())
     }
 
+    /// Whether the cell begins as that of a subject that is not retired, by far the most common one.
+    fn is_active(&self, line: &[u8], column: usize) -> bool {
+        let start = self.fields.raw(line, column);
+        let start = &start[..start.len().min(60)];
+        start.windows(ACTIVE.len()).any(|w| w == ACTIVE)
+    }
+
     fn status(&mut self, row: u64, line: &[u8], class: &ClassificationRow, sheet: &mut Sheet) {
         let Some(column) = self.columns.subject_data else { return };
-        self.fields.write(line, column, &mut self.cell);
-        let text = clean_text(&self.cell, row, "subject_data", &mut sheet.problems);
-        let retirement = read_retirement(&text);
+        let retirement = if self.is_active(line, column) {
+            Retirement::default()
+        } else {
+            self.fields.write(line, column, &mut self.cell);
+            read_retirement(&clean_text(&self.cell, row, "subject_data", &mut sheet.problems))
+        };
         let reason = retirement.reason.map(|r| sheet.extracts.pool.intern(&r));
         sheet.extracts.statuses.push(SubjectStatus {
             subject: class.subject,

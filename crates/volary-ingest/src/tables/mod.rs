@@ -10,7 +10,7 @@ mod write;
 
 pub use extracts::{ExtractWriter, write_subjects};
 pub use read::{Cells, Columns, for_each_batch};
-pub use votes::{VoteCollector, read_votes};
+pub use votes::{Both, VoteCollector, read_votes};
 pub use write::{TableWriter, write_table};
 
 use std::path::Path;

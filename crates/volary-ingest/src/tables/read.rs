@@ -1,5 +1,6 @@
 //! Reads tables back, ours or anybody's: text may be any of Arrow's strings or numbers.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
 
@@ -23,7 +24,12 @@ use crate::time;
 /// The cells of one batch or record, by name.
 pub trait Cells {
     /// Text of a cell; `None` where it is missing.
-    fn text(&self, column: &str, row: usize) -> Option<String>;
+    fn text(&self, column: &str, row: usize) -> Option<Cow<'_, str>>;
+
+    /// A time as milliseconds since 1970 UTC; `None` where it is missing or no time.
+    fn time_ms(&self, column: &str, row: usize) -> Option<i64> {
+        self.text(column, row).and_then(|text| time::parse_ms(&text))
+    }
 
     /// How many rows there are.
     fn n_rows(&self) -> usize;
@@ -112,8 +118,18 @@ impl<'b> Columns<'b> {
 }
 
 impl Cells for Columns<'_> {
-    fn text(&self, column: &str, row: usize) -> Option<String> {
+    fn text(&self, column: &str, row: usize) -> Option<Cow<'_, str>> {
         cell(self.batch.column_by_name(column)?.as_ref(), row)
+    }
+
+    fn time_ms(&self, column: &str, row: usize) -> Option<i64> {
+        let column = self.batch.column_by_name(column)?;
+        match column.data_type() {
+            DataType::Timestamp(TimeUnit::Millisecond, _) if column.is_valid(row) => {
+                Some(column.as_primitive::<TimestampMillisecondType>().value(row))
+            }
+            _ => cell(column.as_ref(), row).and_then(|text| time::parse_ms(&text)),
+        }
     }
 
     fn n_rows(&self) -> usize {
@@ -121,24 +137,26 @@ impl Cells for Columns<'_> {
     }
 }
 
-fn cell(column: &dyn Array, row: usize) -> Option<String> {
+fn cell(column: &dyn Array, row: usize) -> Option<Cow<'_, str>> {
     if column.is_null(row) {
         return None;
     }
     // pandas turns a column of ids with gaps into floats: `108.0` is 108.
     let float = |value: f64| {
-        if value.is_nan() { None } else { Some(value.to_string()) }
+        if value.is_nan() { None } else { Some(Cow::Owned(value.to_string())) }
     };
     macro_rules! number {
         ($kind:ty) => {
-            Some(column.as_primitive::<$kind>().value(row).to_string())
+            Some(Cow::Owned(column.as_primitive::<$kind>().value(row).to_string()))
         };
     }
     match column.data_type() {
-        DataType::Utf8 => Some(column.as_string::<i32>().value(row).to_owned()),
-        DataType::LargeUtf8 => Some(column.as_string::<i64>().value(row).to_owned()),
-        DataType::Utf8View => Some(column.as_string_view().value(row).to_owned()),
-        DataType::Boolean => Some(column.as_boolean().value(row).to_string()),
+        DataType::Utf8 => Some(Cow::Borrowed(column.as_string::<i32>().value(row))),
+        DataType::LargeUtf8 => Some(Cow::Borrowed(column.as_string::<i64>().value(row))),
+        DataType::Utf8View => Some(Cow::Borrowed(column.as_string_view().value(row))),
+        DataType::Boolean => {
+            Some(Cow::Borrowed(if column.as_boolean().value(row) { "true" } else { "false" }))
+        }
         DataType::Int8 => number!(Int8Type),
         DataType::Int16 => number!(Int16Type),
         DataType::Int32 => number!(Int32Type),
@@ -149,7 +167,7 @@ fn cell(column: &dyn Array, row: usize) -> Option<String> {
         DataType::UInt64 => number!(UInt64Type),
         DataType::Float32 => float(f64::from(column.as_primitive::<Float32Type>().value(row))),
         DataType::Float64 => float(column.as_primitive::<Float64Type>().value(row)),
-        DataType::Timestamp(unit, _) => Some(time::format_ms(match unit {
+        DataType::Timestamp(unit, _) => Some(Cow::Owned(time::format_ms(match unit {
             TimeUnit::Second => {
                 column.as_primitive::<TimestampSecondType>().value(row).saturating_mul(1000)
             }
@@ -158,11 +176,11 @@ fn cell(column: &dyn Array, row: usize) -> Option<String> {
             TimeUnit::Nanosecond => {
                 column.as_primitive::<TimestampNanosecondType>().value(row) / 1_000_000
             }
-        })),
+        }))),
         DataType::Dictionary(_, _) => {
             let dictionary = column.as_any_dictionary();
             let key = *dictionary.normalized_keys().get(row)?;
-            cell(dictionary.values().as_ref(), key)
+            cell(dictionary.values().as_ref(), key).map(|text| Cow::Owned(text.into_owned()))
         }
         _ => None,
     }
@@ -174,9 +192,9 @@ struct CsvRow<'n> {
 }
 
 impl Cells for CsvRow<'_> {
-    fn text(&self, column: &str, _row: usize) -> Option<String> {
+    fn text(&self, column: &str, _row: usize) -> Option<Cow<'_, str>> {
         let text = self.record.get(self.names.iter().position(|n| n == column));
-        (!text.is_empty()).then(|| text.to_owned())
+        (!text.is_empty()).then_some(Cow::Borrowed(text))
     }
 
     fn n_rows(&self) -> usize {
@@ -187,11 +205,11 @@ impl Cells for CsvRow<'_> {
 struct JsonRows(Vec<Value>);
 
 impl Cells for JsonRows {
-    fn text(&self, column: &str, row: usize) -> Option<String> {
+    fn text(&self, column: &str, row: usize) -> Option<Cow<'_, str>> {
         match self.0.get(row)?.get(column)? {
             Value::Null => None,
-            Value::String(text) => Some(text.clone()),
-            other => Some(other.to_string()),
+            Value::String(text) => Some(Cow::Borrowed(text)),
+            other => Some(Cow::Owned(other.to_string())),
         }
     }
 

@@ -4,13 +4,12 @@ use std::path::Path;
 
 use volary_core::extracts::ExternalId;
 use volary_core::votes::VotesBuilder;
-use volary_core::{Extracts, QuestionKind, Votes};
+use volary_core::{Extracts, Pool, QuestionKind, Votes};
 
-use super::read::for_each_batch;
+use super::read::{Cells, for_each_batch};
 use crate::error::IngestError;
 use crate::panoptes::ExtractSink;
 use crate::source::Progress;
-use crate::time;
 
 /// Gathers the votes of an export; the k-th classification taken is the k-th of the builder.
 #[derive(Debug, Default)]
@@ -67,40 +66,78 @@ impl ExtractSink for VoteCollector {
 /// # Errors
 /// Where a table cannot be read or lacks a column.
 pub fn read_votes(path: &Path, progress: &Progress) -> Result<Votes, IngestError> {
-    let mut builder = VotesBuilder::default();
-    let mut known = std::collections::HashMap::<String, u32>::new();
+    let mut reader = VotesReader::default();
     let needed = ["classification_id", "subject_id", "volunteer"];
     let beside = path.with_file_name(format!(
         "classifications.{}",
         path.extension().and_then(|e| e.to_str()).unwrap_or_default()
     ));
-    let mut add = |builder: &mut VotesBuilder, cells: &dyn super::Cells, row: usize| {
-        let text = |column| cells.text(column, row).unwrap_or_default();
-        let id = text("classification_id");
-        let created_ms = cells.text("created_at", row).and_then(|t| time::parse_ms(&t));
-        let (workflow, subject, volunteer) =
-            (text("workflow_id"), text("subject_id"), text("volunteer"));
-        *known
-            .entry(id.clone())
-            .or_insert_with(|| builder.classification(&workflow, &subject, &volunteer, created_ms, &id))
-    };
     if beside != path && beside.is_file() {
         for_each_batch(&beside, &needed, progress, |cells| {
-            (0..cells.n_rows()).for_each(|row| {
-                add(&mut builder, cells, row);
-            });
+            for row in 0..cells.n_rows() {
+                reader.classification(cells, row);
+            }
             Ok(())
         })?;
+        reader.next = 0;
     }
     for_each_batch(path, &[&needed[..], &["task", "answer"]].concat(), progress, |cells| {
         for row in 0..cells.n_rows() {
-            let classification = add(&mut builder, cells, row);
-            let task = cells.text("task", row).unwrap_or_default();
+            let classification = reader.classification(cells, row);
             let kind = cells.text("kind", row).as_deref().and_then(QuestionKind::parse);
+            let task = cells.text("task", row).unwrap_or_default();
+            let answer = cells.text("answer", row);
             let kind = kind.unwrap_or(QuestionKind::Single);
-            builder.vote(classification, &task, kind, cells.text("answer", row).as_deref());
+            reader.builder.vote(classification, &task, kind, answer.as_deref());
         }
         Ok(())
     })?;
-    Ok(builder.finish())
+    Ok(reader.builder.finish())
+}
+
+/// Knows classifications by their ids. The tables of one extraction come in one order, so the one looked
+/// for is nearly always the last one or the one after it.
+#[derive(Default)]
+struct VotesReader {
+    builder: VotesBuilder,
+    ids: Pool,
+    next: usize,
+}
+
+impl VotesReader {
+    fn classification(&mut self, cells: &dyn Cells, row: usize) -> u32 {
+        let text = |column| cells.text(column, row).unwrap_or_default();
+        let id = text("classification_id");
+        for at in [self.next.wrapping_sub(1), self.next] {
+            if self.ids.at(at) == Some(&*id) {
+                self.next = at + 1;
+                return u32::try_from(at).unwrap_or(u32::MAX);
+            }
+        }
+        let at = self.ids.intern(&id).index();
+        if at == self.ids.len() - 1 && at == self.builder.n_classifications() {
+            let created_ms = cells.time_ms("created_at", row);
+            let (workflow, subject, volunteer) =
+                (text("workflow_id"), text("subject_id"), text("volunteer"));
+            self.builder.classification(&workflow, &subject, &volunteer, created_ms, &id);
+        }
+        self.next = at + 1;
+        u32::try_from(at).unwrap_or(u32::MAX)
+    }
+}
+
+/// Two sinks at once: tables on disk and votes in memory out of one reading.
+#[derive(Debug)]
+pub struct Both<'s, A, B>(pub &'s mut A, pub &'s mut B);
+
+impl<A: ExtractSink, B: ExtractSink> ExtractSink for Both<'_, A, B> {
+    fn take(&mut self, extracts: &Extracts) -> Result<(), IngestError> {
+        self.0.take(extracts)?;
+        self.1.take(extracts)
+    }
+
+    fn take_late(&mut self, extracts: &Extracts, ordinals: &[u64]) -> Result<(), IngestError> {
+        self.0.take_late(extracts, ordinals)?;
+        self.1.take_late(extracts, ordinals)
+    }
 }

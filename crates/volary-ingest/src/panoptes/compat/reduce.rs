@@ -1,0 +1,333 @@
+//! Extractions to reductions: groups by subject and task, settles repeats, hands each group to a reducer.
+//!
+//! The original's `-F first|last|all` does nothing (all three count every row); here it does. Reads
+//! extractions of ours and of `panoptes_aggregation`.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use volary_core::{Pool, ProblemKind, Symbol};
+
+use super::super::config::{ReducerConfig, ReducerEntry};
+use super::reducers::{Extracted, Reduced, Reducer};
+use super::table::TableFile;
+use super::{AGGREGATION_VERSION, file_stem};
+use crate::error::IngestError;
+use crate::output::AtomicFile;
+use crate::records::{Header, Record, RecordOptions, Records};
+use crate::report::{ReadReport, Tally};
+use crate::source::Progress;
+use crate::{time, volunteer};
+
+/// Which of one volunteer's classifications of one subject count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RepeatRule {
+    /// The first, by time and then by id.
+    #[default]
+    First,
+    /// The last.
+    Last,
+    /// All: what the original does whatever it is told.
+    All,
+}
+
+/// What became of an extraction.
+#[derive(Clone, Debug)]
+pub struct ReductionReport {
+    /// Rows read, used and left out, and all problems.
+    pub input: ReadReport,
+    /// The tables: one per reducer that there is.
+    pub files: Vec<TableFile>,
+}
+
+/// Writes `<reducer>_<name>.csv` into `out_dir` for every reducer of the configuration. A reducer that
+/// does not exist here yet is a problem in the report, and writes nothing.
+///
+/// # Errors
+/// Where the extraction cannot be read, a table cannot be written, or `name` is no file name.
+pub fn write_reductions(
+    extract_csv: &Path,
+    config: &ReducerConfig,
+    out_dir: &Path,
+    name: &str,
+    repeats: RepeatRule,
+    progress: &Progress,
+) -> Result<ReductionReport, IngestError> {
+    let stem = file_stem(name)?;
+    let options = RecordOptions { delimiter: Some(b','), ..RecordOptions::default() };
+    let mut records = Records::open(extract_csv, options, progress)?;
+    records.require(["subject_id", "task"], "an extraction of panoptes_aggregation")?;
+    let mut tally = Tally::default();
+    let mut extraction = Extraction::new(records.header());
+    while let Some(record) = records.next_record()? {
+        extraction.take(&record);
+    }
+    extraction.settle(repeats, &mut tally);
+    let mut files = Vec::new();
+    for entry in &config.reducers {
+        let Some(reducer) = reducer_of(entry, &mut tally) else { continue };
+        let path = out_dir.join(format!("{}_{stem}.csv", entry.name));
+        files.push(extraction.write(&entry.name, reducer, &path, &mut tally)?);
+    }
+    Ok(ReductionReport { input: tally.finish(records)?, files })
+}
+
+/// Reducers of the original that come with shape consensus, or not at all.
+const NOT_YET: [&str; 19] = [
+    "point_reducer",
+    "point_reducer_dbscan",
+    "point_reducer_hdbscan",
+    "temporal_point_reducer_dbscan",
+    "temporal_point_reducer_hdbscan",
+    "rectangle_reducer",
+    "poly_line_text_reducer",
+    "optics_line_text_reducer",
+    "sw_variant_reducer",
+    "shape_reducer_dbscan",
+    "shape_reducer_hdbscan",
+    "shape_reducer_optics",
+    "polygon_reducer",
+    "polygon_reducer_contours",
+    "tess_reducer_column",
+    "tess_gold_standard_reducer",
+    "text_reducer",
+    "first_n_true_reducer",
+    "first_n_false_reducer",
+];
+
+fn reducer_of(entry: &ReducerEntry, tally: &mut Tally) -> Option<Reducer> {
+    let (pairs, track) = (entry.is_on("pairs"), entry.is_on("track_user_ids"));
+    let (reducer, known): (_, &[&str]) = match entry.name.as_str() {
+        "question_reducer" | "shortcut_reducer" => {
+            (Reducer::Question { pairs, track }, &["pairs", "track_user_ids"])
+        }
+        "question_consensus_reducer" => (Reducer::Consensus { pairs }, &["pairs"]),
+        "survey_reducer" => (Reducer::Survey, &[]),
+        "dropdown_reducer" => (Reducer::Dropdown, &[]),
+        "slider_reducer" => (Reducer::Slider, &[]),
+        name if NOT_YET.contains(&name) => {
+            let detail = format!("{name}: not yet; it comes with shape consensus");
+            tally.problems.add(0, "reducer_config", ProblemKind::UnknownTask, detail);
+            return None;
+        }
+        name => {
+            let name: String = name.chars().take(60).collect();
+            let detail = format!("{name}: no such reducer here");
+            tally.problems.add(0, "reducer_config", ProblemKind::Misspelt, detail);
+            return None;
+        }
+    };
+    for parameter in entry.parameters.keys().filter(|p| !known.contains(&p.as_str())) {
+        let detail = format!("{}: the parameter {parameter} is not followed", entry.name);
+        tally.problems.add(0, "reducer_config", ProblemKind::Suspicious, detail);
+    }
+    Some(reducer)
+}
+
+/// Where the columns of an extraction stand.
+struct Columns {
+    classification: Option<usize>,
+    user_name: Option<usize>,
+    user_id: Option<usize>,
+    workflow: Option<usize>,
+    task: Option<usize>,
+    created_at: Option<usize>,
+    subject: Option<usize>,
+    version: Option<usize>,
+    data: Vec<(usize, String)>,
+}
+
+/// One row of an extraction; text by number.
+#[derive(Clone, Debug)]
+struct Row {
+    subject: Symbol,
+    workflow: Symbol,
+    task: Symbol,
+    volunteer: Symbol,
+    classification: Symbol,
+    created_ms: Option<i64>,
+    cells: Vec<(u32, Symbol)>,
+}
+
+struct Extraction {
+    columns: Columns,
+    pool: Pool,
+    rows: Vec<Row>,
+}
+
+impl Extraction {
+    fn new(header: &Header) -> Self {
+        let find = |name| header.find(name);
+        let data = header.names.iter().enumerate().filter_map(|(i, name)| {
+            let name = name.strip_prefix("data.")?;
+            (name != "aggregation_version").then(|| (i, name.to_owned()))
+        });
+        let columns = Columns {
+            classification: find("classification_id"),
+            user_name: find("user_name"),
+            user_id: find("user_id"),
+            workflow: find("workflow_id"),
+            task: find("task"),
+            created_at: find("created_at"),
+            subject: find("subject_id"),
+            version: find("data.aggregation_version"),
+            data: data.collect(),
+        };
+        Self { columns, pool: Pool::default(), rows: Vec::new() }
+    }
+
+    fn take(&mut self, record: &Record) {
+        let columns = &self.columns;
+        let text = |column| record.get(column).trim();
+        let name = super::rows::volunteer_name(
+            record.get(columns.user_name),
+            record.get(columns.user_id),
+            "",
+            record.row,
+        );
+        // Extractions of ours hold keys already; those of the original hold names.
+        let is_ours = text(columns.version).starts_with("volary");
+        let volunteer = if is_ours { name } else { volunteer::key(&name).0 };
+        let created_ms = time::parse_ms(text(columns.created_at));
+        let cells = columns.data.iter().enumerate().filter_map(|(i, (column, _))| {
+            let cell = record.get(Some(*column));
+            (!cell.is_empty()).then(|| (u32::try_from(i).unwrap_or(u32::MAX), self.pool.intern(cell)))
+        });
+        let cells = cells.collect();
+        let row = Row {
+            subject: self.pool.intern(text(columns.subject)),
+            workflow: self.pool.intern(text(columns.workflow)),
+            task: self.pool.intern(text(columns.task)),
+            volunteer: self.pool.intern(&volunteer),
+            classification: self.pool.intern(text(columns.classification)),
+            created_ms,
+            cells,
+        };
+        self.rows.push(row);
+    }
+
+    /// Sorts, and leaves out identical rows and repeats.
+    fn settle(&mut self, repeats: RepeatRule, tally: &mut Tally) {
+        let pool = &self.pool;
+        let text = |symbol| pool.text(symbol);
+        self.rows.sort_by(|a, b| {
+            by_number(text(a.subject), text(b.subject))
+                .then_with(|| by_number(text(a.workflow), text(b.workflow)))
+                .then(a.created_ms.cmp(&b.created_ms))
+                .then_with(|| by_number(text(a.classification), text(b.classification)))
+        });
+        let mut seen = BTreeSet::new();
+        self.rows.retain(|row| {
+            // The same choice twice in one classification, or the same row twice in the file.
+            let is_new = seen.insert((
+                row.subject,
+                row.task,
+                row.volunteer,
+                row.classification,
+                row.cells.clone(),
+            ));
+            if !is_new {
+                tally.leave_out("identical row");
+            }
+            is_new
+        });
+        drop(seen);
+        let mut chosen = BTreeMap::new();
+        for row in &self.rows {
+            let slot = chosen.entry(group_of(row)).or_insert(row.classification);
+            if repeats == RepeatRule::Last {
+                *slot = row.classification;
+            }
+        }
+        self.rows.retain(|row| {
+            let counts =
+                repeats == RepeatRule::All || chosen.get(&group_of(row)) == Some(&row.classification);
+            if !counts {
+                tally.leave_out("repeat by the same volunteer");
+            }
+            counts
+        });
+        tally.used = self.rows.len() as u64;
+    }
+
+    fn write(
+        &self,
+        name: &str,
+        reducer: Reducer,
+        path: &Path,
+        tally: &mut Tally,
+    ) -> Result<TableFile, IngestError> {
+        let mut tasks = Vec::new();
+        for row in &self.rows {
+            if !tasks.contains(&row.task) {
+                tasks.push(row.task);
+            }
+        }
+        let mut reduced = Vec::new();
+        for group in self.rows.chunk_by(|a, b| (a.subject, a.workflow) == (b.subject, b.workflow)) {
+            for &task in &tasks {
+                let of_task: Vec<Extracted<'_>> =
+                    group.iter().filter(|r| r.task == task).map(|r| self.extracted(r)).collect();
+                let (rows, n_bad) = reducer.reduce(&of_task);
+                let head = [group[0].subject, group[0].workflow, task];
+                reduced.extend(rows.into_iter().map(|row| (head, row)));
+                for _ in 0..n_bad {
+                    let detail = format!("{name} cannot read a cell of {}", self.pool.text(task));
+                    tally.problems.add(0, "data", ProblemKind::OddValue, detail);
+                }
+            }
+        }
+        self.write_rows(name, &reduced, path)
+    }
+
+    fn extracted(&self, row: &Row) -> Extracted<'_> {
+        let name = |column: u32| self.columns.data[column as usize].1.as_str();
+        let cells = row.cells.iter().map(|(column, cell)| (name(*column), self.pool.text(*cell)));
+        Extracted { volunteer: self.pool.text(row.volunteer), cells: cells.collect() }
+    }
+
+    fn write_rows(
+        &self,
+        name: &str,
+        rows: &[([Symbol; 3], Reduced)],
+        path: &Path,
+    ) -> Result<TableFile, IngestError> {
+        const FRONT: [&str; 3] = ["choice", "total_vote_count", "choice_count"];
+        let all: BTreeSet<&str> = rows.iter().flat_map(|(_, r)| r.keys()).map(String::as_str).collect();
+        let front = FRONT.into_iter().filter(|name| all.contains(name));
+        let columns: Vec<&str> =
+            front.chain(all.iter().copied().filter(|n| !FRONT.contains(n))).collect();
+        let mut writer = csv::Writer::from_writer(AtomicFile::create(path)?);
+        let io_error = |e: csv::Error| IngestError::io("writing", path, std::io::Error::other(e));
+        let fixed = ["subject_id", "workflow_id", "task", "reducer"].map(str::to_owned);
+        let data = columns.iter().map(|c| format!("data.{c}"));
+        let header = fixed.into_iter().chain(data).chain(["data.aggregation_version".to_owned()]);
+        writer.write_record(header).map_err(io_error)?;
+        for (head, cells) in rows {
+            let head = head.iter().map(|symbol| self.pool.text(*symbol)).chain([name]);
+            let cells = columns.iter().map(|column| cells.get(*column).map_or("", String::as_str));
+            writer.write_record(head.chain(cells).chain([AGGREGATION_VERSION])).map_err(io_error)?;
+        }
+        let file = writer
+            .into_inner()
+            .map_err(|e| IngestError::io("writing", path, std::io::Error::other(e.to_string())))?;
+        file.commit()?;
+        Ok(TableFile { path: path.to_owned(), n_rows: rows.len() as u64, n_columns: columns.len() + 5 })
+    }
+}
+
+/// What makes two rows repeats of each other, unless they are of one classification.
+fn group_of(row: &Row) -> (Symbol, Symbol, Symbol, Symbol) {
+    (row.subject, row.workflow, row.task, row.volunteer)
+}
+
+/// Numbers in their order, before words in theirs.
+fn by_number(a: &str, b: &str) -> Ordering {
+    match (a.parse::<u64>(), b.parse::<u64>()) {
+        (Ok(x), Ok(y)) => x.cmp(&y).then_with(|| a.cmp(b)),
+        (Ok(_), Err(_)) => Ordering::Less,
+        (Err(_), Ok(_)) => Ordering::Greater,
+        (Err(_), Err(_)) => a.cmp(b),
+    }
+}

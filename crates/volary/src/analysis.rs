@@ -1,0 +1,224 @@
+//! From votes to everything that is said about them: one path for `consensus`, `run`, `report` and
+//! `demo`, so that their numbers are the same.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use volary_core::truth::Truth;
+use volary_core::{QuestionKind, Votes};
+use volary_crowd::{
+    Activity, Consensus, Counted, Evaluation, ExperienceRule, ExperienceSource, FractionParams, Outcome,
+    PairRow, SurveyRow, Volunteers, Weights, activity, counted, evaluate, fraction, pairs,
+    survey_of, volunteers,
+};
+use volary_ingest::{Progress, label_table};
+
+use crate::session::Session;
+use crate::settings::ConsensusSettings;
+use crate::summary::{Summary, grouped, percent, printable};
+
+/// The votes of a project and all that follows from them.
+pub(crate) struct Analysis {
+    pub(crate) votes: Votes,
+    pub(crate) params: FractionParams,
+    pub(crate) counted: Counted,
+    pub(crate) weights: Option<Weights>,
+    pub(crate) consensus: Consensus,
+    pub(crate) volunteers: Volunteers,
+    pub(crate) activity: Activity,
+    pub(crate) surveys: Vec<SurveyRow>,
+    pub(crate) pairs: Vec<PairRow>,
+    /// Method, and how it fares against the truth on each question; the first is the one asked for.
+    pub(crate) methods: Vec<(String, Vec<Evaluation>)>,
+}
+
+impl Analysis {
+    /// Counts, weighs, describes; compares with the truth where there is one.
+    pub(crate) fn new(
+        votes: Votes,
+        settings: &ConsensusSettings,
+        truth: Option<&Truth>,
+        session: &mut Session,
+    ) -> Result<Self> {
+        settings.check_method()?;
+        let params = settings.params()?;
+        let counted = counted(&votes, settings.repeats()?);
+        let weights = weights(&votes, &counted, settings, session)?;
+        let consensus = fraction(&votes, &counted, weights.as_ref(), &params)?;
+        let volunteers = volunteers(&votes, &counted, &params)?;
+        let activity = activity(&votes, &counted);
+        let surveys = survey_of(&votes, &counted, &consensus)?;
+        let pairs = pairs(&votes, &counted, &params)?;
+        let mut analysis = Self {
+            votes,
+            params,
+            counted,
+            weights,
+            consensus,
+            volunteers,
+            activity,
+            surveys,
+            pairs,
+            methods: Vec::new(),
+        };
+        if let Some(truth) = truth {
+            analysis.methods = analysis.compare(truth)?;
+        }
+        Ok(analysis)
+    }
+
+    /// The method asked for, and the plain ways of weighing beside it.
+    fn compare(&self, truth: &Truth) -> Result<Vec<(String, Vec<Evaluation>)>> {
+        let level = self.params.level();
+        let judge = |name: &str, weights: Option<&Weights>| -> Result<(String, Vec<Evaluation>)> {
+            let consensus = fraction(&self.votes, &self.counted, weights, &self.params)?;
+            Ok((name.to_owned(), evaluate(&self.votes, &consensus, truth, level)?))
+        };
+        let mut methods = Vec::new();
+        if self.weights.is_some() {
+            methods.push(judge("as set, weighted", self.weights.as_ref())?);
+        }
+        methods.push(judge("every vote counts the same", None)?);
+        let by_experience = Weights::experience(
+            &self.votes,
+            &self.counted,
+            &ExperienceRule::Log10,
+            &ExperienceSource::Total,
+        );
+        methods.push(judge("weighted by experience (log10)", Some(&by_experience))?);
+        let by_agreement: BTreeMap<String, f64> = self
+            .volunteers
+            .rows
+            .iter()
+            .filter_map(|row| {
+                let name = self.votes.volunteers[row.volunteer as usize].clone();
+                Some((name, row.agreement_shrunk?.max(0.01)))
+            })
+            .collect();
+        let weights = Weights::from_table(&self.votes, &by_agreement, 1.0, None)?;
+        methods.push(judge("weighted by agreement with others", Some(&weights))?);
+        Ok(methods)
+    }
+
+    /// The lines that every command prints about a consensus.
+    pub(crate) fn summarise(&self, summary: &mut Summary) {
+        let votes = &self.votes;
+        summary.count("n_classifications", "classifications", votes.n_classifications() as u64);
+        summary.count("n_repeats", "  of them repeats", self.counted.n_repeats);
+        let n_counted = self.counted.counts.iter().filter(|c| **c).count() as u64;
+        summary.count("n_counted", "  counted", n_counted);
+        summary.count("n_votes", "votes", votes.n_answers_given() as u64);
+        summary.count("n_subjects", "subjects", votes.subjects.len() as u64);
+        summary.count("n_volunteers", "volunteers", votes.volunteers.len() as u64);
+        if let (Some(gini), Some(se)) = (self.activity.gini, self.activity.gini_se) {
+            summary.line("gini", "Gini of activity", &format!("{gini:.3} ± {se:.3}"), gini);
+        }
+        if let Some(share) = self.weights.as_ref().and_then(|w| w.effective_share(&self.counted)) {
+            let shown = format!("{:.1} % of the votes' number", 100.0 * share);
+            summary.line("effective_share", "effective votes", &shown, share);
+        }
+        summary.line("method", "method", &self.consensus.method, self.consensus.method.clone());
+        let rows: Vec<Vec<String>> = (0..).zip(&votes.questions).filter_map(|(i, q)| self.row(i, q)).collect();
+        let header = ["workflow", "task", "kind", "subjects", "agreed", "tied", "median n", "between 0.3 and 0.7"];
+        summary.table("Consensus", &header, &rows);
+        self.summarise_methods(summary);
+    }
+
+    fn row(&self, index: u32, question: &volary_core::votes::Question) -> Option<Vec<String>> {
+        if question.kind == QuestionKind::Detail {
+            return None;
+        }
+        let items = self.consensus.of_question(index);
+        let n = |keep: fn(&Outcome) -> bool| items.iter().filter(|i| keep(&i.outcome)).count() as u64;
+        let mut seen: Vec<u32> = items.iter().map(|i| i.n_seen).collect();
+        seen.sort_unstable();
+        let in_band = items.iter().filter(|i| self.is_confusing(i)).count() as f64;
+        let band = volary_crowd::interval::jeffreys(in_band, items.len() as f64, self.params.level());
+        Some(vec![
+            printable(&question.workflow),
+            printable(&question.task),
+            question.kind.as_str().to_owned(),
+            grouped(items.len() as u64),
+            grouped(n(|o| matches!(o, Outcome::Agreed(_)))),
+            grouped(n(|o| matches!(o, Outcome::Undetermined))),
+            seen.get(seen.len() / 2).map_or_else(String::new, ToString::to_string),
+            percent(in_band / (items.len().max(1)) as f64, band.low, band.high),
+        ])
+    }
+
+    /// Whether any answer's fraction lies in the band in which volunteers disagree.
+    fn is_confusing(&self, item: &volary_crowd::Item) -> bool {
+        self.consensus.answers_of(item).iter().any(|a| (0.3..=0.7).contains(&a.fraction))
+    }
+
+    fn summarise_methods(&self, summary: &mut Summary) {
+        let mut rows = Vec::new();
+        let mut json = Vec::new();
+        for (name, evaluations) in &self.methods {
+            for e in evaluations {
+                let Some(accuracy) = e.accuracy else { continue };
+                let question = &self.votes.questions[e.question as usize];
+                rows.push(vec![
+                    format!("{}/{}", printable(&question.workflow), printable(&question.task)),
+                    name.clone(),
+                    e.n.to_string(),
+                    percent(accuracy, e.accuracy_interval.low, e.accuracy_interval.high),
+                    e.n_ties.to_string(),
+                    e.log_loss.map_or_else(String::new, |l| format!("{l:.3}")),
+                ]);
+                json.push(serde_json::json!({
+                    "workflow": question.workflow, "task": question.task, "method": name, "n": e.n,
+                    "accuracy": accuracy, "accuracy_low": e.accuracy_interval.low,
+                    "accuracy_high": e.accuracy_interval.high, "n_ties": e.n_ties, "ece": e.ece,
+                    "brier": e.brier, "log_loss": e.log_loss,
+                }));
+            }
+        }
+        rows.sort_by(|a, b| a[0].cmp(&b[0]));
+        let header = ["task", "method", "n", "accuracy", "ties", "log loss"];
+        summary.table("Against the truth", &header, &rows);
+        if !json.is_empty() {
+            summary.value("methods", json);
+        }
+    }
+}
+
+fn weights(
+    votes: &Votes,
+    counted: &Counted,
+    settings: &ConsensusSettings,
+    session: &mut Session,
+) -> Result<Option<Weights>> {
+    if let Some(path) = &settings.weights {
+        let (table, report) = label_table::read_weights(path, &session.progress)?;
+        session.problems.absorb(&report.problems);
+        session.input(report.digest);
+        let found = votes.volunteers.iter().filter(|v| table.contains_key(*v)).count();
+        let shown = format!("{} of {} volunteers have one", found, votes.volunteers.len());
+        session.summary.line("n_weighted", "weights", &shown, found);
+        return Ok(Some(Weights::from_table(votes, &table, 1.0, settings.weight_floor)?));
+    }
+    let Some(rule) = settings.experience_rule()? else { return Ok(None) };
+    let source = match settings.experience_from.as_deref() {
+        None | Some("total") => ExperienceSource::Total,
+        Some("past") => ExperienceSource::Past,
+        Some(path) => {
+            let (table, report) = label_table::read_experience(Path::new(path), &session.progress)?;
+            session.problems.absorb(&report.problems);
+            session.input(report.digest);
+            let whole = |n: f64| if n >= 0.0 && n < 1e15 { n as u64 } else { 0 };
+            ExperienceSource::Table(table.into_iter().map(|(v, n)| (v, whole(n))).collect())
+        }
+    };
+    Ok(Some(Weights::experience(votes, counted, &rule, &source)))
+}
+
+/// Reads a table of true answers.
+pub(crate) fn read_truth(path: &Path, session: &mut Session) -> Result<Truth> {
+    let (truth, report) = label_table::read_truth(path, &Progress::default())
+        .with_context(|| format!("the truth cannot be read: {}", path.display()))?;
+    session.problems.absorb(&report.problems);
+    session.input(report.digest);
+    Ok(truth)
+}

@@ -1,0 +1,107 @@
+//! `volary consensus`: votes to fractions with intervals.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use volary_core::{QuestionKind, Votes};
+use volary_ingest::tables::{TableFormat, VoteCollector};
+
+use crate::commands::extract;
+use crate::analysis::{Analysis, read_truth};
+use crate::consensus_tables as tables;
+use crate::input::{InputKind, read_input};
+use crate::session::{Session, run_json_for};
+use crate::settings::{ConsensusSettings, RowSettings};
+
+/// Say what the crowd agreed on, and how sure that is.
+///
+/// Writes one row per subject and answer to FILE, and beside it FILE_subjects (one row per subject: the
+/// agreed answer or `undetermined`, agreement, entropy), FILE_volunteers, and FILE_surveys and
+/// FILE_pairs where the tasks have them. A count table (subject, seen, selected) gives one row per
+/// subject and the fitted beta–binomial.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  volary consensus classifications.csv -o consensus.parquet
+  volary consensus classifications.csv --extracts extracts -o consensus.parquet
+  volary consensus extracts -o consensus.csv --interval wilson --repeats last
+  volary consensus labels.csv --truth truth.csv -o consensus.csv
+  volary consensus classifications.csv --experience 100:2 -o consensus.parquet
+  volary consensus counts.dat --interval beta-binomial -o consensus.parquet")]
+pub(crate) struct Args {
+    /// Exports, a folder of extracts, a votes table, a label table (task,worker,label), a count table.
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) input: Vec<PathBuf>,
+    /// Table to write: .parquet, .csv, .json or .arrow.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// True answers (subject_id,answer or task,label): the method is judged by them.
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) truth: Option<PathBuf>,
+    /// The workflow export.
+    #[arg(long, value_name = "CSV")]
+    pub(crate) workflows: Option<PathBuf>,
+    /// Write the tables of `volary extract` into this folder too, out of the same reading.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) extracts: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) rows: RowSettings,
+    #[command(flatten)]
+    pub(crate) consensus: ConsensusSettings,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
+    let settings = args.consensus.clone().or(&session.settings.consensus);
+    settings.check_method()?;
+    TableFormat::of(&args.output)?;
+    let is_counts = args.input.first().is_some_and(|p| {
+        p.is_file() && matches!(InputKind::of(p), Ok(InputKind::CountTable))
+    });
+    if is_counts {
+        crate::commands::counts::run(&args.input[0], &args.output, &settings, &mut session)?;
+    } else {
+        let rows = args.rows.clone().or(&session.settings.rows);
+        let truth = args.truth.as_ref().map(|p| read_truth(p, &mut session)).transpose()?;
+        let read = read(args, &rows, &mut session)?;
+        let analysis = Analysis::new(read, &settings, truth.as_ref(), &mut session)?;
+        write(&analysis, &args.output, &mut session)?;
+        analysis.summarise(&mut session.summary);
+    }
+    session.finish(Some(&run_json_for(&args.output)))
+}
+
+/// The votes of the input; the tables of an export go to disk beside.
+fn read(args: &Args, rows: &RowSettings, session: &mut Session) -> Result<Votes> {
+    let workflows = args.workflows.as_deref();
+    match &args.extracts {
+        Some(folder) => {
+            let inputs = extract::Inputs { exports: &args.input, workflows, texts: &[] };
+            let mut votes = VoteCollector::default();
+            extract::extract(&inputs, rows, folder, TableFormat::Parquet, session, Some(&mut votes))?;
+            Ok(votes.finish())
+        }
+        None => Ok(read_input(&args.input, rows, workflows, &[], session)?.votes),
+    }
+}
+
+/// Writes all tables of a consensus.
+pub(crate) fn write(analysis: &Analysis, output: &Path, session: &mut Session) -> Result<()> {
+    let votes = &analysis.votes;
+    session.rows("consensus", tables::write_consensus(output, votes, &analysis.consensus)?);
+    let subjects = tables::beside(output, "subjects");
+    session.rows("subjects", tables::write_subjects(&subjects, votes, &analysis.consensus)?);
+    let volunteers = tables::beside(output, "volunteers");
+    let n = tables::write_volunteers(&volunteers, votes, &analysis.volunteers, analysis.weights.as_ref())?;
+    session.rows("volunteers", n);
+    let has = |kind| votes.questions.iter().any(|q| q.kind == kind);
+    if has(QuestionKind::Survey) {
+        let path = tables::beside(output, "surveys");
+        session.rows("surveys", tables::write_surveys(&path, votes, &analysis.surveys)?);
+    }
+    if has(QuestionKind::Multiple) {
+        let path = tables::beside(output, "pairs");
+        session.rows("pairs", tables::write_pairs(&path, votes, &analysis.pairs)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! `volary extract`: exports to tables.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use volary_ingest::planet_hunters::read_planet_hunters;
+use volary_ingest::panoptes::ExtractSink as _;
+use volary_ingest::tables::{Both, ExtractWriter, VoteCollector, TableFormat, write_subjects};
+
+use crate::input::{InputKind, read_export};
+use crate::session::{Session, run_json_for};
+use crate::settings::RowSettings;
+
+/// Turn classification exports into tables: classifications, votes, marks, shapes, texts, subjects.
+///
+/// Everything that volunteers said gets a row; who saw a task and said nothing keeps one too. Names
+/// become keys; find a person's rows by classification_id in your own export.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  volary extract classifications.csv.gz -o extracts
+  volary extract classifications.csv --workflow 9001 --min-version 12 -o extracts --to csv
+  volary extract classifications.csv --format panoptes --extractor-config Extractor_config_workflow_10_V16.55.yaml -o extracts")]
+pub(crate) struct Args {
+    /// Classification exports (CSV, gzipped or not; `-` for standard input), or Planet Hunters rows.
+    #[arg(required = true, value_name = "EXPORT")]
+    pub(crate) exports: Vec<PathBuf>,
+    /// Folder to write.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+    /// Format of the tables: parquet, csv, json or arrow.
+    #[arg(long, default_value = "parquet", value_name = "FORMAT")]
+    pub(crate) to: String,
+    /// The workflow export: says what each task is, and what answer indices stand for.
+    #[arg(long, value_name = "CSV")]
+    pub(crate) workflows: Option<PathBuf>,
+    /// A task whose answers are free text (found by itself where answers rarely repeat).
+    #[arg(long = "text", value_name = "TASK")]
+    pub(crate) text_tasks: Vec<String>,
+    #[command(flatten)]
+    pub(crate) rows: RowSettings,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
+    let rows = args.rows.clone().or(&session.settings.rows);
+    let workflows = args.workflows.clone().or_else(|| session.settings.input.workflows.clone());
+    let format = table_format(&args.to)?;
+    match args.exports.first().map(|p| kind_of(p)).transpose()? {
+        Some(InputKind::PlanetHunters) => planet_hunters(args, format, &mut session)?,
+        _ => {
+            let inputs =
+                Inputs { exports: &args.exports, workflows: workflows.as_deref(), texts: &args.text_tasks };
+            extract(&inputs, &rows, &args.output, format, &mut session, None)?;
+        }
+    }
+    session.finish(Some(&run_json_for(&args.output)))
+}
+
+/// Standard input cannot be looked at twice: it is an export.
+fn kind_of(path: &Path) -> Result<InputKind> {
+    if path == Path::new("-") { Ok(InputKind::Export) } else { InputKind::of(path) }
+}
+
+pub(crate) fn table_format(name: &str) -> Result<TableFormat> {
+    match TableFormat::ALL.into_iter().find(|f| f.extension() == name) {
+        Some(format) => Ok(format),
+        None => bail!("no table format {name:?}; there are parquet, csv, json, arrow"),
+    }
+}
+
+/// What is read.
+pub(crate) struct Inputs<'a> {
+    pub(crate) exports: &'a [PathBuf],
+    pub(crate) workflows: Option<&'a Path>,
+    pub(crate) texts: &'a [String],
+}
+
+/// Reads exports and writes the folder of tables; gathers the votes too where they are wanted.
+pub(crate) fn extract(
+    inputs: &Inputs<'_>,
+    rows: &RowSettings,
+    folder: &Path,
+    format: TableFormat,
+    session: &mut Session,
+    votes: Option<&mut VoteCollector>,
+) -> Result<()> {
+    let mut writer = ExtractWriter::new(folder, format);
+    let report = match votes {
+        Some(votes) => {
+            let mut both = Both(&mut writer, votes);
+            read_export(inputs.exports, rows, inputs.workflows, inputs.texts, session, &mut both)?
+        }
+        None => read_export(inputs.exports, rows, inputs.workflows, inputs.texts, session, &mut writer)?,
+    };
+    finish_tables(writer, folder, format, session)?;
+    let subjects = folder.join(format!("subjects.{}", format.extension()));
+    if !report.subjects.is_empty() {
+        write_subjects(&subjects, &report.subjects)?;
+        session.rows("subjects", report.subjects.len() as u64);
+    }
+    session.summary.count("n_subjects", "subjects", report.collected.n_subjects);
+    session.summary.count("n_volunteers", "volunteers", report.collected.n_volunteers);
+    Ok(())
+}
+
+fn finish_tables(writer: ExtractWriter, folder: &Path, format: TableFormat, session: &mut Session) -> Result<()> {
+    let written = writer.finish()?;
+    for (path, n) in &written {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        session.summary.count(&format!("n_{name}_rows"), &format!("{name} rows"), *n);
+        session.rows(&name, *n);
+    }
+    // A table that this run has no row for must not stay behind from the run before.
+    for name in ["classifications", "votes", "marks", "shapes", "texts"] {
+        let path = folder.join(format!("{name}.{}", format.extension()));
+        if !written.iter().any(|(p, _)| *p == path) && path.is_file() {
+            std::fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+fn planet_hunters(args: &Args, format: TableFormat, session: &mut Session) -> Result<()> {
+    let mut writer = ExtractWriter::new(&args.output, format);
+    for path in &args.exports {
+        let (extracts, report) = read_planet_hunters(path, &session.progress)?;
+        writer.take(&extracts)?;
+        session.summary.count("rows_read", "rows read", report.rows_read);
+        session.summary.count("rows_used", "  used", report.rows_used);
+        for (reason, n) in &report.left_out {
+            session.summary.count(reason, &format!("  left out: {reason}"), *n);
+        }
+        session.problems.absorb(&report.problems);
+        session.input(report.digest);
+    }
+    finish_tables(writer, &args.output, format, session)
+}

@@ -1,0 +1,13 @@
+//! One file per command. Each has `Args` (what `--help` shows, with examples) and `run`.
+
+pub(crate) mod check;
+pub(crate) mod consensus;
+pub(crate) mod counts;
+pub(crate) mod demo;
+pub(crate) mod extract;
+pub(crate) mod init;
+pub(crate) mod manifest;
+pub(crate) mod report;
+pub(crate) mod run;
+pub(crate) mod simulate;
+pub(crate) mod talk;

@@ -1,0 +1,138 @@
+//! `volary report`: one HTML file about a project.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use volary_ingest::output::write_whole;
+use volary_ingest::tables::for_each_batch;
+use volary_ingest::Progress;
+
+use crate::analysis::Analysis;
+use crate::project::Project;
+use crate::report::{self, IngestSummary, MethodRow, ReportInput, SubjectProgress};
+use crate::session::Session;
+
+/// Write one self-contained HTML file about a project, and its figures as SVG beside it.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  volary report
+  volary report my-project -o today.html")]
+pub(crate) struct Args {
+    /// The project's folder.
+    #[arg(default_value = ".", value_name = "DIR")]
+    folder: PathBuf,
+    /// File to write [default: report.html in the project].
+    #[arg(short, long, value_name = "HTML")]
+    output: Option<PathBuf>,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
+    let project = Project::open(&args.folder)?;
+    let analysis = project.analyse(&mut session)?;
+    let output = args.output.clone().unwrap_or_else(|| project.report());
+    write(&project, &analysis, &output, &mut session)?;
+    session.summary.note(&format!("report: {}", output.display()));
+    session.finish(None)
+}
+
+/// Writes the report and its figures.
+pub(crate) fn write(project: &Project, analysis: &Analysis, output: &Path, session: &mut Session) -> Result<()> {
+    let record = read_record(&project.extracts());
+    let methods = analysis.methods.iter().flat_map(|(name, evaluations)| {
+        evaluations.iter().map(|e| MethodRow {
+            name: name.clone(),
+            question: e.question,
+            evaluation: Some(e.clone()),
+        })
+    });
+    let input = ReportInput {
+        title: project.settings.project.title.as_deref().unwrap_or("A project"),
+        votes: &analysis.votes,
+        counted: &analysis.counted,
+        consensus: &analysis.consensus,
+        params: &analysis.params,
+        volunteers: &analysis.volunteers,
+        activity: &analysis.activity,
+        methods: &methods.collect::<Vec<_>>(),
+        surveys: &analysis.surveys,
+        subjects: &read_subjects(&project.extracts())?,
+        ingest: record.as_ref().map(ingest_summary),
+        question_texts: record.as_ref().map(question_texts).unwrap_or_default(),
+    };
+    write_whole(output, report::render(&input)?.as_bytes())?;
+    let folder = output.with_file_name("figures");
+    let figures = report::figures(&input)?;
+    for figure in &figures {
+        write_whole(&folder.join(format!("{}.svg", figure.name)), figure.svg.as_bytes())?;
+    }
+    session.summary.count("n_figures", "figures", figures.len() as u64);
+    Ok(())
+}
+
+fn read_record(extracts: &Path) -> Option<Value> {
+    serde_json::from_str(&std::fs::read_to_string(extracts.join("run.json")).ok()?).ok()
+}
+
+fn read_subjects(extracts: &Path) -> Result<Vec<SubjectProgress>> {
+    let path = extracts.join("subjects.parquet");
+    let mut rows = Vec::new();
+    if !path.is_file() {
+        return Ok(rows);
+    }
+    for_each_batch(&path, &["subject_id", "workflow_id"], &Progress::default(), |cells| {
+        for row in 0..cells.n_rows() {
+            let text = |column| cells.text(column, row);
+            rows.push(SubjectProgress {
+                workflow: text("workflow_id").unwrap_or_default().into_owned(),
+                subject: text("subject_id").unwrap_or_default().into_owned(),
+                n_classifications: text("n_classifications").and_then(|n| n.parse().ok()).unwrap_or(0),
+                retired_ms: cells.time_ms("retired_at", row),
+                reason: text("retirement_reason").map(|t| t.into_owned()),
+            });
+        }
+        Ok(())
+    })
+    .context("the subjects table cannot be read; run `volary run --force`")?;
+    Ok(rows)
+}
+
+fn ingest_summary(record: &Value) -> IngestSummary {
+    let summary = &record["summary"];
+    let count = |key: &str| summary[key].as_u64().unwrap_or(0);
+    let pairs = |value: &Value| -> Vec<(String, u64)> {
+        let entries = value.as_object().into_iter().flatten();
+        entries.map(|(k, n)| (k.clone(), n.as_u64().unwrap_or(0))).collect()
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let versions = summary["versions"].as_array().into_iter().flatten().map(|v| {
+        (text(&v["workflow"]), text(&v["version"]), v["classifications"].as_u64().unwrap_or(0))
+    });
+    let example = |kind: &str| {
+        let all = record["problem_examples"].as_array().into_iter().flatten();
+        all.filter(|e| e["kind"] == kind).map(|e| text(&e["detail"])).next().unwrap_or_default()
+    };
+    let problems = pairs(&record["problems"]).into_iter().map(|(kind, n)| {
+        let example = example(&kind);
+        (kind, n, example)
+    });
+    IngestSummary {
+        rows_read: count("rows_read"),
+        rows_used: count("rows_used"),
+        left_out: pairs(&summary["left_out"]),
+        n_repeats: count("n_repeats"),
+        n_not_logged_in: count("n_not_logged_in"),
+        n_beta: count("n_beta"),
+        versions: versions.collect(),
+        problems: problems.collect(),
+    }
+}
+
+fn question_texts(record: &Value) -> BTreeMap<(String, String), String> {
+    let all = record["summary"]["questions"].as_array().into_iter().flatten();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    all.map(|q| ((text(&q["workflow"]), text(&q["task"])), text(&q["text"]))).collect()
+}

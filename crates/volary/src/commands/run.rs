@@ -1,0 +1,40 @@
+//! `volary run`: what `volary.toml` says, stage by stage.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::project::Project;
+use crate::session::Session;
+
+/// Carry out volary.toml: extract, consensus, report; stages that are up to date are left out.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  volary run
+  volary run my-project --force")]
+pub(crate) struct Args {
+    /// The project's folder.
+    #[arg(default_value = ".", value_name = "DIR")]
+    folder: PathBuf,
+    /// Run every stage, up to date or not.
+    #[arg(long)]
+    force: bool,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
+    let project = Project::open(&args.folder)?;
+    let stages = project.run(&mut session, args.force)?;
+    note_stages(&stages, &mut session);
+    session.summary.note(&format!("report: {}", project.report().display()));
+    session.finish(Some(&args.folder.join("run.json")))
+}
+
+/// Says which stages ran.
+pub(crate) fn note_stages(stages: &[(&'static str, bool)], session: &mut Session) {
+    for (name, ran) in stages {
+        let state = if *ran { "done" } else { "up to date" };
+        session.summary.line(&format!("stage_{name}"), &format!("stage {name}"), state, state);
+    }
+}

@@ -1,0 +1,250 @@
+//! What kind of file is it, and how is it read into votes?
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use volary_core::Votes;
+use volary_ingest::panoptes::version::Version;
+use volary_ingest::panoptes::workflows::{Workflows, read_workflows};
+use volary_ingest::panoptes::{ExportOptions, ExportReport, ExtractSink, read_exports};
+use volary_ingest::records::{Blocks, RecordOptions};
+use volary_ingest::report::ReadReport;
+use volary_ingest::tables::{TableFormat, VoteCollector, read_votes};
+use volary_ingest::{Progress, label_table};
+
+use crate::session::Session;
+use crate::settings::RowSettings;
+use crate::summary::{Summary, grouped, printable};
+
+/// The kinds of input that Volary recognises by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InputKind {
+    /// A Zooniverse classification export.
+    Export,
+    /// A `votes` table that `extract` wrote.
+    VotesTable,
+    /// One row per label.
+    LabelTable,
+    /// One row per subject with counts.
+    CountTable,
+    /// Planet Hunters' rows, one a mark.
+    PlanetHunters,
+    /// A Zooniverse workflow export.
+    WorkflowExport,
+    /// A Zooniverse subject export.
+    SubjectExport,
+    /// Talk comments or tags.
+    Talk,
+    /// A subject manifest.
+    Manifest,
+}
+
+impl InputKind {
+    /// In words.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Export => "Zooniverse classification export",
+            Self::VotesTable => "votes table",
+            Self::LabelTable => "label table",
+            Self::CountTable => "count table",
+            Self::PlanetHunters => "Planet Hunters rows",
+            Self::WorkflowExport => "Zooniverse workflow export",
+            Self::SubjectExport => "Zooniverse subject export",
+            Self::Talk => "Talk export",
+            Self::Manifest => "subject manifest",
+        }
+    }
+
+    /// Looks at a file's name and header.
+    pub(crate) fn of(path: &Path) -> Result<Self> {
+        let name = path.to_string_lossy().to_ascii_lowercase();
+        if name.ends_with(".tar.gz") || name.ends_with(".json") {
+            return Ok(Self::Talk);
+        }
+        if matches!(TableFormat::of(path), Ok(TableFormat::Parquet | TableFormat::Arrow)) {
+            return Ok(Self::VotesTable);
+        }
+        let blocks = Blocks::open(path, RecordOptions::default(), &Progress::default())?;
+        let header = blocks.header();
+        let has = |name: &str| header.find(name).is_some();
+        let has_any = |names: &[&str]| header.find_any(names).is_some();
+        Ok(if has("annotations") && has_any(&["subject_ids", "subject_id"]) {
+            Self::Export
+        } else if has("strings") && has("tasks") {
+            Self::WorkflowExport
+        } else if has("locations") && has("metadata") {
+            Self::SubjectExport
+        } else if has("classification_id") && has("volunteer") && has("answer") && has("task") {
+            Self::VotesTable
+        } else if has_any(&["xMinGlobal", "xMinRelative", "xmin"]) {
+            Self::PlanetHunters
+        } else if has_any(&["selected_count", "n_votes", "n_selected", "selected"]) {
+            Self::CountTable
+        } else if has_any(&["worker", "volunteer", "annotator", "user_name", "user"])
+            && has_any(&["label", "answer"])
+        {
+            Self::LabelTable
+        } else {
+            Self::Manifest
+        })
+    }
+}
+
+/// What reading an input into votes gave besides the votes.
+#[derive(Default)]
+pub(crate) struct Read {
+    pub(crate) votes: Votes,
+    pub(crate) export: Option<ExportReport>,
+}
+
+/// Reads votes from exports, a folder of extracts, a votes table or a label table.
+pub(crate) fn read_input(
+    paths: &[PathBuf],
+    rows: &RowSettings,
+    workflows: Option<&Path>,
+    text_tasks: &[String],
+    session: &mut Session,
+) -> Result<Read> {
+    let Some(first) = paths.first() else { bail!("no input") };
+    if first.is_dir() {
+        let table = find_votes(first)?;
+        session.input_file(&table)?;
+        return Ok(Read { votes: read_votes(&table, &session.progress)?, export: None });
+    }
+    match InputKind::of(first)? {
+        InputKind::Export => {
+            let mut sink = VoteCollector::default();
+            let report = read_export(paths, rows, workflows, text_tasks, session, &mut sink)?;
+            Ok(Read { votes: sink.finish(), export: Some(report) })
+        }
+        InputKind::VotesTable => {
+            session.input_file(first)?;
+            Ok(Read { votes: read_votes(first, &session.progress)?, export: None })
+        }
+        InputKind::LabelTable => {
+            let table = label_table::read_label_table(first, &session.progress)?;
+            note_report(&table.report, session);
+            session.input(table.report.digest);
+            Ok(Read { votes: table.votes, export: None })
+        }
+        other => bail!(
+            "this looks like a {}, which has no votes; `volary consensus` reads classification exports, \
+             folders and tables that `volary extract` wrote, and label tables (task,worker,label): {}",
+            other.as_str(),
+            first.display()
+        ),
+    }
+}
+
+/// The votes table of a folder of extracts.
+pub(crate) fn find_votes(folder: &Path) -> Result<PathBuf> {
+    let candidates = TableFormat::ALL.map(|f| folder.join(format!("votes.{}", f.extension())));
+    candidates.into_iter().find(|p| p.is_file()).with_context(|| {
+        format!("no votes table in the folder; make one with `volary extract EXPORT -o {0}`: {0}", folder.display())
+    })
+}
+
+/// Reads a workflow export.
+pub(crate) fn read_workflow_export(path: Option<&Path>, session: &mut Session) -> Result<Option<Arc<Workflows>>> {
+    let Some(path) = path else { return Ok(None) };
+    let workflows = read_workflows(path, &Progress::default())?;
+    session.problems.absorb(&workflows.report.problems);
+    session.input(workflows.report.digest.clone());
+    Ok(Some(Arc::new(workflows)))
+}
+
+/// Reads exports into a sink and puts the account into the session.
+pub(crate) fn read_export(
+    paths: &[PathBuf],
+    rows: &RowSettings,
+    workflows: Option<&Path>,
+    text_tasks: &[String],
+    session: &mut Session,
+    sink: &mut dyn ExtractSink,
+) -> Result<ExportReport> {
+    let options = ExportOptions {
+        filter: rows.filter()?,
+        workflows: read_workflow_export(workflows, session)?,
+        text_tasks: text_tasks.to_vec(),
+        threads: session.threads(),
+        now_ms: session.now_ms(),
+        ..ExportOptions::default()
+    };
+    session.show_reading(paths);
+    let report = read_exports(paths, &options, &session.progress, sink)?;
+    session.end_reading();
+    session.problems.absorb(&report.collected.problems);
+    for input in &report.inputs {
+        session.input(input.clone());
+    }
+    note_export(&report, &mut session.summary);
+    Ok(report)
+}
+
+fn note_report(report: &ReadReport, session: &mut Session) {
+    session.problems.absorb(&report.problems);
+    session.summary.count("rows_read", "rows read", report.rows_read);
+    session.summary.count("rows_used", "  used", report.rows_used);
+    let left_out = report.left_out.iter().map(|(k, n)| (k.as_str(), *n));
+    note_left_out(left_out, &mut session.summary);
+}
+
+fn note_left_out<'a>(reasons: impl Iterator<Item = (&'a str, u64)>, summary: &mut Summary) {
+    let mut json = serde_json::Map::new();
+    for (reason, n) in reasons {
+        summary.note(&format!("{:<26} {}", format!("  left out: {reason}"), grouped(n)));
+        json.insert(reason.to_owned(), n.into());
+    }
+    summary.value("left_out", json);
+}
+
+/// The account of an export: read, used, left out and why, which versions, what is flagged.
+pub(crate) fn note_export(report: &ExportReport, summary: &mut Summary) {
+    let c = &report.collected;
+    summary.count("rows_read", "rows read", c.rows_read);
+    summary.count("rows_used", "  used", report.rows_used());
+    note_left_out(c.left_out.iter().map(|(k, n)| (k.as_str(), *n)), summary);
+    let flags = [
+        ("n_repeats", "  repeats (flagged)", c.n_repeats),
+        ("n_seen_before", "  seen_before (platform)", c.n_seen_before),
+        ("n_beta", "  before launch (beta)", c.n_beta),
+        ("n_not_logged_in", "  not logged in", c.n_not_logged_in),
+        ("n_gold", "  gold standard mode", c.n_gold),
+        ("n_unknown_annotations", "  annotations not known", c.n_unknown_annotations),
+    ];
+    for (key, label, n) in flags {
+        if n > 0 {
+            summary.count(key, label, n);
+        } else {
+            summary.value(key, n);
+        }
+    }
+    let versions: Vec<serde_json::Value> = c
+        .versions
+        .iter()
+        .map(|((w, v), n)| serde_json::json!({"workflow": w, "version": v, "classifications": n}))
+        .collect();
+    summary.value("versions", versions);
+    // Of several wordings the most common one stands for the task.
+    let questions = c.wordings.iter().filter_map(|((workflow, task), wordings)| {
+        let (text, _) = wordings.iter().max_by_key(|(_, versions)| versions.values().sum::<u64>())?;
+        Some(serde_json::json!({"workflow": workflow, "task": task, "text": text}))
+    });
+    summary.value("questions", questions.collect::<Vec<_>>());
+    let mut by_workflow = std::collections::BTreeMap::<&str, Vec<&str>>::new();
+    for (workflow, version) in c.versions.keys() {
+        by_workflow.entry(workflow).or_default().push(version);
+    }
+    for (workflow, mut versions) in by_workflow {
+        versions.sort_by_key(|v| Version::parse(v));
+        let ends = match versions.as_slice() {
+            [only] => format!("version {only}"),
+            [first, .., last] => {
+                format!("{} versions, {first} to {last}, merged by task and label", versions.len())
+            }
+            [] => continue,
+        };
+        summary.note(&format!("{:<26} {}", format!("workflow {}", printable(workflow)), printable(&ends)));
+    }
+}

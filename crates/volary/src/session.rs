@@ -1,0 +1,240 @@
+//! One run of one command: its options, its clock, its progress bar, its `run.json`.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use volary_core::Problems;
+use volary_ingest::{InputDigest, Progress, output};
+
+use crate::settings::Settings;
+use crate::summary::{Summary, printable};
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Global {
+    /// Seed of everything random.
+    #[arg(long, global = true, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Threads; 0 takes all.
+    #[arg(long, global = true, default_value_t = 0)]
+    pub(crate) threads: usize,
+    /// Print the summary as JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Settings from a file such as `volary init` writes; options on the command line go first.
+    #[arg(long, global = true, value_name = "TOML")]
+    pub(crate) config: Option<PathBuf>,
+    /// Exit with 3 where the input had problems.
+    #[arg(long, global = true)]
+    pub(crate) strict: bool,
+}
+
+/// A command under way.
+pub(crate) struct Session {
+    name: &'static str,
+    pub(crate) global: Global,
+    pub(crate) settings: Settings,
+    pub(crate) progress: Progress,
+    pub(crate) summary: Summary,
+    pub(crate) problems: Problems,
+    inputs: Vec<InputDigest>,
+    rows: BTreeMap<String, u64>,
+    started: Instant,
+    bar: Option<ProgressBar>,
+    ticker: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Session {
+    /// Reads the settings, sets up threads and Ctrl-C.
+    pub(crate) fn start(name: &'static str, global: Global) -> Result<Self> {
+        let settings = match &global.config {
+            Some(path) => Settings::read(path)?,
+            None => Settings::default(),
+        };
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(global.threads)
+            .build_global()
+            .context("starting threads failed")?;
+        let progress = Progress::default();
+        let asked = progress.clone();
+        ctrlc::set_handler(move || {
+            // The first Ctrl-C lets readers stop and writers clean up; the second does not wait.
+            if asked.is_stopped() {
+                std::process::exit(130);
+            }
+            asked.stop();
+        })
+        .context("Ctrl-C cannot be caught")?;
+        Ok(Self {
+            name,
+            global,
+            settings,
+            progress,
+            summary: Summary::default(),
+            problems: Problems::default(),
+            inputs: Vec::new(),
+            rows: BTreeMap::new(),
+            started: Instant::now(),
+            bar: None,
+            ticker: None,
+        })
+    }
+
+    /// Worker threads to use.
+    pub(crate) fn threads(&self) -> usize {
+        match self.global.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        }
+    }
+
+    /// The present, for "time in the future".
+    pub(crate) fn now_ms(&self) -> i64 {
+        jiff::Timestamp::now().as_millisecond()
+    }
+
+    /// Shows a bar of bytes read, where there is a terminal to show it on.
+    pub(crate) fn show_reading(&mut self, paths: &[PathBuf]) {
+        if self.global.json || !std::io::stderr().is_terminal() {
+            return;
+        }
+        let total = paths.iter().filter_map(|p| std::fs::metadata(p).ok()).map(|m| m.len()).sum();
+        let style = "{msg:12} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+        let bar = ProgressBar::new(total).with_message("reading");
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            bar.set_style(style);
+        }
+        let (shown, progress) = (bar.clone(), self.progress.clone());
+        self.ticker = Some(std::thread::spawn(move || {
+            while !shown.is_finished() {
+                shown.set_position(progress.bytes());
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }));
+        self.bar = Some(bar);
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn end_reading(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+        if let Some(ticker) = self.ticker.take() {
+            // The ticker cannot panic; if it did, there would be nothing to do about it.
+            let _ = ticker.join();
+        }
+    }
+
+    /// Notes an input for `run.json`.
+    pub(crate) fn input(&mut self, digest: InputDigest) {
+        self.inputs.push(digest);
+    }
+
+    /// Notes an input that was read by other means than a counted stream.
+    pub(crate) fn input_file(&mut self, path: &Path) -> Result<()> {
+        let mut hasher = blake3::Hasher::new();
+        let file = std::fs::File::open(path).with_context(|| format!("reading failed: {}", path.display()))?;
+        let n_bytes = std::io::copy(&mut std::io::BufReader::new(file), &mut hasher)?;
+        let blake3 = hasher.finalize().to_hex().to_string();
+        self.inputs.push(InputDigest { path: path.to_owned(), n_bytes, blake3 });
+        Ok(())
+    }
+
+    /// Notes a table's number of rows for `run.json`.
+    pub(crate) fn rows(&mut self, table: &str, n: u64) {
+        self.rows.insert(table.to_owned(), n);
+    }
+
+    /// `run.json` as it will be written.
+    pub(crate) fn record(&self) -> Value {
+        let inputs = self.inputs.iter().map(|i| {
+            json!({"path": i.path.display().to_string(), "bytes": i.n_bytes, "blake3": i.blake3})
+        });
+        let problems: BTreeMap<&str, u64> = self.problems.by_kind().map(|(k, n)| (k.as_str(), n)).collect();
+        let examples = self.problems.examples().map(|p| {
+            json!({"kind": p.kind.as_str(), "row": p.row, "column": p.column, "detail": p.detail})
+        });
+        json!({
+            "volary": env!("CARGO_PKG_VERSION"),
+            "command": self.name,
+            "command_line": std::env::args().collect::<Vec<_>>(),
+            "settings": self.settings,
+            "seed": self.global.seed,
+            "threads": self.threads(),
+            "inputs": inputs.collect::<Vec<_>>(),
+            "rows": self.rows,
+            "summary": self.summary.json(),
+            "problems": problems,
+            "problem_examples": examples.collect::<Vec<_>>(),
+            "wall_s": self.started.elapsed().as_secs_f64(),
+            "cpu_s": cpu_seconds(),
+            "peak_memory_bytes": peak_memory(),
+        })
+    }
+
+    /// Writes `run.json` beside the outputs, prints the summary and gives the exit code.
+    pub(crate) fn finish(mut self, run_json: Option<&Path>) -> Result<ExitCode> {
+        self.end_reading();
+        let record = self.record();
+        if let Some(path) = run_json {
+            output::write_whole(path, format!("{record:#}\n").as_bytes())?;
+        }
+        let mut stdout = std::io::stdout().lock();
+        // A closed pipe (`volary … | head`) is the reader's choice and no failure.
+        let _ = if self.global.json {
+            writeln!(stdout, "{record:#}")
+        } else {
+            stdout.write_all(self.text().as_bytes())
+        };
+        let is_strict_failure = self.global.strict && self.problems.total() > 0;
+        Ok(if is_strict_failure { ExitCode::from(3) } else { ExitCode::SUCCESS })
+    }
+
+    fn text(&mut self) -> String {
+        let rows: Vec<Vec<String>> = self
+            .problems
+            .by_kind()
+            .map(|(kind, n)| {
+                let first = self.problems.examples().find(|p| p.kind == kind);
+                let place = first.map_or_else(String::new, |p| match (p.row, p.column.as_str()) {
+                    (0, _) => String::new(),
+                    (row, "") => format!("row {row}"),
+                    (row, column) => format!("row {row}, {column}"),
+                });
+                let detail = first.map_or_else(String::new, |p| p.detail.chars().take(160).collect());
+                vec![kind.as_str().to_owned(), n.to_string(), place, printable(&detail)]
+            })
+            .collect();
+        self.summary.table("Problems", &["what", "how often", "first", ""], &rows);
+        self.summary.text().to_owned()
+    }
+}
+
+/// Where `run.json` belongs for an output: in a folder, or beside a file under its name.
+pub(crate) fn run_json_for(output: &Path) -> PathBuf {
+    if output.is_dir() || output.extension().is_none() {
+        return output.join("run.json");
+    }
+    let stem = output.file_stem().unwrap_or_default().to_string_lossy();
+    output.with_file_name(format!("{stem}.run.json"))
+}
+
+fn cpu_seconds() -> Option<f64> {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Some(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
+}
+
+/// The most memory this process ever held, where the system says it.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+}

@@ -1,0 +1,185 @@
+//! Settings: the same on the command line and in `volary.toml`; the command line goes first.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use volary_crowd::{ExperienceRule, FractionParams, IntervalKind, Repeats};
+use volary_ingest::panoptes::RowFilter;
+use volary_ingest::panoptes::version::VersionFilter;
+
+/// A settings file.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    pub(crate) project: ProjectSettings,
+    pub(crate) input: InputSettings,
+    pub(crate) rows: RowSettings,
+    pub(crate) consensus: ConsensusSettings,
+}
+
+/// What the project is called.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ProjectSettings {
+    pub(crate) title: Option<String>,
+}
+
+/// Where the project's data are, relative to the settings file.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct InputSettings {
+    pub(crate) exports: Vec<PathBuf>,
+    pub(crate) workflows: Option<PathBuf>,
+    pub(crate) truth: Option<PathBuf>,
+}
+
+/// Which rows of an export count.
+#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Which rows count")]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RowSettings {
+    /// Only this workflow (may be given several times).
+    #[arg(long = "workflow", value_name = "ID")]
+    pub(crate) workflow: Vec<String>,
+    /// Only this workflow version: `16.55`, or `16` with all its minor versions.
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// Only versions from this one on.
+    #[arg(long, value_name = "VERSION", conflicts_with = "version")]
+    pub(crate) min_version: Option<String>,
+    /// Only versions up to this one.
+    #[arg(long, value_name = "VERSION", conflicts_with = "version")]
+    pub(crate) max_version: Option<String>,
+    /// Leave out classifications from before the project's launch (beta tests).
+    #[arg(long)]
+    pub(crate) live_only: bool,
+}
+
+impl RowSettings {
+    /// These, and those of `file` where these say nothing.
+    pub(crate) fn or(mut self, file: &Self) -> Self {
+        if self.workflow.is_empty() {
+            self.workflow.clone_from(&file.workflow);
+        }
+        self.version = self.version.or_else(|| file.version.clone());
+        self.min_version = self.min_version.or_else(|| file.min_version.clone());
+        self.max_version = self.max_version.or_else(|| file.max_version.clone());
+        self.live_only |= file.live_only;
+        self
+    }
+
+    /// As the reader wants them.
+    pub(crate) fn filter(&self) -> Result<RowFilter> {
+        let (min, max) = (self.min_version.as_deref(), self.max_version.as_deref());
+        let versions = match self.version.as_deref() {
+            Some(only) => VersionFilter::only(only)?,
+            None => VersionFilter::range(min, max)?,
+        };
+        Ok(RowFilter { workflows: self.workflow.clone(), versions, live_only: self.live_only })
+    }
+}
+
+/// How votes become consensus.
+#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
+#[command(next_help_heading = "How votes become consensus")]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ConsensusSettings {
+    /// The method; `fraction` counts votes.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) method: Option<String>,
+    /// jeffreys (default), wilson, clopper-pearson or beta-binomial.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interval: Option<String>,
+    /// Level of the intervals [default: 0.95].
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) level: Option<f64>,
+    /// Where a volunteer met a subject more than once: first (default), last or all count.
+    #[arg(long, value_name = "RULE")]
+    pub(crate) repeats: Option<String>,
+    /// Weight by experience: steps such as `100:2` (two votes from 100 classifications on), or log10,
+    /// sqrt, saturating:100.
+    #[arg(long, value_name = "RULE", conflicts_with = "weights")]
+    pub(crate) experience: Option<String>,
+    /// What counts as experience: `total` (default), `past` (before each vote), or a table with columns
+    /// volunteer or user_name, and n_classifications.
+    #[arg(long, value_name = "total|past|TABLE")]
+    pub(crate) experience_from: Option<String>,
+    /// Weights from a table with columns volunteer or user_name, and weight.
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) weights: Option<PathBuf>,
+    /// Raise smaller weights to this, so that every label counts.
+    #[arg(long, value_name = "WEIGHT")]
+    pub(crate) weight_floor: Option<f64>,
+}
+
+impl ConsensusSettings {
+    /// These, and those of `file` where these say nothing.
+    pub(crate) fn or(mut self, file: &Self) -> Self {
+        self.method = self.method.or_else(|| file.method.clone());
+        self.interval = self.interval.or_else(|| file.interval.clone());
+        self.level = self.level.or(file.level);
+        self.repeats = self.repeats.or_else(|| file.repeats.clone());
+        if self.weights.is_none() && self.experience.is_none() {
+            self.experience = file.experience.clone();
+            self.weights = file.weights.clone();
+        }
+        self.experience_from = self.experience_from.or_else(|| file.experience_from.clone());
+        self.weight_floor = self.weight_floor.or(file.weight_floor);
+        self
+    }
+
+    /// The interval and its level.
+    pub(crate) fn params(&self) -> Result<FractionParams> {
+        let name = self.interval.as_deref().unwrap_or("jeffreys");
+        let kind = IntervalKind::parse(name).ok_or_else(|| {
+            let names = IntervalKind::ALL.map(IntervalKind::as_str).join(", ");
+            anyhow!("no interval {name:?}; there are {names}")
+        })?;
+        Ok(FractionParams::new(kind, self.level.unwrap_or(0.95))?)
+    }
+
+    /// Which repeated classifications count.
+    pub(crate) fn repeats(&self) -> Result<Repeats> {
+        let name = self.repeats.as_deref().unwrap_or("first");
+        Repeats::parse(name).ok_or_else(|| anyhow!("--repeats {name:?}; there are first, last, all"))
+    }
+
+    /// The experience rule, if one is asked for.
+    pub(crate) fn experience_rule(&self) -> Result<Option<ExperienceRule>> {
+        Ok(self.experience.as_deref().map(ExperienceRule::parse).transpose()?)
+    }
+
+    /// Refuses methods that are not there.
+    pub(crate) fn check_method(&self) -> Result<()> {
+        match self.method.as_deref().unwrap_or("fraction") {
+            "fraction" => Ok(()),
+            other => Err(anyhow!("no method {other:?}; there is fraction")),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads a settings file; paths in it are relative to its folder.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("reading failed: {}", path.display()))?;
+        let mut settings: Self =
+            toml::from_str(&text).with_context(|| format!("not a settings file: {}", path.display()))?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let place = |p: &mut PathBuf| {
+            if p.is_relative() {
+                *p = folder.join(&*p);
+            }
+        };
+        settings.input.exports.iter_mut().for_each(place);
+        let single = [
+            &mut settings.input.workflows,
+            &mut settings.input.truth,
+            &mut settings.consensus.weights,
+        ];
+        single.into_iter().flatten().for_each(place);
+        Ok(settings)
+    }
+}

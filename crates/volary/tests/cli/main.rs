@@ -1,0 +1,9 @@
+//! The binary from the outside: files in, files and exit codes out. One test binary, a file an idea.
+
+mod bad_input;
+mod book;
+mod house;
+mod pipeline;
+mod privacy;
+mod real_data;
+mod support;

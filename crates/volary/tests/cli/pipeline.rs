@@ -1,0 +1,210 @@
+//! The ways through the pipeline agree: whatever the number of threads, the format in between, the order
+//! of the rows.
+
+use std::collections::BTreeMap;
+
+use crate::support::{Place, walk};
+
+fn demo(place: &Place) {
+    let record = place.record(&["demo", "demo", "--subjects", "150", "--volunteers", "60"]);
+    assert_eq!(record["problems"], serde_json::json!({}), "{record:#}");
+}
+
+/// Every file of a folder but the records, which hold times.
+fn bytes_of(place: &Place, folder: &str) -> BTreeMap<String, Vec<u8>> {
+    let mut out = BTreeMap::new();
+    walk(&place.path(folder), &mut |path| {
+        let name = path.strip_prefix(place.path(folder)).unwrap().to_string_lossy().into_owned();
+        if !name.ends_with("run.json") && !name.starts_with(".volary") {
+            out.insert(name, std::fs::read(path).unwrap());
+        }
+    });
+    out
+}
+
+#[test]
+fn the_demo_makes_a_project_with_a_report_and_repeats_to_the_byte() {
+    let place = Place::new();
+    demo(&place);
+    let files = place.files();
+    for name in [
+        "demo/volary.toml",
+        "demo/classifications.csv",
+        "demo/truth.csv",
+        "demo/extracts/votes.parquet",
+        "demo/extracts/marks.parquet",
+        "demo/consensus/consensus.parquet",
+        "demo/consensus/consensus_volunteers.parquet",
+        "demo/report.html",
+        "demo/run.json",
+    ] {
+        assert!(files.iter().any(|f| f == name), "{name} is not among {files:#?}");
+    }
+    let report = place.read("demo/report.html");
+    assert!(report.contains("<svg") && !report.contains("http://") && !report.contains("src=\"https"));
+    let first = bytes_of(&place, "demo");
+    demo(&place);
+    let second = bytes_of(&place, "demo");
+    assert_eq!(first.keys().collect::<Vec<_>>(), second.keys().collect::<Vec<_>>());
+    for (name, bytes) in &first {
+        assert!(second[name] == *bytes, "{name} differs between two runs");
+    }
+}
+
+#[test]
+fn the_demo_finds_the_truth_that_it_simulated() {
+    let place = Place::new();
+    let record = place.record(&["demo", "demo"]);
+    let methods = record["summary"]["methods"].as_array().unwrap().clone();
+    let plain = methods.iter().find(|m| m["task"] == "T0" && m["workflow"] == "101").unwrap();
+    let accuracy = plain["accuracy"].as_f64().unwrap();
+    assert!((0.85..=1.0).contains(&accuracy), "{plain:#}");
+    assert!(plain["accuracy_low"].as_f64().unwrap() < accuracy);
+}
+
+#[test]
+fn a_stage_that_is_up_to_date_is_left_out() {
+    let place = Place::new();
+    demo(&place);
+    let record = place.record(&["run", "demo"]);
+    for stage in ["stage_extract", "stage_consensus", "stage_report"] {
+        assert_eq!(record["summary"][stage], "up to date");
+    }
+    let settings = place.read("demo/volary.toml").replace("\"jeffreys\"", "\"wilson\"");
+    place.write("demo/volary.toml", settings);
+    let record = place.record(&["run", "demo"]);
+    assert_eq!(record["summary"]["stage_extract"], "up to date");
+    assert_eq!(record["summary"]["stage_consensus"], "done");
+    let record = place.record(&["run", "demo", "--force"]);
+    assert_eq!(record["summary"]["stage_extract"], "done");
+}
+
+#[test]
+fn threads_change_nothing() {
+    let place = Place::new();
+    demo(&place);
+    for threads in ["1", "2", "5"] {
+        let out = format!("t{threads}");
+        place.record(&["extract", "demo/classifications.csv", "-o", &out, "--threads", threads]);
+        let table = format!("{out}/consensus.csv");
+        place.record(&["consensus", "demo/classifications.csv", "-o", &table, "--threads", threads]);
+    }
+    assert_eq!(bytes_of(&place, "t1"), bytes_of(&place, "t2"));
+    assert_eq!(bytes_of(&place, "t1"), bytes_of(&place, "t5"));
+}
+
+#[test]
+fn every_way_in_gives_the_same_consensus() {
+    let place = Place::new();
+    demo(&place);
+    place.record(&["consensus", "demo/classifications.csv", "-o", "direct.csv"]);
+    let expected = (place.read("direct.csv"), place.read("direct_subjects.csv"), place.read("direct_volunteers.csv"));
+    for format in ["parquet", "csv", "json", "arrow"] {
+        place.record(&["extract", "demo/classifications.csv", "-o", format, "--to", format]);
+        place.record(&["consensus", format, "-o", "again.csv"]);
+        let again = (place.read("again.csv"), place.read("again_subjects.csv"), place.read("again_volunteers.csv"));
+        assert!(again == expected, "by way of {format}");
+    }
+}
+
+#[test]
+fn the_order_of_the_rows_changes_nothing() {
+    let place = Place::new();
+    demo(&place);
+    let text = place.read("demo/classifications.csv");
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines[1..].reverse();
+    place.write("reversed.csv", lines.join("\n"));
+    place.record(&["consensus", "demo/classifications.csv", "-o", "a.csv"]);
+    place.record(&["consensus", "reversed.csv", "-o", "b.csv"]);
+    assert!(place.read("a.csv") == place.read("b.csv"));
+    assert!(place.read("a_volunteers.csv") == place.read("b_volunteers.csv"));
+}
+
+#[test]
+fn repeats_count_first_last_or_all() {
+    let place = Place::new();
+    let labels = "task,worker,label,created_at\n\
+                  s,ann,A,2024-01-01T00:00:00Z\ns,bob,B,2024-01-01T00:00:01Z\n\
+                  s,ann,B,2024-01-02T00:00:00Z\ns,eve,B,2024-01-01T00:00:02Z\n";
+    place.write("labels.csv", labels);
+    let votes = |rule: &str| {
+        place.record(&["consensus", "labels.csv", "-o", "c.csv", "--repeats", rule]);
+        let of = |answer: &str| {
+            let table = place.table("c.csv");
+            table.iter().find(|r| r["answer"] == answer).map(|r| r["n_votes"].clone()).unwrap()
+        };
+        (of("A"), of("B"))
+    };
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    assert_eq!(votes("first"), pair("1", "2"));
+    assert_eq!(votes("last"), pair("0", "3"));
+    assert_eq!(votes("all"), pair("1", "3"));
+}
+
+#[test]
+fn experience_weighs_and_the_interval_widens() {
+    let place = Place::new();
+    let mut labels = String::from("task,worker,label\n");
+    for i in 0..20 {
+        labels.push_str(&format!("easy{i},veteran,A\n"));
+    }
+    labels.push_str("s,veteran,A\ns,new1,B\ns,new2,B\n");
+    place.write("labels.csv", labels);
+    let share = |more: &[&str]| {
+        place.record(&[&["consensus", "labels.csv", "-o", "c.csv"], more].concat());
+        let table = place.table("c.csv");
+        let row = table.iter().find(|r| r["subject_id"] == "s" && r["answer"] == "A").unwrap().clone();
+        let number = |name: &str| row[name].parse::<f64>().unwrap();
+        (number("fraction"), number("n_effective"), number("n_votes"))
+    };
+    let (plain, n, _) = share(&[]);
+    assert!((plain - 1.0 / 3.0).abs() < 1e-12 && n == 3.0);
+    let (weighted, n, votes) = share(&["--experience", "10:2"]);
+    assert!((weighted - 0.5).abs() < 1e-12 && (n - 16.0 / 6.0).abs() < 1e-12 && votes == 1.0);
+    place.write("w.csv", "worker,weight\nveteran,0\n");
+    place.volary(&["consensus", "labels.csv", "-o", "c.csv", "--weights", "w.csv"]).fails_with("weight");
+    let (floored, _, _) = share(&["--weights", "w.csv", "--weight-floor", "0.5"]);
+    assert!((floored - 0.2).abs() < 1e-12, "{floored}");
+}
+
+#[test]
+fn simulated_crowds_repeat_and_their_truth_is_found() {
+    let place = Place::new();
+    for folder in ["a", "b"] {
+        place.record(&["simulate", "crowd", "-o", folder, "--subjects", "400", "--classes", "4", "--seed", "9"]);
+    }
+    assert_eq!(place.read("a/labels.csv"), place.read("b/labels.csv"));
+    let record = place.record(&["consensus", "a/labels.csv", "--truth", "a/truth.csv", "-o", "c.csv"]);
+    let accuracy = record["summary"]["methods"][0]["accuracy"].as_f64().unwrap();
+    assert!(accuracy > 0.9, "{accuracy}");
+}
+
+#[test]
+fn an_unknown_setting_or_name_is_one_clear_error() {
+    let place = Place::new();
+    place.write("labels.csv", "task,worker,label\n1,a,x\n");
+    place.volary(&["consensus", "labels.csv", "-o", "c.csv", "--interval", "wald"]).fails_with("jeffreys");
+    place.volary(&["consensus", "labels.csv", "-o", "c.csv", "--method", "oracle"]).fails_with("fraction");
+    place.volary(&["consensus", "labels.csv", "-o", "c.xlsx"]).fails_with(".parquet");
+    place.volary(&["consensus", "labels.csv", "-o", "c.csv", "--repeats", "some"]).fails_with("first");
+    place.volary(&["consensus", "labels.csv", "-o", "c.csv", "--experience", "x"]).fails_with("100:2");
+    place.write("volary.toml", "[consensus]\nintervall = \"wilson\"\n");
+    let run = place.volary(&["consensus", "labels.csv", "-o", "c.csv", "--config", "volary.toml"]);
+    assert!(run.code == 1 && run.stderr.contains("intervall"), "{}", run.stderr);
+    place.write("volary.toml", "[consensus]\ninterval = \"wilson\"\n");
+    place.volary(&["run"]).fails_with("no exports");
+    assert_eq!(place.files(), ["labels.csv", "volary.toml"]);
+}
+
+#[test]
+fn the_settings_file_and_the_command_line_say_the_same() {
+    let place = Place::new();
+    place.write("labels.csv", "task,worker,label\n1,a,x\n1,b,x\n1,c,y\n");
+    place.write("settings.toml", "[consensus]\ninterval = \"wilson\"\nlevel = 0.9\n");
+    place.record(&["consensus", "labels.csv", "-o", "a.csv", "--config", "settings.toml"]);
+    place.record(&["consensus", "labels.csv", "-o", "b.csv", "--interval", "wilson", "--level", "0.9"]);
+    assert_eq!(place.read("a.csv"), place.read("b.csv"));
+    place.record(&["consensus", "labels.csv", "-o", "c.csv", "--config", "settings.toml", "--level", "0.5"]);
+    assert_ne!(place.read("a.csv"), place.read("c.csv"));
+}

@@ -1,0 +1,82 @@
+//! A volunteer's name has no path out: everything that the binary writes or prints is searched for it.
+
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::support::{Place, Row, VOLARY, export, walk};
+
+const NAMES: [&str; 3] = ["Zaphod_Beeblebrox", "Trillian, McMillan", "\u{30cf}\u{30eb}\u{30ab}"];
+const ADDRESS: &str = "deadbeefcafe0123beef";
+
+fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut id = 0;
+    for subject in 0..12 {
+        for name in NAMES {
+            id += 1;
+            let mut row = Row::new(
+                id,
+                name,
+                &format!("s{subject}"),
+                &json!([
+                    {"task": "T0", "task_label": "What?", "value": if id % 3 == 0 { "Yes" } else { "No" }},
+                    {"task": "T1", "task_label": "Which?", "value": ["Ring", "Bar"]},
+                    {"task": "T2", "task_label": "Draw", "value": [{"tool": 0, "frame": 0, "details": [], "x": 1, "y": 2}]},
+                ]),
+            );
+            row.metadata = json!({"session": ADDRESS, "user_agent": "Browser of Zaphod_Beeblebrox"}).to_string();
+            rows.push(row);
+        }
+        id += 1;
+        let anonymous = format!("not-logged-in-{ADDRESS}");
+        rows.push(Row::answer(id, &anonymous, &format!("s{subject}"), "Yes"));
+    }
+    // Rows that end up in the problem list must not bring a name into it.
+    let mut broken = Row::answer(id + 1, NAMES[0], "s1", "Yes");
+    broken.annotations = "[".to_owned();
+    broken.created = "never".to_owned();
+    rows.push(broken);
+    rows.push(rows[0].clone());
+    rows
+}
+
+#[test]
+fn no_name_and_no_address_leaves_by_any_command() {
+    let place = Place::new();
+    place.write("export.csv", export(&rows()));
+    std::fs::create_dir(place.path("out")).unwrap();
+    let commands = [
+        "check export.csv",
+        "extract export.csv -o out/csv --to csv",
+        "extract export.csv -o out/parquet",
+        "extract export.csv -o out/json --to json --json",
+        "extract export.csv --format panoptes -o out/panoptes",
+        "consensus export.csv -o out/consensus.csv",
+        "consensus out/csv -o out/again.json --experience log10 --json",
+        "flatten export.csv -o out/flat.csv",
+        "dedup export.csv -o out/dedup.csv",
+        "init --export export.csv out/project",
+        "run out/project",
+    ];
+    for command in commands {
+        let output =
+            Command::new(VOLARY).args(command.split(' ')).current_dir(place.path(".")).output().unwrap();
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        no_name_in(&output.stdout, command);
+        no_name_in(&output.stderr, command);
+    }
+    let mut n = 0;
+    walk(&place.path("out"), &mut |path| {
+        n += 1;
+        no_name_in(&std::fs::read(path).unwrap(), &path.display().to_string());
+    });
+    assert!(n > 20, "files searched: {n}");
+}
+
+fn no_name_in(bytes: &[u8], place: &str) {
+    for secret in NAMES.iter().chain(&[ADDRESS]) {
+        let found = bytes.windows(secret.len()).any(|w| w == secret.as_bytes());
+        assert!(!found, "{secret} stands in {place}");
+    }
+}
