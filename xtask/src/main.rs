@@ -78,7 +78,17 @@ fn fuzz(seconds: u64) -> Result<(), String> {
         // RUSTFLAGS of the caller would be replaced by cargo-fuzz's own.
         run(
             "cargo",
-            &["fuzz", "run", "--sanitizer", "none", &target, "--", &time, "-rss_limit_mb=4096", "-timeout=20"],
+            &[
+                "fuzz",
+                "run",
+                "--sanitizer",
+                "none",
+                &target,
+                "--",
+                &time,
+                "-rss_limit_mb=4096",
+                "-timeout=20",
+            ],
             &[("RUSTC_BOOTSTRAP", "1")],
         )?;
     }
@@ -86,7 +96,17 @@ fn fuzz(seconds: u64) -> Result<(), String> {
 }
 
 fn bench(rows: u64) -> Result<(), String> {
-    cargo(&["build", "--release", "--locked", "-p", "volary", "-p", "volary-ingest", "--examples", "--bins"])?;
+    cargo(&[
+        "build",
+        "--release",
+        "--locked",
+        "-p",
+        "volary",
+        "-p",
+        "volary-ingest",
+        "--examples",
+        "--bins",
+    ])?;
     run("python3", &["bench/export.py", "--rows", &rows.to_string()], &[])
 }
 

@@ -37,7 +37,7 @@ pub struct RecordOptions {
 
 impl Default for RecordOptions {
     fn default() -> Self {
-        Self { delimiter: None, max_record_bytes: 64 << 20 }
+        Self { delimiter: None, max_record_bytes: 16 << 20 }
     }
 }
 

@@ -68,7 +68,7 @@ impl<R: Read> Read for Tee<R> {
 }
 
 enum Stream {
-    Plain(Tee<Box<dyn Read + Send>>),
+    Plain(Box<Tee<Box<dyn Read + Send>>>),
     Gzip(Box<MultiGzDecoder<Tee<Box<dyn Read + Send>>>>),
 }
 
@@ -122,8 +122,11 @@ impl Source {
         let whole: Box<dyn Read + Send> = Box::new(io::Cursor::new(magic).chain(inner));
         let tee =
             Tee { inner: whole, hasher: blake3::Hasher::new(), n_bytes: 0, progress: progress.clone() };
-        let mut stream =
-            if is_gzip { Stream::Gzip(Box::new(MultiGzDecoder::new(tee))) } else { Stream::Plain(tee) };
+        let mut stream = if is_gzip {
+            Stream::Gzip(Box::new(MultiGzDecoder::new(tee)))
+        } else {
+            Stream::Plain(Box::new(tee))
+        };
         let mut start = Vec::new();
         stream.by_ref().take(3).read_to_end(&mut start).map_err(io_error)?;
         if start == [0xef, 0xbb, 0xbf] {
@@ -144,7 +147,7 @@ impl Source {
     /// [`IngestError::Io`] where the rest cannot be read.
     pub fn digest(self) -> Result<InputDigest, IngestError> {
         let mut tee = match self.stream {
-            Stream::Plain(tee) => tee,
+            Stream::Plain(tee) => *tee,
             Stream::Gzip(decoder) => decoder.into_inner(),
         };
         io::copy(&mut tee, &mut io::sink()).map_err(|e| IngestError::io("reading", &self.path, e))?;

@@ -9,8 +9,8 @@ use volary_core::truth::Truth;
 use volary_core::{QuestionKind, Votes};
 use volary_crowd::{
     Activity, Consensus, Counted, Evaluation, ExperienceRule, ExperienceSource, FractionParams, Outcome,
-    PairRow, SurveyRow, Volunteers, Weights, activity, counted, evaluate, fraction, pairs,
-    survey_of, volunteers,
+    PairRow, SurveyRow, Volunteers, Weights, activity, counted, evaluate, fraction, pairs, survey_of,
+    volunteers,
 };
 use volary_ingest::{Progress, label_table};
 
@@ -119,8 +119,18 @@ impl Analysis {
             summary.line("effective_share", "effective votes", &shown, share);
         }
         summary.line("method", "method", &self.consensus.method, self.consensus.method.clone());
-        let rows: Vec<Vec<String>> = (0..).zip(&votes.questions).filter_map(|(i, q)| self.row(i, q)).collect();
-        let header = ["workflow", "task", "kind", "subjects", "agreed", "tied", "median n", "between 0.3 and 0.7"];
+        let rows: Vec<Vec<String>> =
+            (0..).zip(&votes.questions).filter_map(|(i, q)| self.row(i, q)).collect();
+        let header = [
+            "workflow",
+            "task",
+            "kind",
+            "subjects",
+            "agreed",
+            "tied",
+            "median n",
+            "between 0.3 and 0.7",
+        ];
         summary.table("Consensus", &header, &rows);
         self.summarise_methods(summary);
     }
@@ -207,7 +217,7 @@ fn weights(
             let (table, report) = label_table::read_experience(Path::new(path), &session.progress)?;
             session.problems.absorb(&report.problems);
             session.input(report.digest);
-            let whole = |n: f64| if n >= 0.0 && n < 1e15 { n as u64 } else { 0 };
+            let whole = |n: f64| if (0.0..1e15).contains(&n) { n as u64 } else { 0 };
             ExperienceSource::Table(table.into_iter().map(|(v, n)| (v, whole(n))).collect())
         }
     };

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use arrow_array::builder::{Float64Builder, StringBuilder, TimestampMillisecondBuilder, UInt32Builder, UInt64Builder};
+use arrow_array::builder::{
+    Float64Builder, StringBuilder, TimestampMillisecondBuilder, UInt32Builder, UInt64Builder,
+};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::Schema;
 use serde_json::{Value, json};
@@ -63,7 +65,11 @@ pub(crate) fn write_consensus(path: &Path, votes: &Votes, consensus: &Consensus)
     write_batches(path, &schema::consensus(), batches)
 }
 
-fn finish(text: &mut [StringBuilder], counts: &mut [UInt32Builder], numbers: &mut [Float64Builder]) -> Vec<ArrayRef> {
+fn finish(
+    text: &mut [StringBuilder],
+    counts: &mut [UInt32Builder],
+    numbers: &mut [Float64Builder],
+) -> Vec<ArrayRef> {
     let mut columns: Vec<ArrayRef> = text.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef).collect();
     columns.extend(counts.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef));
     columns.extend(numbers.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef));
@@ -125,8 +131,14 @@ pub(crate) fn write_volunteers(
         let mut numbers: [Float64Builder; 5] = Default::default();
         for row in rows {
             name.append_value(&votes.volunteers[row.volunteer as usize]);
-            let ns =
-                [row.n_classifications, row.n_repeats, row.n_votes, row.n_blank, row.n_compared, row.n_agree];
+            let ns = [
+                row.n_classifications,
+                row.n_repeats,
+                row.n_votes,
+                row.n_blank,
+                row.n_compared,
+                row.n_agree,
+            ];
             counts.iter_mut().zip(ns).for_each(|(c, n)| c.append_value(n));
             first.append_option(row.first_ms);
             last.append_option(row.last_ms);
@@ -184,12 +196,14 @@ pub(crate) fn write_surveys(path: &Path, votes: &Votes, rows: &[SurveyRow]) -> R
             numbers[1].append_option(top.map(|c| c.interval.low));
             numbers[2].append_option(top.map(|c| c.interval.high));
             let list = |choices: &[AgreedChoice]| {
-                Value::Array(choices.iter().map(|c| choice_json(votes, row.question, c)).collect()).to_string()
+                Value::Array(choices.iter().map(|c| choice_json(votes, row.question, c)).collect())
+                    .to_string()
             };
             lists[0].append_value(list(&row.agreed));
             lists[1].append_value(list(&row.undetermined));
         }
-        let mut columns: Vec<ArrayRef> = ids.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef).collect();
+        let mut columns: Vec<ArrayRef> =
+            ids.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef).collect();
         columns.extend(counts.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef));
         columns.push(Arc::new(blank.finish()));
         columns.push(Arc::new(median.finish()));

@@ -9,13 +9,12 @@ use volary_ingest::panoptes::version::Version;
 use volary_ingest::panoptes::workflows::{Workflows, read_workflows};
 use volary_ingest::panoptes::{ExportOptions, ExportReport, ExtractSink, read_exports};
 use volary_ingest::records::{Blocks, RecordOptions};
-use volary_ingest::report::ReadReport;
 use volary_ingest::tables::{TableFormat, VoteCollector, read_votes};
 use volary_ingest::{Progress, label_table};
 
 use crate::session::Session;
 use crate::settings::RowSettings;
-use crate::summary::{Summary, grouped, printable};
+use crate::summary::{Summary, printable};
 
 /// The kinds of input that Volary recognises by themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,13 +90,6 @@ impl InputKind {
     }
 }
 
-/// What reading an input into votes gave besides the votes.
-#[derive(Default)]
-pub(crate) struct Read {
-    pub(crate) votes: Votes,
-    pub(crate) export: Option<ExportReport>,
-}
-
 /// Reads votes from exports, a folder of extracts, a votes table or a label table.
 pub(crate) fn read_input(
     paths: &[PathBuf],
@@ -105,28 +97,27 @@ pub(crate) fn read_input(
     workflows: Option<&Path>,
     text_tasks: &[String],
     session: &mut Session,
-) -> Result<Read> {
+) -> Result<Votes> {
     let Some(first) = paths.first() else { bail!("no input") };
     if first.is_dir() {
         let table = find_votes(first)?;
         session.input_file(&table)?;
-        return Ok(Read { votes: read_votes(&table, &session.progress)?, export: None });
+        return Ok(read_votes(&table, &session.progress)?);
     }
     match InputKind::of(first)? {
         InputKind::Export => {
             let mut sink = VoteCollector::default();
-            let report = read_export(paths, rows, workflows, text_tasks, session, &mut sink)?;
-            Ok(Read { votes: sink.finish(), export: Some(report) })
+            read_export(paths, rows, workflows, text_tasks, session, &mut sink)?;
+            Ok(sink.finish())
         }
         InputKind::VotesTable => {
             session.input_file(first)?;
-            Ok(Read { votes: read_votes(first, &session.progress)?, export: None })
+            Ok(read_votes(first, &session.progress)?)
         }
         InputKind::LabelTable => {
             let table = label_table::read_label_table(first, &session.progress)?;
-            note_report(&table.report, session);
-            session.input(table.report.digest);
-            Ok(Read { votes: table.votes, export: None })
+            session.report(table.report);
+            Ok(table.votes)
         }
         other => bail!(
             "this looks like a {}, which has no votes; `volary consensus` reads classification exports, \
@@ -141,12 +132,18 @@ pub(crate) fn read_input(
 pub(crate) fn find_votes(folder: &Path) -> Result<PathBuf> {
     let candidates = TableFormat::ALL.map(|f| folder.join(format!("votes.{}", f.extension())));
     candidates.into_iter().find(|p| p.is_file()).with_context(|| {
-        format!("no votes table in the folder; make one with `volary extract EXPORT -o {0}`: {0}", folder.display())
+        format!(
+            "no votes table in the folder; make one with `volary extract EXPORT -o {0}`: {0}",
+            folder.display()
+        )
     })
 }
 
 /// Reads a workflow export.
-pub(crate) fn read_workflow_export(path: Option<&Path>, session: &mut Session) -> Result<Option<Arc<Workflows>>> {
+pub(crate) fn read_workflow_export(
+    path: Option<&Path>,
+    session: &mut Session,
+) -> Result<Option<Arc<Workflows>>> {
     let Some(path) = path else { return Ok(None) };
     let workflows = read_workflows(path, &Progress::default())?;
     session.problems.absorb(&workflows.report.problems);
@@ -182,29 +179,12 @@ pub(crate) fn read_export(
     Ok(report)
 }
 
-fn note_report(report: &ReadReport, session: &mut Session) {
-    session.problems.absorb(&report.problems);
-    session.summary.count("rows_read", "rows read", report.rows_read);
-    session.summary.count("rows_used", "  used", report.rows_used);
-    let left_out = report.left_out.iter().map(|(k, n)| (k.as_str(), *n));
-    note_left_out(left_out, &mut session.summary);
-}
-
-fn note_left_out<'a>(reasons: impl Iterator<Item = (&'a str, u64)>, summary: &mut Summary) {
-    let mut json = serde_json::Map::new();
-    for (reason, n) in reasons {
-        summary.note(&format!("{:<26} {}", format!("  left out: {reason}"), grouped(n)));
-        json.insert(reason.to_owned(), n.into());
-    }
-    summary.value("left_out", json);
-}
-
 /// The account of an export: read, used, left out and why, which versions, what is flagged.
 pub(crate) fn note_export(report: &ExportReport, summary: &mut Summary) {
     let c = &report.collected;
     summary.count("rows_read", "rows read", c.rows_read);
     summary.count("rows_used", "  used", report.rows_used());
-    note_left_out(c.left_out.iter().map(|(k, n)| (k.as_str(), *n)), summary);
+    summary.left_out(c.left_out.iter().map(|(reason, n)| (reason.as_str(), *n)));
     let flags = [
         ("n_repeats", "  repeats (flagged)", c.n_repeats),
         ("n_seen_before", "  seen_before (platform)", c.n_seen_before),
@@ -245,6 +225,10 @@ pub(crate) fn note_export(report: &ExportReport, summary: &mut Summary) {
             }
             [] => continue,
         };
-        summary.note(&format!("{:<26} {}", format!("workflow {}", printable(workflow)), printable(&ends)));
+        summary.note(&format!(
+            "{:<26} {}",
+            format!("workflow {}", printable(workflow)),
+            printable(&ends)
+        ));
     }
 }

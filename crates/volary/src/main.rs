@@ -29,7 +29,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// From volunteers' classifications to consensus you can trust: offline, on a laptop.
 #[derive(Debug, Parser)]
 #[command(name = "volary", version, max_term_width = 100)]
-#[command(after_help = "Start with:\n  volary demo\n  volary init --export classifications.csv\n  volary run")]
+#[command(
+    after_help = "Start with:\n  volary demo\n  volary init --export classifications.csv\n  volary run"
+)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -47,6 +49,9 @@ enum Command {
     Consensus(commands::consensus::Args),
     Report(commands::report::Args),
     Simulate(commands::simulate::Args),
+    Flatten(commands::flatten::Args),
+    Dedup(commands::dedup::Args),
+    Reduce(commands::reduce::Args),
     Manifest(commands::manifest::Args),
     Talk(commands::talk::Args),
 }
@@ -67,6 +72,9 @@ fn main() -> ExitCode {
         Command::Consensus(args) => commands::consensus::run(&args, session),
         Command::Report(args) => commands::report::run(&args, session),
         Command::Simulate(args) => commands::simulate::run(&args, session),
+        Command::Flatten(args) => commands::flatten::run(&args, session),
+        Command::Dedup(args) => commands::dedup::run(&args, session),
+        Command::Reduce(args) => commands::reduce::run(&args, session),
         Command::Manifest(args) => commands::manifest::run(&args, session),
         Command::Talk(args) => commands::talk::run(&args, session),
     };
@@ -87,6 +95,9 @@ impl Command {
             Self::Consensus(_) => "consensus",
             Self::Report(_) => "report",
             Self::Simulate(_) => "simulate",
+            Self::Flatten(_) => "flatten",
+            Self::Dedup(_) => "dedup",
+            Self::Reduce(_) => "reduce",
             Self::Manifest(_) => "manifest",
             Self::Talk(_) => "talk",
         }

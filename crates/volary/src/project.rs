@@ -29,7 +29,10 @@ impl Project {
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let path = folder.join("volary.toml");
         if !path.is_file() {
-            bail!("no volary.toml here; make one with `volary init --export EXPORT {0}`: {0}", folder.display());
+            bail!(
+                "no volary.toml here; make one with `volary init --export EXPORT {0}`: {0}",
+                folder.display()
+            );
         }
         Ok(Self { folder: folder.to_owned(), settings: Settings::read(&path)? })
     }
@@ -139,7 +142,8 @@ fn digests<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Result<Value> {
     let mut out = Vec::new();
     for path in paths {
         let mut hasher = blake3::Hasher::new();
-        let file = std::fs::File::open(path).with_context(|| format!("reading failed: {}", path.display()))?;
+        let file =
+            std::fs::File::open(path).with_context(|| format!("reading failed: {}", path.display()))?;
         std::io::copy(&mut std::io::BufReader::with_capacity(1 << 20, file), &mut hasher)?;
         out.push(json!({"path": path, "blake3": hasher.finalize().to_hex().to_string()}));
     }

@@ -11,6 +11,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use volary_core::Problems;
+use volary_ingest::report::ReadReport;
 use volary_ingest::{InputDigest, Progress, output};
 
 use crate::settings::Settings;
@@ -141,11 +142,29 @@ impl Session {
     /// Notes an input that was read by other means than a counted stream.
     pub(crate) fn input_file(&mut self, path: &Path) -> Result<()> {
         let mut hasher = blake3::Hasher::new();
-        let file = std::fs::File::open(path).with_context(|| format!("reading failed: {}", path.display()))?;
+        let file =
+            std::fs::File::open(path).with_context(|| format!("reading failed: {}", path.display()))?;
         let n_bytes = std::io::copy(&mut std::io::BufReader::new(file), &mut hasher)?;
         let blake3 = hasher.finalize().to_hex().to_string();
         self.inputs.push(InputDigest { path: path.to_owned(), n_bytes, blake3 });
         Ok(())
+    }
+
+    /// Notes a reader's account of its input.
+    pub(crate) fn report(&mut self, report: ReadReport) {
+        self.end_reading();
+        self.summary.count("rows_read", "rows read", report.rows_read);
+        self.summary.count("rows_used", "  used", report.rows_used);
+        self.summary.left_out(report.left_out.iter().map(|(reason, n)| (reason.as_str(), *n)));
+        self.problems.absorb(&report.problems);
+        self.inputs.push(report.digest);
+    }
+
+    /// Notes a table that was written.
+    pub(crate) fn table_file(&mut self, path: &Path, n_rows: u64) {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        self.summary.count(&format!("n_{name}"), &name, n_rows);
+        self.rows(&name, n_rows);
     }
 
     /// Notes a table's number of rows for `run.json`.
@@ -155,13 +174,14 @@ impl Session {
 
     /// `run.json` as it will be written.
     pub(crate) fn record(&self) -> Value {
-        let inputs = self.inputs.iter().map(|i| {
-            json!({"path": i.path.display().to_string(), "bytes": i.n_bytes, "blake3": i.blake3})
-        });
-        let problems: BTreeMap<&str, u64> = self.problems.by_kind().map(|(k, n)| (k.as_str(), n)).collect();
-        let examples = self.problems.examples().map(|p| {
-            json!({"kind": p.kind.as_str(), "row": p.row, "column": p.column, "detail": p.detail})
-        });
+        let inputs = self.inputs.iter().map(
+            |i| json!({"path": i.path.display().to_string(), "bytes": i.n_bytes, "blake3": i.blake3}),
+        );
+        let problems: BTreeMap<&str, u64> =
+            self.problems.by_kind().map(|(k, n)| (k.as_str(), n)).collect();
+        let examples = self.problems.examples().map(
+            |p| json!({"kind": p.kind.as_str(), "row": p.row, "column": p.column, "detail": p.detail}),
+        );
         json!({
             "volary": env!("CARGO_PKG_VERSION"),
             "command": self.name,

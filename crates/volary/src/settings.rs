@@ -174,11 +174,8 @@ impl Settings {
             }
         };
         settings.input.exports.iter_mut().for_each(place);
-        let single = [
-            &mut settings.input.workflows,
-            &mut settings.input.truth,
-            &mut settings.consensus.weights,
-        ];
+        let single =
+            [&mut settings.input.workflows, &mut settings.input.truth, &mut settings.consensus.weights];
         single.into_iter().flatten().for_each(place);
         Ok(settings)
     }

@@ -23,6 +23,16 @@ impl Summary {
         self.line(key, label, &grouped(n), n);
     }
 
+    /// Rows left out, by reason.
+    pub(crate) fn left_out<'a>(&mut self, reasons: impl Iterator<Item = (&'a str, u64)>) {
+        let mut json = Map::new();
+        for (reason, n) in reasons {
+            self.note(&format!("{:<26} {}", format!("  left out: {reason}"), grouped(n)));
+            json.insert(reason.to_owned(), n.into());
+        }
+        self.value("left_out", json);
+    }
+
     /// A value that only the JSON shows.
     pub(crate) fn value(&mut self, key: &str, value: impl Into<Value>) {
         self.json.insert(key.to_owned(), value.into());
@@ -77,7 +87,8 @@ pub(crate) fn grouped(n: u64) -> String {
 /// what follows.
 pub(crate) fn printable(text: &str) -> String {
     let is_harmful = |c: char| {
-        c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|c| if is_harmful(c) { ' ' } else { c }).collect()
 }

@@ -116,7 +116,7 @@ fn fossil_counts_but_for_the_column_none() {
         return;
     };
     let [(subject, task, column, theirs, ours)] = found.as_slice() else { panic!("{found:?}") };
-    assert_eq!((subject.as_str(), task.as_str(), column.as_str()), ("701873", "T5", "None"));
+    assert_eq!((subject.as_str(), task.as_str(), column.as_str()), ("910799", "T5", "None"));
     assert_eq!((theirs.as_str(), ours.as_str()), ("1.0", ""));
 }
 

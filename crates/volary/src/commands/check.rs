@@ -6,10 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use volary_core::Extracts;
 use volary_ingest::panoptes::ExtractSink;
-use volary_ingest::report::ReadReport;
-use volary_ingest::{
-    IngestError, count_table, label_table, manifest, panoptes, planet_hunters, talk,
-};
+use volary_ingest::{IngestError, count_table, label_table, manifest, panoptes, planet_hunters, talk};
 
 use crate::input::{InputKind, find_votes, read_export};
 use crate::session::Session;
@@ -76,16 +73,6 @@ fn check(path: &std::path::Path, rows: &RowSettings, session: &mut Session) -> R
         InputKind::Talk => talk::read_talk(&path, &progress)?.report,
         InputKind::Manifest => manifest::check_manifest(&path, &progress)?.report,
     };
-    note(report, session);
+    session.report(report);
     Ok(())
-}
-
-fn note(report: ReadReport, session: &mut Session) {
-    session.summary.count("rows_read", "  rows read", report.rows_read);
-    session.summary.count("rows_used", "  used", report.rows_used);
-    for (reason, n) in &report.left_out {
-        session.summary.count(reason, &format!("  left out: {reason}"), *n);
-    }
-    session.problems.absorb(&report.problems);
-    session.input(report.digest);
 }

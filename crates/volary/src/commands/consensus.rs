@@ -7,8 +7,8 @@ use anyhow::Result;
 use volary_core::{QuestionKind, Votes};
 use volary_ingest::tables::{TableFormat, VoteCollector};
 
-use crate::commands::extract;
 use crate::analysis::{Analysis, read_truth};
+use crate::commands::extract;
 use crate::consensus_tables as tables;
 use crate::input::{InputKind, read_input};
 use crate::session::{Session, run_json_for};
@@ -55,9 +55,10 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let settings = args.consensus.clone().or(&session.settings.consensus);
     settings.check_method()?;
     TableFormat::of(&args.output)?;
-    let is_counts = args.input.first().is_some_and(|p| {
-        p.is_file() && matches!(InputKind::of(p), Ok(InputKind::CountTable))
-    });
+    let is_counts = args
+        .input
+        .first()
+        .is_some_and(|p| p.is_file() && matches!(InputKind::of(p), Ok(InputKind::CountTable)));
     if is_counts {
         crate::commands::counts::run(&args.input[0], &args.output, &settings, &mut session)?;
     } else {
@@ -81,7 +82,7 @@ fn read(args: &Args, rows: &RowSettings, session: &mut Session) -> Result<Votes>
             extract::extract(&inputs, rows, folder, TableFormat::Parquet, session, Some(&mut votes))?;
             Ok(votes.finish())
         }
-        None => Ok(read_input(&args.input, rows, workflows, &[], session)?.votes),
+        None => read_input(&args.input, rows, workflows, &[], session),
     }
 }
 
@@ -92,7 +93,8 @@ pub(crate) fn write(analysis: &Analysis, output: &Path, session: &mut Session) -
     let subjects = tables::beside(output, "subjects");
     session.rows("subjects", tables::write_subjects(&subjects, votes, &analysis.consensus)?);
     let volunteers = tables::beside(output, "volunteers");
-    let n = tables::write_volunteers(&volunteers, votes, &analysis.volunteers, analysis.weights.as_ref())?;
+    let n =
+        tables::write_volunteers(&volunteers, votes, &analysis.volunteers, analysis.weights.as_ref())?;
     session.rows("volunteers", n);
     let has = |kind| votes.questions.iter().any(|q| q.kind == kind);
     if has(QuestionKind::Survey) {

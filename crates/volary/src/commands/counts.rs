@@ -8,6 +8,7 @@ use arrow_array::builder::{Float64Builder, StringBuilder, UInt64Builder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use volary_crowd::BetaBinomial;
+use volary_crowd::beta_binomial::BetaBinomialError;
 use volary_ingest::count_table::read_count_table;
 use volary_ingest::tables::TableWriter;
 
@@ -65,23 +66,12 @@ pub(crate) fn run(
         writer.write(&RecordBatch::try_new(schema(), columns)?)?;
     }
     session.rows("consensus", writer.finish()?);
-    summarise(&table.report, fit.as_ref(), rows.len(), session);
-    session.input(table.report.digest);
+    session.report(table.report);
+    summarise(fit.as_ref(), rows.len(), session);
     Ok(())
 }
 
-fn summarise(
-    report: &volary_ingest::report::ReadReport,
-    fit: Result<&BetaBinomial, &volary_crowd::beta_binomial::BetaBinomialError>,
-    n: usize,
-    session: &mut Session,
-) {
-    session.problems.absorb(&report.problems);
-    session.summary.count("rows_read", "rows read", report.rows_read);
-    session.summary.count("rows_used", "  used", report.rows_used);
-    for (reason, n) in &report.left_out {
-        session.summary.count(reason, &format!("  left out: {reason}"), *n);
-    }
+fn summarise(fit: Result<&BetaBinomial, &BetaBinomialError>, n: usize, session: &mut Session) {
     session.summary.count("n_subjects", "subjects", n as u64);
     match fit {
         Ok(fit) => {

@@ -53,6 +53,10 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let stages = project.run(&mut session, true)?;
     note_stages(&stages, &mut session);
     let report = project.report();
-    session.summary.note(&format!("\nOpen {} in a browser. The project is in {}.", report.display(), args.folder.display()));
+    session.summary.note(&format!(
+        "\nOpen {} in a browser. The project is in {}.",
+        report.display(),
+        args.folder.display()
+    ));
     session.finish(Some(&place("run.json")))
 }

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use volary_ingest::planet_hunters::read_planet_hunters;
 use volary_ingest::panoptes::ExtractSink as _;
-use volary_ingest::tables::{Both, ExtractWriter, VoteCollector, TableFormat, write_subjects};
+use volary_ingest::panoptes::compat::{CompatConfig, auto_config, write_extracts};
+use volary_ingest::planet_hunters::read_planet_hunters;
+use volary_ingest::tables::{Both, ExtractWriter, TableFormat, VoteCollector, write_subjects};
 
 use crate::input::{InputKind, read_export};
 use crate::session::{Session, run_json_for};
 use crate::settings::RowSettings;
+use crate::summary::printable;
 
 /// Turn classification exports into tables: classifications, votes, marks, shapes, texts, subjects.
 ///
@@ -37,6 +39,16 @@ pub(crate) struct Args {
     /// A task whose answers are free text (found by itself where answers rarely repeat).
     #[arg(long = "text", value_name = "TASK")]
     pub(crate) text_tasks: Vec<String>,
+    /// `volary` for our tables, `panoptes` for the files and `data.*` columns of panoptes_aggregation.
+    #[arg(long, default_value = "volary", value_name = "NAME")]
+    pub(crate) format: String,
+    /// With `--format panoptes`: what to extract, in a YAML file of panoptes_aggregation [default: what
+    /// the export holds].
+    #[arg(long, value_name = "YAML")]
+    pub(crate) extractor_config: Option<PathBuf>,
+    /// With `--format panoptes`: last part of the names of the files.
+    #[arg(long, default_value = "extractions")]
+    pub(crate) name: String,
     #[command(flatten)]
     pub(crate) rows: RowSettings,
 }
@@ -46,11 +58,22 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let rows = args.rows.clone().or(&session.settings.rows);
     let workflows = args.workflows.clone().or_else(|| session.settings.input.workflows.clone());
     let format = table_format(&args.to)?;
+    match args.format.as_str() {
+        "volary" => {}
+        "panoptes" => {
+            panoptes(args, &mut session)?;
+            return session.finish(Some(&run_json_for(&args.output)));
+        }
+        other => bail!("no format {other:?}; there are volary and panoptes"),
+    }
     match args.exports.first().map(|p| kind_of(p)).transpose()? {
         Some(InputKind::PlanetHunters) => planet_hunters(args, format, &mut session)?,
         _ => {
-            let inputs =
-                Inputs { exports: &args.exports, workflows: workflows.as_deref(), texts: &args.text_tasks };
+            let inputs = Inputs {
+                exports: &args.exports,
+                workflows: workflows.as_deref(),
+                texts: &args.text_tasks,
+            };
             extract(&inputs, &rows, &args.output, format, &mut session, None)?;
         }
     }
@@ -104,7 +127,12 @@ pub(crate) fn extract(
     Ok(())
 }
 
-fn finish_tables(writer: ExtractWriter, folder: &Path, format: TableFormat, session: &mut Session) -> Result<()> {
+fn finish_tables(
+    writer: ExtractWriter,
+    folder: &Path,
+    format: TableFormat,
+    session: &mut Session,
+) -> Result<()> {
     let written = writer.finish()?;
     for (path, n) in &written {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -126,13 +154,37 @@ fn planet_hunters(args: &Args, format: TableFormat, session: &mut Session) -> Re
     for path in &args.exports {
         let (extracts, report) = read_planet_hunters(path, &session.progress)?;
         writer.take(&extracts)?;
-        session.summary.count("rows_read", "rows read", report.rows_read);
-        session.summary.count("rows_used", "  used", report.rows_used);
-        for (reason, n) in &report.left_out {
-            session.summary.count(reason, &format!("  left out: {reason}"), *n);
-        }
-        session.problems.absorb(&report.problems);
-        session.input(report.digest);
+        session.report(report);
     }
     finish_tables(writer, &args.output, format, session)
+}
+
+/// The files of panoptes_aggregation, for notebooks that read them.
+fn panoptes(args: &Args, session: &mut Session) -> Result<()> {
+    let [export] = args.exports.as_slice() else { bail!("--format panoptes takes one export") };
+    let (config, problems) = match &args.extractor_config {
+        Some(path) => {
+            session.input_file(path)?;
+            CompatConfig::read(path, &session.progress)?
+        }
+        None => auto_config(export, &session.progress)?,
+    };
+    session.problems.absorb(&problems);
+    let found = write_extracts(export, &config, &args.output, &args.name, &session.progress)?;
+    session.report(found.input);
+    for file in found.files {
+        session.table_file(&file.path, file.n_rows);
+    }
+    let notes = [
+        ("not_extracted", "annotations not read by", found.not_extracted),
+        ("marks_of_another_form", "marks of another form, by", found.marks_of_another_form),
+        ("left_blank", "left blank in task", found.left_blank),
+    ];
+    for (key, label, counts) in notes {
+        for (name, n) in &counts {
+            session.summary.note(&format!("  {label} {}: {n}", printable(name)));
+        }
+        session.summary.value(key, serde_json::json!(counts));
+    }
+    Ok(())
 }

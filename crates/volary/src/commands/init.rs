@@ -44,7 +44,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let target = args.folder.join("volary.toml");
     write_settings(args, &target, &mut session)?;
-    session.summary.note(&format!("\nwritten: {0}\nnext: look at it, then `volary run {1}`", target.display(), args.folder.display()));
+    session.summary.note(&format!(
+        "\nwritten: {0}\nnext: look at it, then `volary run {1}`",
+        target.display(),
+        args.folder.display()
+    ));
     session.finish(None)
 }
 
@@ -88,7 +92,11 @@ fn settings_text(args: &Args, votes: &Votes, report: &ExportReport) -> Result<St
         "# Settings of a Volary project, made by `volary init`. `volary run` carries it out, stage by\n\
          # stage, and leaves out what is up to date. Every line may be changed; the command line goes first.\n\n",
     );
-    let title = args.folder.canonicalize().ok().and_then(|p| Some(p.file_name()?.to_string_lossy().into_owned()));
+    let title = args
+        .folder
+        .canonicalize()
+        .ok()
+        .and_then(|p| Some(p.file_name()?.to_string_lossy().into_owned()));
     writeln!(out, "[project]\ntitle = {}\n", quoted(&title.unwrap_or_else(|| "A project".to_owned())))?;
     let exports: Result<Vec<String>> = args.exports.iter().map(|p| placed(p, &args.folder)).collect();
     writeln!(out, "[input]\nexports = [{}]", exports?.join(", "))?;
@@ -98,9 +106,7 @@ fn settings_text(args: &Args, votes: &Votes, report: &ExportReport) -> Result<St
             None => writeln!(out, "# {key} = \"{key}.csv\"")?,
         }
     }
-    out.push_str(
-        "\n[rows]\n# Which rows count. Found in the export:\n",
-    );
+    out.push_str("\n[rows]\n# Which rows count. Found in the export:\n");
     for ((workflow, version), n) in &report.collected.versions {
         writeln!(out, "#   workflow {workflow}, version {version}: {} classifications", grouped(*n))?;
     }
@@ -127,7 +133,8 @@ fn tasks_comment(out: &mut String, votes: &Votes, report: &ExportReport) -> Resu
             continue;
         }
         let key = (question.workflow.clone(), question.task.clone());
-        let wording = report.collected.wordings.get(&key).and_then(|w| w.keys().next()).map_or("", String::as_str);
+        let wording =
+            report.collected.wordings.get(&key).and_then(|w| w.keys().next()).map_or("", String::as_str);
         writeln!(
             out,
             "#\n# workflow {}, {} ({}): {}",

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     for path in &args.files {
         let found = check_manifest(path, &session.progress)?;
         session.summary.note(&path.display().to_string());
-        session.summary.count("rows_read", "  rows", found.report.rows_read);
+        session.report(found.report);
         session.summary.line(
             "media_columns",
             "  media columns",
@@ -48,8 +48,6 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         );
         session.summary.count("n_training", "  training subjects", found.n_training);
         session.summary.count("n_with_feedback", "  with feedback", found.n_with_feedback);
-        session.problems.absorb(&found.report.problems);
-        session.input(found.report.digest);
     }
     if session.problems.total() == 0 {
         session.summary.note("no problems");

@@ -3,10 +3,13 @@
 pub(crate) mod check;
 pub(crate) mod consensus;
 pub(crate) mod counts;
+pub(crate) mod dedup;
 pub(crate) mod demo;
 pub(crate) mod extract;
+pub(crate) mod flatten;
 pub(crate) mod init;
 pub(crate) mod manifest;
+pub(crate) mod reduce;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod simulate;

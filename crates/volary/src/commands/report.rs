@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
+use volary_ingest::Progress;
 use volary_ingest::output::write_whole;
 use volary_ingest::tables::for_each_batch;
-use volary_ingest::Progress;
 
 use crate::analysis::Analysis;
 use crate::project::Project;
@@ -40,7 +40,12 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
 }
 
 /// Writes the report and its figures.
-pub(crate) fn write(project: &Project, analysis: &Analysis, output: &Path, session: &mut Session) -> Result<()> {
+pub(crate) fn write(
+    project: &Project,
+    analysis: &Analysis,
+    output: &Path,
+    session: &mut Session,
+) -> Result<()> {
     let record = read_record(&project.extracts());
     let methods = analysis.methods.iter().flat_map(|(name, evaluations)| {
         evaluations.iter().map(|e| MethodRow {

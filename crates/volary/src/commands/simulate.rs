@@ -102,8 +102,10 @@ fn params(args: &Crowd, seed: u64) -> CrowdParams {
     let n_subjects = args.votes.map_or(args.subjects, subjects);
     let n_votes = f64::from(n_subjects) * args.per_subject;
     let spread = (args.per_subject / 2.0).floor();
-    let (min_votes, max_votes) = ((args.per_subject - spread).ceil() as u32, (args.per_subject + spread).floor() as u32);
-    let volunteers = args.volunteers.unwrap_or((n_votes / 60.0).ceil().clamp(f64::from(max_votes), 4e9) as u32);
+    let (min_votes, max_votes) =
+        ((args.per_subject - spread).ceil() as u32, (args.per_subject + spread).floor() as u32);
+    let volunteers =
+        args.volunteers.unwrap_or((n_votes / 60.0).ceil().clamp(f64::from(max_votes), 4e9) as u32);
     CrowdParams {
         n_subjects,
         n_volunteers: volunteers,
@@ -141,7 +143,8 @@ fn write_labels(path: &Path, crowd: &SimulatedCrowd) -> Result<()> {
             columns[2].append_value(crowd.answer[i].to_string());
             times.append_value(crowd.created_ms[i]);
         }
-        let mut arrays: Vec<ArrayRef> = columns.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef).collect();
+        let mut arrays: Vec<ArrayRef> =
+            columns.iter_mut().map(|c| Arc::new(c.finish()) as ArrayRef).collect();
         arrays.push(Arc::new(times.finish()));
         writer.write(&RecordBatch::try_new(schema.clone(), arrays)?)?;
     }
@@ -179,7 +182,8 @@ fn write_skill(path: &Path, crowd: &SimulatedCrowd) -> Result<()> {
     let k = crowd.n_classes as usize;
     let cells = crowd.confusion.len();
     let place = |i: usize| (i / (k * k), (i / k) % k, i % k);
-    let worker = |i: usize| SimulatedCrowd::volunteer_name(u32::try_from(place(i).0).unwrap_or(u32::MAX));
+    let worker =
+        |i: usize| SimulatedCrowd::volunteer_name(u32::try_from(place(i).0).unwrap_or(u32::MAX));
     let column = |f: &dyn Fn(usize) -> u64| {
         Arc::new(UInt64Array::from((0..cells).map(f).collect::<Vec<u64>>())) as ArrayRef
     };
@@ -191,6 +195,7 @@ fn write_skill(path: &Path, crowd: &SimulatedCrowd) -> Result<()> {
     ];
     let number = |name| Field::new(name, DataType::UInt64, false);
     let probability = Field::new("probability", DataType::Float64, false);
-    let schema = Arc::new(Schema::new(vec![text("worker"), number("true"), number("given"), probability]));
+    let schema =
+        Arc::new(Schema::new(vec![text("worker"), number("true"), number("given"), probability]));
     Ok(write_table(path, &RecordBatch::try_new(schema, columns)?)?)
 }

@@ -9,8 +9,8 @@ use arrow_array::builder::{StringBuilder, TimestampMillisecondBuilder, UInt64Bui
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use volary_core::schema;
-use volary_ingest::talk::{CommentRow, TagRow, read_talk};
 use volary_ingest::tables::write_table;
+use volary_ingest::talk::{CommentRow, TagRow, read_talk};
 
 use crate::commands::extract::table_format;
 use crate::session::{Session, run_json_for};
@@ -39,12 +39,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let (mut tags, mut comments) = (Vec::new(), Vec::new());
     for path in &args.files {
         let talk = read_talk(path, &session.progress)?;
-        session.summary.count("rows_read", "entries read", talk.report.rows_read);
-        for (reason, n) in &talk.report.left_out {
-            session.summary.count(reason, &format!("  left out: {reason}"), *n);
-        }
-        session.problems.absorb(&talk.report.problems);
-        session.input(talk.report.digest);
+        session.report(talk.report);
         tags.extend(talk.tags);
         comments.extend(talk.comments);
     }

@@ -29,7 +29,8 @@ impl Default for DemoSize {
 }
 
 const SHAPES: [&str; 3] = ["Smooth", "Features or disk", "Star or artefact"];
-const FEATURES: [(&str, f64); 4] = [("Ring", 0.15), ("Merger", 0.08), ("Dust lane", 0.2), ("Tidal tail", 0.05)];
+const FEATURES: [(&str, f64); 4] =
+    [("Ring", 0.15), ("Merger", 0.08), ("Dust lane", 0.2), ("Tidal tail", 0.05)];
 const SHAPE_QUESTION: &str = "Is the galaxy smooth, or does it show features?";
 const FEATURE_QUESTION: &str = "What else can you see?";
 const DIP_TASK: &str = "Mark every dip in the light curve.";
@@ -62,7 +63,13 @@ pub(super) fn write(folder: &Path, size: DemoSize, seed: u64) -> Result<u64> {
     Ok(rows.len() as u64)
 }
 
-fn crowd(n: u32, volunteers: u32, classes: u32, prevalence: Vec<f64>, seed: u64) -> Result<SimulatedCrowd> {
+fn crowd(
+    n: u32,
+    volunteers: u32,
+    classes: u32,
+    prevalence: Vec<f64>,
+    seed: u64,
+) -> Result<SimulatedCrowd> {
     Ok(simulate(&CrowdParams {
         n_subjects: n,
         n_volunteers: volunteers.max(15),
@@ -101,8 +108,12 @@ fn galaxy_rows(crowd: &SimulatedCrowd, seed: u64, rows: &mut Vec<Row>, truth: &m
     let features: Vec<[bool; 4]> =
         crowd.true_class.iter().map(|_| FEATURES.map(|(_, p)| rng.random::<f64>() < p)).collect();
     for (subject, (&class, features)) in crowd.true_class.iter().zip(&features).enumerate() {
-        let present: Vec<&str> =
-            FEATURES.iter().zip(features).filter(|(_, is_there)| **is_there).map(|((name, _), _)| *name).collect();
+        let present: Vec<&str> = FEATURES
+            .iter()
+            .zip(features)
+            .filter(|(_, is_there)| **is_there)
+            .map(|((name, _), _)| *name)
+            .collect();
         truth.push(format!("{},{},{}", 90_000_000 + subject, SHAPES[class as usize], present.join("|")));
     }
     for i in 0..crowd.n_votes() {
@@ -111,7 +122,9 @@ fn galaxy_rows(crowd: &SimulatedCrowd, seed: u64, rows: &mut Vec<Row>, truth: &m
         let ticked: Vec<&str> = FEATURES
             .iter()
             .zip(features[subject as usize])
-            .filter(|(_, present)| rng.random::<f64>() < if *present { sees } else { 0.25 * (1.0 - sees) })
+            .filter(|(_, present)| {
+                rng.random::<f64>() < if *present { sees } else { 0.25 * (1.0 - sees) }
+            })
             .map(|((name, _), _)| *name)
             .collect();
         let annotations = json!([
@@ -145,10 +158,13 @@ fn curve_rows(crowd: &SimulatedCrowd, seed: u64, rows: &mut Vec<Row>) {
         let x = (x + rng.random_range(-0.1_f64..0.1)).clamp(0.0, 30.0);
         let width = width * rng.random_range(0.8..1.4);
         let marks = match crowd.answer[i] {
-            1 => json!([{"tool": 0, "toolType": "graph2dRangeX", "x": x, "width": width, "zoomLevelOnCreation": 1}]),
+            1 => {
+                json!([{"tool": 0, "toolType": "graph2dRangeX", "x": x, "width": width, "zoomLevelOnCreation": 1}])
+            }
             _ => json!([]),
         };
-        let sure = (skill(crowd, crowd.volunteer[i]) * 3.0 + rng.random_range(-0.8..0.6)).clamp(0.0, 2.0) as usize;
+        let sure = (skill(crowd, crowd.volunteer[i]) * 3.0 + rng.random_range(-0.8..0.6)).clamp(0.0, 2.0)
+            as usize;
         let annotations = json!([
             {"task": "T0", "task_label": DIP_TASK, "taskType": "dataVisAnnotation", "value": marks},
             {"task": "T1", "task_label": DIP_QUESTION, "value": SURE[sure]},
@@ -202,7 +218,8 @@ fn write_classifications(path: &Path, rows: &[Row], seed: u64) -> Result<()> {
         };
         let mut data = serde_json::Map::new();
         data.insert(row.subject.to_string(), json!({"retired": status, "#field": row.subject % 40}));
-        let created = format_ms(row.created_ms - row.created_ms % 1000).replace('T', " ").replace('Z', " UTC");
+        let created =
+            format_ms(row.created_ms - row.created_ms % 1000).replace('T', " ").replace('Z', " UTC");
         let (workflow, workflow_name, version) = row.workflow;
         writeln!(
             file,
@@ -281,7 +298,8 @@ fn workflow_line(
 ) -> Result<()> {
     let (major, minor) = version.split_once('.').unwrap_or((version, "0"));
     let retirement = json!({"criteria": "classification_count", "options": {"count": RETIRE_AT}});
-    let (tasks, retirement, strings) = (quoted(tasks), quoted(&retirement), quoted(&Value::Object(strings)));
+    let (tasks, retirement, strings) =
+        (quoted(tasks), quoted(&retirement), quoted(&Value::Object(strings)));
     writeln!(
         file,
         "{id},{name},{major},true,0,false,false,false,en,T0,,0,{tasks},{retirement},{strings},{minor}"

@@ -7,16 +7,15 @@ use volary_core::votes::QuestionKind;
 use volary_crowd::Outcome;
 
 use super::chart::{
-    BLUE, Canvas, Drawn, Frame, HALF, Hold, MUTED, NORMAL, ORANGE, SMALL, VERMILLION, draw,
+    BLUE, Canvas, Drawn, Frame, HALF, Hold, INK, MUTED, NORMAL, ORANGE, SMALL, VERMILLION, draw,
 };
 use super::page::{Table, bar, note, table};
 use super::questions::{
-    BAND, Share, divided, in_band, kind_words, level, name_html, name_plain, outcomes, seen, shares,
+    BAND, Share, divided, in_band, kind_words, level, name_html, name_plain, out_of_surely, outcomes,
+    seen, shares,
 };
 use super::scale::{Axis, Tick, above, count_ticks, percent_ticks};
-use super::text::{
-    count, counted, decimal, label, median, out_of, percent, percent_interval, share, thinned,
-};
+use super::text::{count, counted, decimal, label, median, out_of, percent, share, thinned};
 use super::{Block, Figure, ReportError, ReportInput, Room, Section, widths};
 
 /// Bars of a histogram of shares.
@@ -144,10 +143,8 @@ fn histogram(input: &ReportInput<'_>, question: u32, shares: &[Share]) -> Result
     };
     let has = if several { "an answer" } else { "a top answer" };
     let caption = format!(
-        "{} subjects ({} interval {}) have {has} with 30% to 70% of the votes (shaded); {what}.",
-        out_of(k, n),
-        level(input),
-        percent_interval(interval)
+        "{} have {has} with 30% to 70% of the votes (shaded); {what}.",
+        out_of_surely(input, (k, n), "subject", interval)
     );
     let title = if several { "Share of each answer given" } else { "Share of the top answer" };
     Ok(Figure {
@@ -169,7 +166,7 @@ fn draw_histogram(canvas: &Canvas<'_>, bars: &[u64], several: bool) -> Drawn {
         ("share of the votes for the top answer", "subjects")
     };
     let x = Axis::new(x, percent_ticks(0.0, 1.0, 5));
-    frame.axes(canvas, &x, &Axis::new(y, count_ticks(most, 4)))?;
+    frame.axes(canvas, &x, &Axis::new(y, count_ticks(most, 6)))?;
     for (i, &n) in bars.iter().enumerate() {
         let (low, high) = (i as f64 / bars.len() as f64, (i + 1) as f64 / bars.len() as f64);
         frame.bar(canvas, (low, high), (0.0, n as f64), BLUE)?;
@@ -182,23 +179,31 @@ fn caterpillar(input: &ReportInput<'_>, question: u32, shares: &[Share]) -> Resu
     let mut sorted = shares.to_vec();
     sorted.sort_by(|a, b| a.fraction.total_cmp(&b.fraction).then(a.n.total_cmp(&b.n)));
     let some = thinned(&sorted, CATERPILLAR);
+    let names = match (some.len() < shares.len(), is_several(input, question)) {
+        (true, true) => "a sample of subject–answer pairs, by share",
+        (false, true) => "subject–answer pairs, by share",
+        (true, false) => "a sample of subjects, by share",
+        (false, false) => "subjects, by share",
+    };
     let name = name_plain(input, question, 60);
     let svg = draw(HALF, &format!("Vote shares of single subjects with intervals: {name}"), |canvas| {
-        draw_caterpillar(canvas, &some, shares.len())
+        draw_caterpillar(canvas, &some, names)
     })?;
-    let clear = |s: &&Share| s.interval.low > 0.5;
+    let several = is_several(input, question);
+    let noun = if several { "subject–answer pair" } else { "subject" };
+    let clear = |s: &&Share| s.interval.low > 0.5 || (several && s.interval.high < 0.5);
     let n_clear = shares.iter().filter(clear).count() as u64;
     let n = shares.len() as u64;
-    let what = if is_several(input, question) { "subject–answer pairs" } else { "subjects" };
     let which = if some.len() < shares.len() {
-        format!("{} of {} {what}, evenly spaced in their order, with", some.len(), count(n))
+        format!("{} of {}, evenly spaced in their order, with", some.len(), counted(n, noun))
     } else {
-        format!("All {} {what} with", count(n))
+        format!("{} in order, with", counted(n, noun))
     };
+    let side = if several { "on one side of" } else { "above" };
     let caption = format!(
-        "{which} {} intervals; the whole interval lies above one half for {}.",
+        "{which} {} intervals; the whole interval lies {side} one half for {}.",
         level(input),
-        out_of(n_clear, n)
+        out_of(n_clear, n, noun)
     );
     Ok(Figure {
         name: format!("intervals_q{question}"),
@@ -209,21 +214,14 @@ fn caterpillar(input: &ReportInput<'_>, question: u32, shares: &[Share]) -> Resu
     })
 }
 
-fn draw_caterpillar(canvas: &Canvas<'_>, some: &[&Share], n_all: usize) -> Drawn {
+fn draw_caterpillar(canvas: &Canvas<'_>, some: &[&Share], names: &str) -> Drawn {
     let n = some.len() as f64;
     let frame = Frame::filling(HALF, (-1.0, n), (0.0, 1.0));
     frame.band_y(canvas, BAND.0, BAND.1, ORANGE)?;
-    let ends = [(0.0, "least agreed"), (n - 1.0, "most agreed")];
     let y = Axis::new("share of the votes", percent_ticks(0.0, 1.0, 5));
     frame.axes(canvas, &Axis::new("", Vec::<Tick>::new()), &y)?;
-    let holds = [Hold::Left, Hold::Right];
-    for ((at, text), hold) in ends.into_iter().zip(holds).take(if n_all > 1 { 2 } else { 0 }) {
-        let (x, _) = frame.at(at, 0.0);
-        canvas.text((x, frame.bottom + 14.0), hold, text, (SMALL, MUTED))?;
-    }
-    let name = if n_all > some.len() { "a sample of subjects, in order" } else { "subjects, in order" };
     let middle = (frame.left + frame.right) / 2.0;
-    canvas.text((middle, frame.bottom + 35.0), Hold::Middle, name, (NORMAL, super::chart::INK))?;
+    canvas.text((middle, frame.bottom + 20.0), Hold::Middle, names, (NORMAL, INK))?;
     for (i, share) in some.iter().enumerate() {
         let color = if share.tied { VERMILLION } else { BLUE };
         let x = i as f64;

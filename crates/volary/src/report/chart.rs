@@ -52,6 +52,9 @@ pub(super) const HALF: (f64, f64) = (520.0, 310.0);
 /// A whole line.
 pub(super) const WHOLE: (f64, f64) = (1060.0, 360.0);
 
+/// A whole line, for what needs little height.
+pub(super) const LOW: (f64, f64) = (1060.0, 250.0);
+
 /// The result of drawing.
 pub(super) type Drawn = Result<(), ReportError>;
 
@@ -211,7 +214,7 @@ pub(super) struct Frame {
 impl Frame {
     /// A frame that fills a figure of the usual layout.
     pub(super) fn filling(size: (f64, f64), x: (f64, f64), y: (f64, f64)) -> Self {
-        Self { left: 56.0, top: 34.0, right: size.0 - 18.0, bottom: size.1 - 48.0, x, y }
+        Self { left: 56.0, top: 38.0, right: size.0 - 18.0, bottom: size.1 - 48.0, x, y }
     }
 
     /// From data to pixels.
@@ -240,7 +243,7 @@ impl Frame {
         }
         let middle = (self.left + self.right) / 2.0;
         canvas.text((middle, self.bottom + 35.0), Hold::Middle, &x.name, (NORMAL, INK))?;
-        canvas.text(((self.left - 48.0).max(8.0), self.top - 17.0), Hold::Left, &y.name, (NORMAL, INK))
+        canvas.text(((self.left - 48.0).max(8.0), self.top - 21.0), Hold::Left, &y.name, (NORMAL, INK))
     }
 
     /// Every tick, or every second, third, … of them, so that labels do not touch.

@@ -3,8 +3,8 @@
 use volary_crowd::Outcome;
 
 use super::ReportInput;
-use super::questions::level;
-use super::text::{count, counted, decimal, escape, median, percent, share};
+use super::questions::{interval_words, level};
+use super::text::{count, counted, decimal, median, percent, share};
 use super::time::{day, is_shown};
 
 /// One number with what it is.
@@ -57,9 +57,9 @@ fn summary(input: &ReportInput<'_>) -> String {
     let (agreed, n) = agreed(input);
     if n > 0 {
         text.push_str(&format!(
-            ". The crowd decides <b>{}</b> of the {} answered",
+            ". Their votes decide <b>{}</b> of the {} answered",
             percent(share(agreed, n)),
-            counted(n, "question").replace("question", "subject–question pair"),
+            counted(n, if votes.questions.len() > 1 { "subject–question pair" } else { "subject" }),
         ));
     }
     text.push('.');
@@ -122,7 +122,7 @@ fn cards(input: &ReportInput<'_>) -> Vec<Card> {
     cards.push(Card {
         value: level(input),
         name: "Level of intervals",
-        note: escape(&format!("{} intervals", input.params.interval().as_str())),
+        note: format!("{} intervals", interval_words(input.params.interval())),
     });
     cards
 }

@@ -18,7 +18,7 @@ pub(super) fn section(input: &ReportInput<'_>) -> Option<Section> {
         blocks.push(Block::Html(problems_table(ingest)));
     }
     let mut lead =
-        format!("{} rows of the input were used.", out_of(ingest.rows_used, ingest.rows_read));
+        format!("{} of the input were used.", out_of(ingest.rows_used, ingest.rows_read, "row"));
     if ingest.problems.is_empty() {
         lead.push_str(" No problem was found in them.");
     }

@@ -2,12 +2,10 @@
 
 use super::chart::{BLUE, Canvas, Drawn, Frame, HALF, Hold, INK, MUTED, SMALL, VERMILLION, draw};
 use super::page::{Table, note, table};
-use super::questions::{level, name_html, name_plain, seen};
+use super::questions::{level, name_html, name_plain, out_of_surely, seen};
 use super::reliability;
 use super::scale::{Axis, percent_ticks};
-use super::text::{
-    count, counted, decimal_or_dash, fitted, label, out_of, percent, percent_interval, plain,
-};
+use super::text::{count, counted, decimal_or_dash, fitted, label, percent, percent_interval, plain};
 use super::{Block, Figure, MethodRow, ReportError, ReportInput, Room, Section};
 use volary_crowd::Evaluation;
 
@@ -114,43 +112,56 @@ fn accuracy(
 ) -> Result<Figure, ReportError> {
     let shown = &judged[..judged.len().min(MOST_METHODS)];
     let size = (HALF.0, (HALF.1).max(110.0 + 26.0 * shown.len() as f64));
-    let known = (question as usize) < input.votes.questions.len();
-    let name = if known { name_plain(input, question, 60) } else { String::new() };
-    let svg =
-        draw(size, &format!("Accuracy of the methods: {name}"), |c| draw_accuracy(c, size, shown))?;
-    let best = judged.iter().rev().max_by(|a, b| a.1.n_correct.cmp(&b.1.n_correct));
-    let caption = best.map_or_else(String::new, |(method, e)| {
-        let lead = if judged.len() > 1 { "Highest is " } else { "" };
-        format!(
-            "{lead}{} with {} right ({} interval {}){}.",
-            plain(&method.name, 40),
-            out_of(e.n_correct, e.n),
-            level(input),
-            percent_interval(e.accuracy_interval),
-            if e.n_unvoted > 0 {
-                format!(
-                    "; {} with a known answer but without votes are left out",
-                    counted(e.n_unvoted, "subject")
-                )
-            } else {
-                String::new()
-            }
-        )
-    });
+    let name = name_among(input, question);
+    let alt = titled("Accuracy of the methods", &name);
+    let svg = draw(size, &alt, |canvas| draw_accuracy(canvas, size, shown))?;
     Ok(Figure {
         name: format!("accuracy_q{question}"),
-        title: if name.is_empty() { "Accuracy".to_owned() } else { format!("Accuracy: {name}") },
+        title: titled("Accuracy", &name),
         svg,
-        caption,
+        caption: accuracy_caption(input, judged),
         room: Room::Half,
     })
+}
+
+/// "Accuracy: which galaxy"; the name is empty where there is only one question.
+pub(super) fn titled(what: &str, name: &str) -> String {
+    if name.is_empty() { what.to_owned() } else { format!("{what}: {name}") }
+}
+
+/// A question's name, where there are several to tell apart.
+pub(super) fn name_among(input: &ReportInput<'_>, question: u32) -> String {
+    let known = (question as usize) < input.votes.questions.len();
+    if known && seen(input).len() > 1 { name_plain(input, question, 60) } else { String::new() }
+}
+
+fn accuracy_caption(input: &ReportInput<'_>, judged: &[Judged<'_>]) -> String {
+    let accuracy = |j: &Judged<'_>| j.1.accuracy.unwrap_or(0.0);
+    let Some(best) = judged.iter().rev().max_by(|a, b| accuracy(a).total_cmp(&accuracy(b))) else {
+        return String::new();
+    };
+    let (method, e) = best;
+    let equals = judged.iter().filter(|j| accuracy(j) == accuracy(best)).count() - 1;
+    let with =
+        if equals > 0 { format!(" (as is {})", counted(equals as u64, "other")) } else { String::new() };
+    let high = if judged.len() > 1 { " is highest:" } else { ":" };
+    let mut caption = format!(
+        "“{}”{with}{high} {} are right.",
+        plain(&method.name, 40),
+        out_of_surely(input, (e.n_correct, e.n), "subject", e.accuracy_interval)
+    );
+    if e.n_unvoted > 0 {
+        let unvoted = counted(e.n_unvoted, "subject");
+        caption.push_str(&format!(" Left out: {unvoted} with a known answer but without votes."));
+    }
+    caption
 }
 
 fn draw_accuracy(canvas: &Canvas<'_>, size: (f64, f64), shown: &[Judged<'_>]) -> Drawn {
     let low = shown.iter().map(|(_, e)| e.accuracy_interval.low).fold(1.0, f64::min);
     let low = ((low - 0.02) * 20.0).floor() / 20.0;
     let mut frame = Frame::filling(size, (low.max(0.0), 1.0), (0.0, shown.len() as f64));
-    frame.left = 168.0;
+    frame.left = 180.0;
     frame.right = size.0 - 24.0;
     let x = percent_ticks(frame.x.0, 1.0, 5);
     for tick in &x {
@@ -162,7 +173,7 @@ fn draw_accuracy(canvas: &Canvas<'_>, size: (f64, f64), shown: &[Judged<'_>]) ->
     for (i, (method, e)) in shown.iter().enumerate() {
         let y = (shown.len() - i) as f64 - 0.5;
         let (_, at) = frame.at(0.0, y);
-        let name = fitted(&method.name, SMALL, frame.left - 22.0);
+        let name = fitted(&method.name, SMALL, frame.left - 14.0);
         canvas.text((frame.left - 10.0, at), Hold::Right, &name, (SMALL, INK))?;
         let line = [frame.at(e.accuracy_interval.low, y), frame.at(e.accuracy_interval.high, y)];
         canvas.line(&line, BLUE, 2.0)?;

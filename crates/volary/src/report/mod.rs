@@ -156,7 +156,10 @@ struct Section {
 /// A piece of a section.
 enum Block {
     Figure(Figure),
+    /// HTML as wide as the page.
     Html(String),
+    /// HTML beside a figure of half a line.
+    Aside(String),
 }
 
 /// The whole page.
@@ -176,7 +179,7 @@ pub(crate) fn figures(input: &ReportInput<'_>) -> Result<Vec<Figure>, ReportErro
     Ok(blocks
         .filter_map(|block| match block {
             Block::Figure(figure) => Some(figure),
-            Block::Html(_) => None,
+            Block::Html(_) | Block::Aside(_) => None,
         })
         .collect())
 }

@@ -67,6 +67,9 @@ fn put_section(out: &mut String, section: &Section) {
             Block::Html(html) => {
                 let _ = writeln!(out, "<div class=\"whole\">{html}</div>");
             }
+            Block::Aside(html) => {
+                let _ = writeln!(out, "<div class=\"aside\">{html}</div>");
+            }
             Block::Figure(figure) => put_figure(out, figure),
         }
     }

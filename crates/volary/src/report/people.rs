@@ -17,6 +17,8 @@ use super::{Block, Figure, ReportError, ReportInput, Room, Section};
 
 /// Most points of the scatter plot.
 const POINTS: usize = 400;
+/// Largest radius of a point, in pixels.
+const LARGEST: f64 = 8.0;
 /// Bars of the histogram of agreement.
 const BARS: usize = 40;
 
@@ -81,7 +83,7 @@ fn draw_activity(canvas: &Canvas<'_>, bars: &[u64]) -> Drawn {
     let name = |i: usize| short((1_u64 << i.min(62)) as f64);
     let ticks = (0..=n).map(|i| Tick { value: i as f64, label: name(i) }).collect();
     let x = Axis::new("classifications of a volunteer (doubling)", ticks);
-    frame.axes(canvas, &x, &Axis::new("volunteers", count_ticks(most, 4)))?;
+    frame.axes(canvas, &x, &Axis::new("volunteers", count_ticks(most, 6)))?;
     for (i, &n) in bars.iter().enumerate() {
         frame.bar(canvas, (i as f64, i as f64 + 1.0), (0.0, n as f64), BLUE)?;
     }
@@ -158,10 +160,29 @@ fn mean_agreement(input: &ReportInput<'_>) -> Option<f64> {
     .filter(|m| m.is_finite())
 }
 
-fn scatter(input: &ReportInput<'_>, compared: &[&VolunteerRow]) -> Result<Figure, ReportError> {
+/// Volunteers with the same votes and the same agreement, drawn as one point.
+struct Alike<'a> {
+    row: &'a VolunteerRow,
+    n: usize,
+}
+
+impl Alike<'_> {
+    /// Logarithm of the answers compared.
+    fn x(&self) -> f64 {
+        (self.row.n_compared as f64).log10()
+    }
+}
+
+fn alike<'a>(compared: &[&'a VolunteerRow]) -> Vec<Alike<'a>> {
     let mut sorted = compared.to_vec();
-    sorted.sort_by_key(|r| (r.n_compared, r.volunteer));
-    let some: Vec<&VolunteerRow> = thinned(&sorted, POINTS).into_iter().copied().collect();
+    sorted.sort_by_key(|r| (r.n_compared, r.n_agree, r.volunteer));
+    let groups = sorted.chunk_by(|a, b| (a.n_compared, a.n_agree) == (b.n_compared, b.n_agree));
+    groups.map(|group| Alike { row: group[0], n: group.len() }).collect()
+}
+
+fn scatter(input: &ReportInput<'_>, compared: &[&VolunteerRow]) -> Result<Figure, ReportError> {
+    let all = alike(compared);
+    let some = thinned(&all, POINTS);
     let mean = mean_agreement(input);
     let svg = draw(HALF, "Agreement with the others against number of votes", |canvas| {
         draw_scatter(canvas, &some, mean)
@@ -169,15 +190,15 @@ fn scatter(input: &ReportInput<'_>, compared: &[&VolunteerRow]) -> Result<Figure
     let apart = |r: &&&VolunteerRow| mean.is_some_and(|m| !r.agreement_interval.contains(m));
     let n_apart = compared.iter().filter(apart).count() as u64;
     let n = compared.len() as u64;
-    let which = if some.len() < compared.len() {
-        format!("{} of {}, evenly spaced by votes", count(some.len() as u64), counted(n, "volunteer"))
+    let which = if some.len() < all.len() {
+        format!(" ({} of {} points, evenly spaced by votes)", some.len(), count(all.len() as u64))
     } else {
-        format!("Each of {} is a point", counted(n, "volunteer"))
+        String::new()
     };
     let caption = format!(
-        "{which}; for {}, the {} interval leaves out the crowd's mean of {} (dashed), where chance alone \
-         would make it about {}.",
-        out_of(n_apart, n),
+        "A point is a volunteer, a larger one several with the same votes{which}. For {}, the {} interval \
+         leaves out the crowd's mean of {} (dashed); by chance alone that would be about {}.",
+        out_of(n_apart, n, "volunteer"),
         level(input),
         mean.map_or_else(|| "–".to_owned(), percent),
         percent(1.0 - input.params.level())
@@ -191,25 +212,29 @@ fn scatter(input: &ReportInput<'_>, compared: &[&VolunteerRow]) -> Result<Figure
     })
 }
 
-fn draw_scatter(canvas: &Canvas<'_>, some: &[&VolunteerRow], mean: Option<f64>) -> Drawn {
-    let most = some.iter().map(|r| r.n_compared).max().unwrap_or(1);
+fn draw_scatter(canvas: &Canvas<'_>, some: &[&Alike<'_>], mean: Option<f64>) -> Drawn {
+    let most = some.iter().map(|p| p.row.n_compared).max().unwrap_or(1);
     let last = (most as f64).log10().max(1.0);
     let frame = Frame::filling(HALF, (-0.05, last + 0.05), (0.0, 1.0));
     let x = Axis::new("answers compared with the others' (logarithmic)", log_ticks(0.0, last));
     let y = Axis::new("share that agrees with the others", percent_ticks(0.0, 1.0, 5));
     frame.axes(canvas, &x, &y)?;
-    let weight = (120.0 / some.len().max(1) as f64).clamp(0.12, 0.4);
-    for row in some {
-        let x = (row.n_compared as f64).log10();
-        let line = [frame.at(x, row.agreement_interval.low), frame.at(x, row.agreement_interval.high)];
+    let weight = (60.0 / some.len().max(1) as f64).clamp(0.14, 0.4);
+    for point in some {
+        let interval = point.row.agreement_interval;
+        let line = [frame.at(point.x(), interval.low), frame.at(point.x(), interval.high)];
         canvas.line(&line, BLUE.mix(weight), 1.0)?;
     }
     if let Some(mean) = mean {
         canvas.dashes(frame.at(frame.x.0, mean), frame.at(frame.x.1, mean), VERMILLION, 1.5)?;
     }
-    for row in some {
-        let at = frame.at((row.n_compared as f64).log10(), row.agreement.unwrap_or(0.0));
-        canvas.disc(at, 2.6, BLUE.mix(0.7))?;
+    let largest = some.iter().map(|p| p.n).max().unwrap_or(1) as f64;
+    // Area for number, unless that would make single volunteers invisible or crowds overflow.
+    let unit = (LARGEST / largest.sqrt()).clamp(0.2, 2.4);
+    for point in some {
+        let radius = (unit * (point.n as f64).sqrt()).max(1.6);
+        let at = frame.at(point.x(), point.row.agreement.unwrap_or(0.0));
+        canvas.disc(at, radius, BLUE.mix(0.75))?;
     }
     Ok(())
 }
@@ -257,7 +282,7 @@ fn draw_spread(canvas: &Canvas<'_>, sorted: &[f64], shrunk: bool) -> Drawn {
     let frame = Frame::filling(HALF, (0.0, 1.0), (0.0, above(most)));
     let name = if shrunk { "share that agrees, shrunk" } else { "share that agrees" };
     let x = Axis::new(name, percent_ticks(0.0, 1.0, 5));
-    frame.axes(canvas, &x, &Axis::new("volunteers", count_ticks(most, 4)))?;
+    frame.axes(canvas, &x, &Axis::new("volunteers", count_ticks(most, 6)))?;
     for (i, &n) in bars.iter().enumerate() {
         let (low, high) = (i as f64 / BARS as f64, (i + 1) as f64 / BARS as f64);
         frame.bar(canvas, (low, high), (0.0, n as f64), BLUE)?;

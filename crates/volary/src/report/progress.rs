@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::chart::{BLUE, Canvas, Drawn, Frame, HALF, Hold, MUTED, SKY, SMALL, WHOLE, draw};
+use super::chart::{BLUE, Canvas, Drawn, Frame, HALF, Hold, LOW, MUTED, SKY, SMALL, WHOLE, draw};
 use super::page::{Table, table};
 use super::scale::{Axis, Tick, above, count_ticks, short};
 use super::text::{count, counted, decimal, label, median, out_of, percent, quantile, share};
@@ -11,6 +11,8 @@ use super::{Block, Figure, ReportError, ReportInput, Room, Section, SubjectProgr
 
 /// Most bars of the histogram of classifications per subject.
 const MOST_BARS: u64 = 40;
+/// Fewest, so that one bar does not fill the figure.
+const FEWEST_BARS: u64 = 9;
 /// Most rows of the table of reasons.
 const MOST_ROWS: usize = 30;
 
@@ -30,7 +32,7 @@ pub(super) fn section(input: &ReportInput<'_>) -> Result<Option<Section>, Report
         blocks.push(Block::Figure(figure));
     }
     if input.subjects.iter().any(SubjectProgress::is_retired) {
-        blocks.push(Block::Html(retirement(input.subjects)));
+        blocks.push(Block::Aside(retirement(input.subjects)));
     } else {
         lead.push_str("The input does not say that any subject is retired.");
     }
@@ -85,10 +87,10 @@ fn draw_over_time(canvas: &Canvas<'_>, bins: &TimeBins, end: i64, total: u64) ->
     upper.axes(
         canvas,
         &Axis::new("", silent),
-        &Axis::new("classifications so far", count_ticks(total as f64, 3)),
+        &Axis::new("classifications so far", count_ticks(total as f64, 4)),
     )?;
     let per = format!("classifications per {}", bins.name);
-    lower.axes(canvas, &Axis::new("time (UTC)", ticks), &Axis::new(per, count_ticks(most, 2)))?;
+    lower.axes(canvas, &Axis::new("time (UTC)", ticks), &Axis::new(per, count_ticks(most, 3)))?;
     let mut so_far = 0;
     let mut curve = vec![upper.at(x.0, 0.0)];
     for (i, n) in (0_i64..).zip(&bins.counts) {
@@ -132,6 +134,8 @@ fn bin_subjects(counts: &[(u64, bool)]) -> Option<PerSubject> {
     let usual = quantile(&sorted, 0.995)?.ceil() as u64;
     let last = if high > 3 * usual.max(1) { usual } else { high };
     let first = if low <= last / 3 { 0 } else { low };
+    let missing = FEWEST_BARS.saturating_sub(last - first + 1);
+    let (first, last) = (first - first.min(missing / 2), last + missing.div_ceil(2));
     let width = (last - first + 1).div_ceil(MOST_BARS).max(1);
     let n_bars = ((last - first) / width + 1) as usize;
     let mut bars = vec![(0, 0); n_bars];
@@ -147,14 +151,16 @@ fn per_subject(input: &ReportInput<'_>) -> Result<Option<Figure>, ReportError> {
     let counts = counts_per_subject(input);
     let Some(bins) = bin_subjects(&counts) else { return Ok(None) };
     let any_retired = counts.iter().any(|c| c.1);
-    let svg = draw(HALF, "Histogram of classifications per subject", |canvas| {
-        draw_per_subject(canvas, &bins, any_retired)
+    // Beside it stands the table of reasons, if there is one.
+    let (size, room) = if any_retired { (HALF, Room::Half) } else { (LOW, Room::Whole) };
+    let svg = draw(size, "Histogram of classifications per subject", |canvas| {
+        draw_per_subject(canvas, size, &bins, any_retired)
     })?;
     let mut sorted: Vec<f64> = counts.iter().map(|c| c.0 as f64).collect();
     sorted.sort_by(f64::total_cmp);
     let at = |q| quantile(&sorted, q).unwrap_or(0.0);
     let mut caption = format!(
-        "Half of the {} have {} or more classifications; nine in ten have {} to {}.",
+        "The median of {} has {} classifications; nine in ten have {} to {}.",
         counted(counts.len() as u64, "subject"),
         decimal(median(&sorted).unwrap_or(0.0), 0),
         decimal(at(0.05), 0),
@@ -172,14 +178,19 @@ fn per_subject(input: &ReportInput<'_>) -> Result<Option<Figure>, ReportError> {
         title: "Classifications per subject".to_owned(),
         svg,
         caption,
-        room: Room::Half,
+        room,
     }))
 }
 
-fn draw_per_subject(canvas: &Canvas<'_>, bins: &PerSubject, any_retired: bool) -> Drawn {
+fn draw_per_subject(
+    canvas: &Canvas<'_>,
+    size: (f64, f64),
+    bins: &PerSubject,
+    any_retired: bool,
+) -> Drawn {
     let most = bins.bars.iter().map(|(a, b)| a + b).max().unwrap_or(0) as f64;
     let n = bins.bars.len() as f64;
-    let frame = Frame::filling(HALF, (0.0, n), (0.0, above(most)));
+    let frame = Frame::filling(size, (0.0, n), (0.0, above(most)));
     let every = bins.bars.len().div_ceil(10);
     let ticks = (0..bins.bars.len())
         .step_by(every)
@@ -190,7 +201,7 @@ fn draw_per_subject(canvas: &Canvas<'_>, bins: &PerSubject, any_retired: bool) -
         })
         .collect();
     let x = Axis::new("classifications of a subject", ticks);
-    frame.axes(canvas, &x, &Axis::new("subjects", count_ticks(most, 4)))?;
+    frame.axes(canvas, &x, &Axis::new("subjects", count_ticks(most, 6)))?;
     for (i, &(retired, active)) in bins.bars.iter().enumerate() {
         let (i, retired, active) = (i as f64, retired as f64, active as f64);
         let (lower, upper) = if any_retired { (BLUE, SKY) } else { (BLUE, BLUE) };
@@ -229,6 +240,6 @@ fn retirement(subjects: &[SubjectProgress]) -> String {
     if several {
         heads.insert(0, "Workflow");
     }
-    let lead = format!("{} subjects are retired.", out_of(retired.len() as u64, n));
+    let lead = format!("{} are retired.", out_of(retired.len() as u64, n, "subject"));
     table(&Table { title: "Retired subjects by reason", lead: &lead, heads: &heads }, rows)
 }

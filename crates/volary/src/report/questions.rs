@@ -1,10 +1,10 @@
 //! What every section needs to know about a question: its name, its shares, its outcomes.
 
 use volary_core::votes::QuestionKind;
-use volary_crowd::{AnswerShare, Interval, Item, Outcome};
+use volary_crowd::{AnswerShare, Interval, IntervalKind, Item, Outcome};
 
 use super::ReportInput;
-use super::text::{label, plain};
+use super::text::{count, counted, label, percent, percent_interval, plain, share};
 
 /// The band of shares in which the crowd is divided, ends included.
 pub(super) const BAND: (f64, f64) = (0.3, 0.7);
@@ -34,18 +34,19 @@ pub(super) fn shares(input: &ReportInput<'_>, question: u32) -> Vec<Share> {
     let several = input.votes.questions[question as usize].kind.is_multiple();
     let mut shares = Vec::new();
     for item in input.consensus.of_question(question) {
-        let share = |fraction, interval| Share {
+        let at = |fraction: f64, interval| Share {
             subject: item.subject,
             fraction,
             interval,
             n: item.n_effective,
-            tied: item.outcome == Outcome::Undetermined,
+            tied: item.outcome == Outcome::Undetermined
+                && (!several || (fraction - 0.5).abs() < ROUNDING),
         };
         if several {
             let given = input.consensus.answers_of(item).iter().filter(|row| row.n_votes > 0);
-            shares.extend(given.map(|row: &AnswerShare| share(row.fraction, row.interval)));
+            shares.extend(given.map(|row: &AnswerShare| at(row.fraction, row.interval)));
         } else if let Some(fraction) = item.agreement {
-            shares.push(share(fraction, item.agreement_interval.unwrap_or(Interval::WHOLE)));
+            shares.push(at(fraction, item.agreement_interval.unwrap_or(Interval::WHOLE)));
         }
     }
     shares.retain(|s| s.fraction.is_finite());
@@ -145,6 +146,33 @@ pub(super) fn kind_words(kind: QuestionKind) -> &'static str {
         QuestionKind::Detail => "survey detail",
         QuestionKind::Dropdown => "drop-down",
         QuestionKind::Slider => "slider",
+    }
+}
+
+/// "12 of 40 subjects (30.0%, 95% interval 18.1–45.4%)".
+pub(super) fn out_of_surely(
+    input: &ReportInput<'_>,
+    (k, n): (u64, u64),
+    noun: &str,
+    interval: Interval,
+) -> String {
+    format!(
+        "{} of {} ({}, {} interval {})",
+        count(k),
+        counted(n, noun),
+        percent(share(k, n)),
+        level(input),
+        percent_interval(interval)
+    )
+}
+
+/// The kind of interval, as people write it.
+pub(super) fn interval_words(kind: IntervalKind) -> &'static str {
+    match kind {
+        IntervalKind::Wilson => "Wilson",
+        IntervalKind::Jeffreys => "Jeffreys",
+        IntervalKind::ClopperPearson => "Clopper–Pearson",
+        IntervalKind::BetaBinomial => "beta–binomial",
     }
 }
 

@@ -3,8 +3,8 @@
 use plotters::style::Color;
 
 use super::chart::{Canvas, Drawn, Frame, HALF, Hold, MUTED, SERIES, SMALL, draw};
-use super::methods::Judged;
-use super::questions::{level, name_plain};
+use super::methods::{Judged, name_among, titled};
+use super::questions::level;
 use super::scale::{Axis, percent_ticks};
 use super::text::{count, fitted, percent, plain};
 use super::{Figure, ReportError, ReportInput, Room};
@@ -21,13 +21,12 @@ pub(super) fn figure(
     let drawn = |j: &&Judged<'_>| j.1.reliability.iter().any(|b| b.n > 0);
     let shown: Vec<&Judged<'_>> = judged.iter().filter(drawn).take(MOST).collect();
     let Some((method, e)) = shown.first() else { return Ok(None) };
-    let known = (question as usize) < input.votes.questions.len();
-    let name = if known { name_plain(input, question, 60) } else { String::new() };
-    let svg = draw(HALF, &format!("Reliability of vote shares: {name}"), |c| draw_bins(c, &shown))?;
+    let name = name_among(input, question);
+    let svg = draw(HALF, &titled("Reliability of vote shares", &name), |c| draw_bins(c, &shown))?;
     let top = e.reliability.iter().rev().find(|b| b.n > 0);
     let mut caption = top.map_or_else(String::new, |bin| {
         format!(
-            "{}: shares above {} average {} and are right {} of the time (n = {})",
+            "“{}”: shares above {} average {} and are right {} of the time (n = {})",
             plain(&method.name, 40),
             percent(bin.low),
             bin.mean_fraction.map_or_else(|| "–".to_owned(), percent),
@@ -42,7 +41,7 @@ pub(super) fn figure(
     ));
     Ok(Some(Figure {
         name: format!("reliability_q{question}"),
-        title: if name.is_empty() { "Reliability".to_owned() } else { format!("Reliability: {name}") },
+        title: titled("Reliability", &name),
         svg,
         caption,
         room: Room::Half,
@@ -51,7 +50,7 @@ pub(super) fn figure(
 
 fn draw_bins(canvas: &Canvas<'_>, shown: &[&Judged<'_>]) -> Drawn {
     let mut frame = Frame::filling(HALF, (0.0, 1.0), (0.0, 1.0));
-    frame.right = frame.left + (frame.bottom - frame.top) * 1.2;
+    frame.right = frame.left + (frame.bottom - frame.top) * 1.15;
     let x = Axis::new("share of the votes", percent_ticks(0.0, 1.0, 5));
     frame.axes(canvas, &x, &Axis::new("share that is right", percent_ticks(0.0, 1.0, 5)))?;
     canvas.dashes(frame.at(0.0, 0.0), frame.at(1.0, 1.0), MUTED, 1.0)?;
@@ -70,7 +69,7 @@ fn draw_bins(canvas: &Canvas<'_>, shown: &[&Judged<'_>]) -> Drawn {
         line.iter().try_for_each(|at| canvas.disc(*at, 3.5, color))?;
         let (left, y) = (frame.right + 24.0, frame.top + 14.0 + 24.0 * i as f64);
         canvas.disc((left, y), 4.5, color)?;
-        let name = fitted(&method.name, SMALL, HALF.0 - left - 22.0);
+        let name = fitted(&method.name, SMALL, HALF.0 - left - 12.0);
         canvas.text((left + 12.0, y), Hold::Left, &name, (SMALL, MUTED))?;
     }
     Ok(())

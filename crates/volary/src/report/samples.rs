@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use volary_core::votes::{QuestionKind, VotesBuilder};
 use volary_core::{Votes, truth::Truth};
 use volary_crowd::{
-    Activity, Consensus, Counted, CrowdParams, FractionParams, IntervalKind, Repeats,
-    SurveyRow, Volunteers, activity, counted, evaluate, fraction, simulate, survey_of, volunteers,
+    Activity, Consensus, Counted, CrowdParams, FractionParams, IntervalKind, Repeats, SurveyRow,
+    Volunteers, activity, counted, evaluate, fraction, simulate, survey_of, volunteers,
 };
 
 use super::{IngestSummary, MethodRow, ReportInput, SubjectProgress};

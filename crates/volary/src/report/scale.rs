@@ -52,7 +52,11 @@ pub(super) fn count_ticks(high: f64, n: u32) -> Vec<Tick> {
 
 /// Powers of ten (with 2 and 5 between them on short axes) of an axis in log10.
 pub(super) fn log_ticks(low: f64, high: f64) -> Vec<Tick> {
-    let between: &[f64] = if high - low > 2.5 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let between: &[f64] = match high - low {
+        decades if decades > 4.2 => &[1.0],
+        decades if decades > 2.2 => &[1.0, 3.0],
+        _ => &[1.0, 2.0, 5.0],
+    };
     let mut ticks = Vec::new();
     for power in low.floor() as i32..=high.ceil() as i32 {
         for times in between {
@@ -116,7 +120,7 @@ mod tests {
         assert_eq!(labels(&count_ticks(2.0, 5)), ["0", "1", "2"]);
         assert_eq!(labels(&count_ticks(26_500.0, 3)), ["0", "10k", "20k"]);
         assert_eq!(labels(&log_ticks(0.0, 2.0)), ["1", "2", "5", "10", "20", "50", "100"]);
-        assert_eq!(labels(&log_ticks(0.0, 4.0)), ["1", "10", "100", "1,000", "10k"]);
+        assert_eq!(labels(&log_ticks(0.0, 3.0)), ["1", "3", "10", "30", "100", "300", "1,000"]);
         assert_eq!(round_ticks(1.0, 1.0, 5).len(), 1);
         assert_eq!((short(1_500_000.0).as_str(), short(15_000.0).as_str()), ("1.5M", "15k"));
     }

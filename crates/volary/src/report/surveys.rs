@@ -6,7 +6,7 @@ use volary_crowd::SurveyRow;
 
 use super::page::{Table, bar, table};
 use super::questions::name_html;
-use super::text::{count, counted, decimal, label, median, out_of, percent, share};
+use super::text::{count, decimal, label, median, out_of, percent, share};
 use super::{Block, ReportInput, Section};
 
 /// Choices per question.
@@ -83,7 +83,7 @@ fn lead_of(rows: &[&SurveyRow]) -> String {
     let mut evenness: Vec<f64> =
         rows.iter().filter_map(|r| r.evenness).filter(|e| e.is_finite()).collect();
     evenness.sort_by(f64::total_cmp);
-    let mut lead = format!("{}; {} blank", counted(n, "subject"), out_of(blank, n));
+    let mut lead = format!("{} are blank", out_of(blank, n, "subject"));
     if let Some(middle) = median(&evenness) {
         lead.push_str(&format!("; median evenness of the votes {}", decimal(middle, 2)));
     }

@@ -150,8 +150,8 @@ fn words_and_numbers() {
     assert_eq!(escape("<a href='x'>&\""), "&lt;a href=&#39;x&#39;&gt;&amp;&quot;");
     assert_eq!(clean(" a\u{202E}b\n\tc\u{0} "), "ab c");
     assert_eq!(cut("abcdef", 4), "abc…");
-    assert_eq!(cut("abe\u{301}f", 4), "abe\u{301}f");
-    assert_eq!(cut("abe\u{301}fg", 4), "ab…");
+    assert_eq!(cut("abe\u{301}f", 5), "abe\u{301}f");
+    assert_eq!(cut("abe\u{301}f", 4), "ab…");
     assert_eq!(label("abcdef", 4), "<bdi title=\"abcdef\">abc…</bdi>");
     assert_eq!(label(" \u{7}", 4), "<bdi class=\"empty\">(empty)</bdi>");
     assert_eq!((plain("ab", 9).as_str(), plain("שלום", 9).as_str()), ("ab", "\u{2068}שלום\u{2069}"));

@@ -176,9 +176,9 @@ pub(super) fn share(k: u64, n: u64) -> f64 {
     if n == 0 { 0.0 } else { k as f64 / n as f64 }
 }
 
-/// "12 of 40 (30.0%)".
-pub(super) fn out_of(k: u64, n: u64) -> String {
-    format!("{} of {} ({})", count(k), count(n), percent(share(k, n)))
+/// "12 of 40 subjects (30.0%)".
+pub(super) fn out_of(k: u64, n: u64, noun: &str) -> String {
+    format!("{} of {} ({})", count(k), counted(n, noun), percent(share(k, n)))
 }
 
 /// The middle of sorted numbers.

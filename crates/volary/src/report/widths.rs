@@ -3,7 +3,7 @@
 use plotters::style::Color;
 use volary_crowd::Interval;
 
-use super::chart::{BLUE, Canvas, Drawn, Frame, WHOLE, draw};
+use super::chart::{BLUE, Canvas, Drawn, Frame, LOW, draw};
 use super::questions::{Share, level, shares};
 use super::scale::{Axis, above, log_ticks, round_ticks};
 use super::text::{count, decimal, median, quantile};
@@ -11,8 +11,8 @@ use super::{Figure, ReportError, ReportInput, Room};
 
 /// Points per factor of ten in the number of votes.
 const PER_DECADE: f64 = 24.0;
-/// A wide, low figure.
-const SIZE: (f64, f64) = (WHOLE.0, 250.0);
+/// Fewest shares behind a point.
+const FEWEST: usize = 5;
 
 /// Interval widths of about the same number of votes.
 struct Width {
@@ -30,7 +30,7 @@ pub(super) fn figure(input: &ReportInput<'_>, questions: &[u32]) -> Result<Optio
     if widths.len() < 3 || last.n < first.n * 1.3 {
         return Ok(None);
     }
-    let svg = draw(SIZE, "Width of intervals against number of votes", |c| draw_widths(c, &widths))?;
+    let svg = draw(LOW, "Width of intervals against number of votes", |c| draw_widths(c, &widths))?;
     let mut ns: Vec<f64> = all.iter().map(|s| s.n).collect();
     ns.sort_by(f64::total_cmp);
     let usual = median(&ns).unwrap_or(first.n);
@@ -71,13 +71,13 @@ fn widths(all: &[Share]) -> Vec<Width> {
         let n = group.iter().map(|p| p.1).sum::<f64>() / group.len() as f64;
         Width { n, low: at(0.1), median: at(0.5), high: at(0.9) }
     };
-    groups.map(summary).collect()
+    groups.filter(|group| group.len() >= FEWEST).map(summary).collect()
 }
 
 fn draw_widths(canvas: &Canvas<'_>, widths: &[Width]) -> Drawn {
     let (first, last) = (widths[0].n.log10(), widths[widths.len() - 1].n.log10());
     let most = widths.iter().map(|w| w.high).fold(0.0, f64::max);
-    let frame = Frame::filling(SIZE, (first, last), (0.0, above(most).min(1.0)));
+    let frame = Frame::filling(LOW, (first, last), (0.0, above(most).min(1.0)));
     let x = Axis::new("votes behind a share (logarithmic)", vote_ticks(first, last));
     let y = round_ticks(0.0, above(most).min(1.0) * 100.0, 4);
     let y = y.into_iter().map(|t| super::scale::Tick { value: t.value / 100.0, ..t }).collect();

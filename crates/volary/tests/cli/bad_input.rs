@@ -30,8 +30,12 @@ fn extract_with(
     place.write("export.csv", bytes);
     let record = place.record(&[&["extract", "export.csv", "-o", "x", "--to", "csv"], more].concat());
     let summary = &record["summary"];
-    let left_out: u64 = summary["left_out"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
-    assert_eq!(summary["rows_read"].as_u64().unwrap(), summary["rows_used"].as_u64().unwrap() + left_out);
+    let left_out: u64 =
+        summary["left_out"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(
+        summary["rows_read"].as_u64().unwrap(),
+        summary["rows_used"].as_u64().unwrap() + left_out
+    );
     let votes = place.path("x/votes.csv");
     let votes = if votes.is_file() { place.table("x/votes.csv") } else { Vec::new() };
     (record, votes)
@@ -175,7 +179,9 @@ fn missing_columns_are_named() {
 #[test]
 fn extra_columns_and_another_order_change_nothing() {
     let (_, expected) = extract(export(&good()));
-    let mut out = String::from("X,subject_ids,annotations,user_name,created_at,workflow_id,workflow_version,classification_id\n");
+    let mut out = String::from(
+        "X,subject_ids,annotations,user_name,created_at,workflow_id,workflow_version,classification_id\n",
+    );
     for (i, row) in good().iter().enumerate() {
         let annotations = row.annotations.replace('"', "\"\"");
         out.push_str(&format!(
@@ -229,7 +235,8 @@ fn an_answer_index_beyond_the_answers_is_listed() {
     let place = Place::new();
     let tasks = json!({"T0": {"type": "single", "question": "T0.question", "answers": [
         {"label": "T0.answers.0.label"}, {"label": "T0.answers.1.label"}]}});
-    let strings = json!({"T0.question": "What?", "T0.answers.0.label": "Yes", "T0.answers.1.label": null});
+    let strings =
+        json!({"T0.question": "What?", "T0.answers.0.label": "Yes", "T0.answers.1.label": null});
     let quote = |v: &Value| format!("\"{}\"", v.to_string().replace('"', "\"\""));
     let workflows = format!(
         "workflow_id,display_name,version,active,first_task,tasks,retirement,strings,minor_version\n\
@@ -240,8 +247,16 @@ fn an_answer_index_beyond_the_answers_is_listed() {
     place.write("workflows.csv", workflows);
     let index = |id, n: u64| Row::new(id, &format!("u{id}"), "s1", &json!([{"task": "T0", "value": n}]));
     place.write("export.csv", export(&[index(1, 0), index(2, 7)]));
-    let record =
-        place.record(&["extract", "export.csv", "-o", "x", "--to", "csv", "--workflows", "workflows.csv"]);
+    let record = place.record(&[
+        "extract",
+        "export.csv",
+        "-o",
+        "x",
+        "--to",
+        "csv",
+        "--workflows",
+        "workflows.csv",
+    ]);
     assert_eq!(problem(&record, "unknown answer"), 1, "{record:#}");
     let votes = place.table("x/votes.csv");
     assert_eq!(answers(&votes), ["Yes", "unknown answer label 7"]);
@@ -264,7 +279,8 @@ fn the_same_id_twice_counts_once() {
 
 #[test]
 fn subject_ids_of_twenty_digits_stay_as_they_are() {
-    let rows = [Row::answer(1, "ann", "98765432109876543210", "Yes"), Row::answer(2, "bob", "007", "Yes")];
+    let rows =
+        [Row::answer(1, "ann", "98765432109876543210", "Yes"), Row::answer(2, "bob", "007", "Yes")];
     let (_, votes) = extract(export(&rows));
     assert_eq!(votes[0]["subject_id"], "98765432109876543210");
     assert_eq!(votes[1]["subject_id"], "007");
@@ -273,22 +289,48 @@ fn subject_ids_of_twenty_digits_stay_as_they_are() {
 #[test]
 fn names_of_every_kind_are_people_of_their_own() {
     let names = [
-        "a,b", "say \"hi\"", "line\nbreak", "tab\tbed", "\u{202e}rtl", "\u{645}\u{631}\u{62d}\u{628}\u{627}",
-        "NA", "null", "nan", "0", "-1", "\u{4f60}\u{597d}", "'; DROP TABLE", "=1+1",
+        "a,b",
+        "say \"hi\"",
+        "line\nbreak",
+        "tab\tbed",
+        "\u{202e}rtl",
+        "\u{645}\u{631}\u{62d}\u{628}\u{627}",
+        "NA",
+        "null",
+        "nan",
+        "0",
+        "-1",
+        "\u{4f60}\u{597d}",
+        "'; DROP TABLE",
+        "=1+1",
     ];
     let rows: Vec<Row> =
         names.iter().zip(1..).map(|(name, id)| Row::answer(id, name, "s1", "Yes")).collect();
     let (record, votes) = extract(export(&rows));
-    let volunteers: std::collections::BTreeSet<&str> = votes.iter().map(|v| v["volunteer"].as_str()).collect();
+    let volunteers: std::collections::BTreeSet<&str> =
+        votes.iter().map(|v| v["volunteer"].as_str()).collect();
     assert_eq!((votes.len(), volunteers.len()), (names.len(), names.len()));
     assert_eq!(record["summary"]["n_repeats"], 0);
 }
 
 #[test]
 fn labels_keep_their_text() {
-    let labels = ["< 1", "> 1", "1.0", "1-0", "\u{662f}", "Yes, \"really\"", "**bold**\n\nnote", "=cmd()", "[1+1]"];
-    let rows: Vec<Row> =
-        labels.iter().zip(1..).map(|(label, id)| Row::answer(id, &format!("u{id}"), "s1", label)).collect();
+    let labels = [
+        "< 1",
+        "> 1",
+        "1.0",
+        "1-0",
+        "\u{662f}",
+        "Yes, \"really\"",
+        "**bold**\n\nnote",
+        "=cmd()",
+        "[1+1]",
+    ];
+    let rows: Vec<Row> = labels
+        .iter()
+        .zip(1..)
+        .map(|(label, id)| Row::answer(id, &format!("u{id}"), "s1", label))
+        .collect();
     let (_, votes) = extract(export(&rows));
     assert_eq!(answers(&votes), labels);
 }
@@ -336,12 +378,16 @@ fn strict_turns_problems_into_exit_code_3() {
 #[test]
 fn a_disk_that_fills_leaves_no_half_file() {
     let place = Place::new();
-    let rows: Vec<Row> = (0..3000).map(|i| Row::answer(i, &format!("u{i}"), &format!("s{i}"), "Yes")).collect();
+    let rows: Vec<Row> =
+        (0..3000).map(|i| Row::answer(i, &format!("u{i}"), &format!("s{i}"), "Yes")).collect();
     place.write("export.csv", export(&rows));
     // Files may grow to 20 blocks only; beyond that every write fails, as on a full disk.
     let script = format!("ulimit -f 20; trap '' XFSZ; exec {VOLARY} extract export.csv -o x --to csv");
-    let output =
-        Command::new("sh").args(["-c", &script]).current_dir(place.path(".")).output().expect("sh starts");
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(place.path("."))
+        .output()
+        .expect("sh starts");
     assert_eq!(output.status.code(), Some(1));
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(message.starts_with("error: ") && message.contains("writing failed"), "{message}");

@@ -75,7 +75,9 @@ fn every_command_has_help_with_an_example() {
     let names = help.lines().skip_while(|l| !l.starts_with("Commands:")).skip(1);
     let names: Vec<&str> =
         names.take_while(|l| !l.trim().is_empty()).filter_map(|l| l.split_whitespace().next()).collect();
-    let is_command = |name: &&str| name.chars().all(|c| c.is_ascii_lowercase()) && place.volary(&[name, "--help"]).code == 0;
+    let is_command = |name: &&str| {
+        name.chars().all(|c| c.is_ascii_lowercase()) && place.volary(&[name, "--help"]).code == 0
+    };
     let mut n = 0;
     for name in names.into_iter().filter(is_command).filter(|n| *n != "help") {
         let mut help = place.volary(&[name, "--help"]).stdout;

@@ -21,7 +21,8 @@ fn crates() -> BTreeSet<String> {
 fn data_runs_one_way_through_the_crates() {
     let allowed: BTreeMap<&str, &[&str]> = MAY_DEPEND_ON.into_iter().collect();
     for name in crates() {
-        let manifest = std::fs::read_to_string(root().join("crates").join(&name).join("Cargo.toml")).unwrap();
+        let manifest =
+            std::fs::read_to_string(root().join("crates").join(&name).join("Cargo.toml")).unwrap();
         let manifest: toml::Value = toml::from_str(&manifest).unwrap();
         let allowed = allowed.get(name.as_str()).unwrap_or_else(|| panic!("{name} is in no rule"));
         for dependency in manifest["dependencies"].as_table().unwrap().keys() {
@@ -33,7 +34,16 @@ fn data_runs_one_way_through_the_crates() {
 
 #[test]
 fn core_and_crowd_do_no_io_and_read_no_clock() {
-    let banned = ["std::fs", "std::io", "std::net", "std::env", "SystemTime", "Instant::", "rand::rng()", "thread_rng"];
+    let banned = [
+        "std::fs",
+        "std::io",
+        "std::net",
+        "std::env",
+        "SystemTime",
+        "Instant::",
+        "rand::rng()",
+        "thread_rng",
+    ];
     for name in ["volary-core", "volary-crowd"] {
         walk(&root().join("crates").join(name).join("src"), &mut |path| {
             // Tests may read golden files and look at the time.
@@ -54,9 +64,13 @@ fn the_architecture_page_names_only_what_exists_and_every_crate() {
     let page = std::fs::read_to_string(root().join("docs/src/architecture.md")).unwrap();
     let mut named = BTreeSet::new();
     for piece in page.split('`').skip(1).step_by(2) {
-        let is_path = piece.contains('/') && !piece.contains(' ') && !piece.contains(['*', '<', '{', '$']);
+        let is_path =
+            piece.contains('/') && !piece.contains(' ') && !piece.contains(['*', '<', '{', '$']);
         if is_path && !piece.starts_with("..") && !piece.contains("::") {
-            assert!(root().join(piece).exists(), "the architecture page names {piece}, which is not there");
+            assert!(
+                root().join(piece).exists(),
+                "the architecture page names {piece}, which is not there"
+            );
         }
         if piece.starts_with("volary") && piece.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
             named.insert(piece.to_owned());

@@ -1,5 +1,7 @@
 //! The binary from the outside: files in, files and exit codes out. One test binary, a file an idea.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics has found something")]
+
 mod bad_input;
 mod book;
 mod house;

@@ -25,7 +25,7 @@ fn rows() -> Vec<Row> {
                     {"task": "T2", "task_label": "Draw", "value": [{"tool": 0, "frame": 0, "details": [], "x": 1, "y": 2}]},
                 ]),
             );
-            row.metadata = json!({"session": ADDRESS, "user_agent": "Browser of Zaphod_Beeblebrox"}).to_string();
+            row.metadata = json!({"session": ADDRESS, "live_project": true}).to_string();
             rows.push(row);
         }
         id += 1;
@@ -56,6 +56,7 @@ fn no_name_and_no_address_leaves_by_any_command() {
         "consensus out/csv -o out/again.json --experience log10 --json",
         "flatten export.csv -o out/flat.csv",
         "dedup export.csv -o out/dedup.csv",
+        "reduce out/panoptes/question_extractor_extractions.csv -o out/panoptes",
         "init --export export.csv out/project",
         "run out/project",
     ];

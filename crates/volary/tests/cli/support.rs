@@ -175,7 +175,8 @@ impl Row {
             "{}",
             &self.subject,
         ];
-        let quoted: Vec<String> = cells.iter().map(|c| format!("\"{}\"", c.replace('"', "\"\""))).collect();
+        let quoted: Vec<String> =
+            cells.iter().map(|c| format!("\"{}\"", c.replace('"', "\"\""))).collect();
         quoted.join(",")
     }
 }

@@ -91,6 +91,20 @@ impl Labels {
     }
 }
 
+impl Labels {
+    /// Every label with its question and its name, in order.
+    pub(super) fn named<'a>(&'a self, names: &'a Names) -> Vec<[&'a str; 3]> {
+        let text = |symbol| self.pool.text(symbol);
+        let mut rows: Vec<[&str; 3]> = self
+            .known
+            .iter()
+            .map(|((scope, label), number)| [text(*scope), text(*label), names.get(*number)])
+            .collect();
+        rows.sort_unstable();
+        rows
+    }
+}
+
 /// The names of all labels.
 #[derive(Debug)]
 pub(super) struct Names(Vec<String>);

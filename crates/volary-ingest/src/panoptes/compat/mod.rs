@@ -5,7 +5,8 @@
 //! `user_name` holds the volunteer's key and `user_id` nothing, `data.aggregation_version` says
 //! "volary". What each extractor does otherwise stands in its module: [`answers`], [`marks`], [`slug`].
 //! No clustering of marks and no alignment of texts: those reducers come with shape consensus, and
-//! asking for one is answered with a problem.
+//! asking for one is answered with a problem. Gold standard is the export's (the original always says
+//! false); annotations within combos are read as any others.
 //!
 //! Held in memory are the rows of the extractions (not of the export), since the columns of a wide table
 //! are known only at its end. For tables without that limit there is [`super::super::tables`].
@@ -76,7 +77,7 @@ impl CompatConfig {
 pub struct CompatReport {
     /// Rows read, used and left out, and all problems.
     pub input: ReadReport,
-    /// The tables.
+    /// The tables; last the names of answers, where there are answers.
     pub files: Vec<TableFile>,
     /// Annotations that an extractor could not read, by extractor.
     pub not_extracted: BTreeMap<String, u64>,
@@ -86,7 +87,9 @@ pub struct CompatReport {
     pub left_blank: BTreeMap<String, u64>,
 }
 
-/// Writes `<extractor>_<name>.csv` into `out_dir` for every extractor that found rows.
+/// Writes `<extractor>_<name>.csv` into `out_dir` for every extractor that found rows, and
+/// `answer_names_<name>.csv`, which says what label stands behind each answer's name (by workflow and
+/// task; the original does not have it).
 ///
 /// # Errors
 /// Where the export cannot be read, a table cannot be written, or `name` is no file name.
@@ -353,6 +356,11 @@ impl<'c> Extraction<'c> {
             let path = out_dir.join(format!("{extractor}_{stem}.csv"));
             let version = ("data.aggregation_version", AGGREGATION_VERSION);
             files.push(table.write(&path, &HEADER, version, &names, &mut before)?);
+        }
+        let labels = self.labels.named(&names);
+        if !labels.is_empty() {
+            let path = out_dir.join(format!("answer_names_{stem}.csv"));
+            files.push(table::write_all(&path, ["question", "label", "name"], &labels)?);
         }
         Ok(files)
     }

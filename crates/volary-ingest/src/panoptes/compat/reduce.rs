@@ -11,7 +11,7 @@ use volary_core::{Pool, ProblemKind, Symbol};
 
 use super::super::config::{ReducerConfig, ReducerEntry};
 use super::reducers::{Extracted, Reduced, Reducer};
-use super::table::TableFile;
+use super::table::{TableFile, finish};
 use super::{AGGREGATION_VERSION, file_stem};
 use crate::error::IngestError;
 use crate::output::AtomicFile;
@@ -309,10 +309,7 @@ impl Extraction {
             let cells = columns.iter().map(|column| cells.get(*column).map_or("", String::as_str));
             writer.write_record(head.chain(cells).chain([AGGREGATION_VERSION])).map_err(io_error)?;
         }
-        let file = writer
-            .into_inner()
-            .map_err(|e| IngestError::io("writing", path, std::io::Error::other(e.to_string())))?;
-        file.commit()?;
+        finish(writer, path)?;
         Ok(TableFile { path: path.to_owned(), n_rows: rows.len() as u64, n_columns: columns.len() + 5 })
     }
 }

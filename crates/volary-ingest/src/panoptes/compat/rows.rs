@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use volary_core::{ProblemKind, Problems};
 
 use super::super::annotation::first_line;
+use super::super::depth::is_shallow;
 use super::super::metadata::{Metadata, read_metadata};
 use crate::error::IngestError;
 use crate::records::{Header, Record, RecordOptions, Records, require};
@@ -15,8 +16,6 @@ use crate::volunteer;
 
 /// Combos nest; nothing real nests deeper. Beyond it a value is kept as it is.
 const MAX_DEPTH: u32 = 16;
-/// Brackets within brackets that are read; the parser recurses, so this bounds its stack.
-const MAX_BRACKETS: usize = 96;
 
 /// Where the columns stand.
 #[derive(Clone, Debug)]
@@ -188,20 +187,8 @@ fn text_of(map: &Map<String, Value>, key: &str) -> Option<String> {
 /// # Errors
 /// A message where the text is no JSON or nests too deep.
 pub(in crate::panoptes) fn parse_json(text: &str) -> Result<Value, String> {
-    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b'[' | b'{' if !in_text => depth += 1,
-            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(depth);
-    }
-    if deepest > MAX_BRACKETS {
-        return Err(format!("nested deeper than {MAX_BRACKETS}"));
+    if !is_shallow(text.as_bytes()) {
+        return Err("nested too deep".to_owned());
     }
     // serde_json may be wrong in a number's last digit unless a feature of it makes all of it slower.
     sonic_rs::from_str(text).map_err(|e| first_line(&e.to_string()))

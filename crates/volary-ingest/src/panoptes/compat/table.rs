@@ -85,13 +85,31 @@ impl Table {
             cells.push(constant.1.to_owned());
             writer.write_record(cells).map_err(io_error)?;
         }
-        let file = writer
-            .into_inner()
-            .map_err(|e| IngestError::io("writing", path, std::io::Error::other(e.to_string())))?;
-        file.commit()?;
+        finish(writer, path)?;
         let n_columns = header.len() + sorted.len() + 1;
         Ok(TableFile { path: path.to_owned(), n_rows: self.rows.len() as u64, n_columns })
     }
+}
+
+/// Writes a small table.
+pub(super) fn write_all<const N: usize>(
+    path: &Path,
+    header: [&str; N],
+    rows: &[[&str; N]],
+) -> Result<TableFile, IngestError> {
+    let mut writer = csv::Writer::from_writer(AtomicFile::create(path)?);
+    let io_error = |e: csv::Error| IngestError::io("writing", path, std::io::Error::other(e));
+    writer.write_record(header).map_err(io_error)?;
+    for row in rows {
+        writer.write_record(row).map_err(io_error)?;
+    }
+    finish(writer, path)?;
+    Ok(TableFile { path: path.to_owned(), n_rows: rows.len() as u64, n_columns: N })
+}
+
+/// Puts a table in its place.
+pub(super) fn finish(writer: csv::Writer<AtomicFile>, path: &Path) -> Result<(), IngestError> {
+    writer.into_inner().map_err(|e| IngestError::io("writing", path, e.into_error()))?.commit()
 }
 
 /// The cells of a row in the order of the columns; counts of one name add up.
