@@ -8,6 +8,7 @@
 //! nobody else answered are skipped. Questions with several compare each answer by itself with the
 //! others' majority (exactly half is skipped). Sliders and survey details are not compared.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rayon::prelude::*;
@@ -78,13 +79,21 @@ pub fn volunteers(
         (row.n_compared, row.n_agree) = (n_compared.load(Relaxed), n_agree.load(Relaxed));
     }
     let prior = BetaBinomial::fit(rows.iter().map(|r| (r.n_agree, r.n_compared)));
+    let intervals = agreement_intervals(&rows, params.level());
     for row in &mut rows {
         let (k, n) = (row.n_agree as f64, row.n_compared as f64);
         row.agreement = (row.n_compared > 0).then(|| k / n);
-        row.agreement_interval = jeffreys(k, n, params.level());
+        row.agreement_interval = intervals[&(row.n_agree, row.n_compared)];
         row.agreement_shrunk = prior.as_ref().ok().map(|prior| prior.posterior_mean(k, n));
     }
     Ok(Volunteers { rows, prior })
+}
+
+/// The interval of every pair of counts that occurs: most volunteers share theirs with others.
+fn agreement_intervals(rows: &[VolunteerRow], level: f64) -> BTreeMap<(u64, u64), Interval> {
+    let pairs: BTreeSet<(u64, u64)> = rows.iter().map(|r| (r.n_agree, r.n_compared)).collect();
+    let interval = |(k, n)| ((k, n), jeffreys(k as f64, n as f64, level));
+    pairs.into_par_iter().map(interval).collect()
 }
 
 impl VolunteerRow {

@@ -11,7 +11,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::ReportError;
 use super::scale::{Axis, Tick};
-use super::text::{escape, width_em};
+use super::text::{escape, two_lines, width_em};
 
 /// Units per pixel.
 const SCALE: f64 = 4.0;
@@ -187,6 +187,16 @@ impl Canvas<'_> {
             [at] => self.area.draw(&Text::new(text.to_owned(), at, style)).map_err(failed),
             _ => Ok(()),
         }
+    }
+
+    /// A label on one line or two, its middle at `at`.
+    pub(super) fn label(&self, at: (f64, f64), hold: Hold, text: &str, width: f64) -> Drawn {
+        let lines = two_lines(text, SMALL, width);
+        let top = at.1 - 7.5 * (lines.len() - 1) as f64;
+        for (i, line) in lines.iter().enumerate() {
+            self.text((at.0, top + 15.0 * i as f64), hold, line, (SMALL, INK))?;
+        }
+        Ok(())
     }
 
     /// A legend in a line: a square of colour and its name each.

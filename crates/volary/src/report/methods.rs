@@ -1,11 +1,11 @@
 //! Methods compared where the truth is known: accuracy, proper scores, calibration.
 
-use super::chart::{BLUE, Canvas, Drawn, Frame, HALF, Hold, INK, MUTED, SMALL, VERMILLION, draw};
+use super::chart::{BLUE, Canvas, Drawn, Frame, HALF, Hold, MUTED, SMALL, VERMILLION, draw};
 use super::page::{Table, note, table};
 use super::questions::{level, name_html, name_plain, out_of_surely, seen};
 use super::reliability;
 use super::scale::{Axis, percent_ticks};
-use super::text::{count, counted, decimal_or_dash, fitted, label, percent, percent_interval, plain};
+use super::text::{count, counted, decimal_or_dash, label, percent, percent_interval, plain};
 use super::{Block, Figure, MethodRow, ReportError, ReportInput, Room, Section};
 use volary_crowd::Evaluation;
 
@@ -111,7 +111,7 @@ fn accuracy(
     judged: &[Judged<'_>],
 ) -> Result<Figure, ReportError> {
     let shown = &judged[..judged.len().min(MOST_METHODS)];
-    let size = (HALF.0, (HALF.1).max(110.0 + 26.0 * shown.len() as f64));
+    let size = (HALF.0, (HALF.1).max(110.0 + 36.0 * shown.len() as f64));
     let name = name_among(input, question);
     let alt = titled("Accuracy of the methods", &name);
     let svg = draw(size, &alt, |canvas| draw_accuracy(canvas, size, shown))?;
@@ -173,8 +173,7 @@ fn draw_accuracy(canvas: &Canvas<'_>, size: (f64, f64), shown: &[Judged<'_>]) ->
     for (i, (method, e)) in shown.iter().enumerate() {
         let y = (shown.len() - i) as f64 - 0.5;
         let (_, at) = frame.at(0.0, y);
-        let name = fitted(&method.name, SMALL, frame.left - 14.0);
-        canvas.text((frame.left - 10.0, at), Hold::Right, &name, (SMALL, INK))?;
+        canvas.label((frame.left - 10.0, at), Hold::Right, &method.name, frame.left - 14.0)?;
         let line = [frame.at(e.accuracy_interval.low, y), frame.at(e.accuracy_interval.high, y)];
         canvas.line(&line, BLUE, 2.0)?;
         if let Some(drawn) = e.accuracy_random_ties.filter(|_| e.n_ties > 0) {

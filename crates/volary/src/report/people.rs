@@ -119,10 +119,12 @@ fn lorenz(input: &ReportInput<'_>) -> Result<Figure, ReportError> {
 }
 
 fn gini_words(input: &ReportInput<'_>) -> String {
-    let gini = decimal_or_dash(input.activity.gini, 2);
-    match input.activity.gini_se {
-        Some(se) if se.is_finite() => format!("{gini} ± {}", decimal(se, if se < 0.01 { 3 } else { 2 })),
-        _ => gini,
+    let digits = |se: f64| if se < 0.005 { 3 } else { 2 };
+    match (input.activity.gini, input.activity.gini_se.filter(|se| se.is_finite())) {
+        (Some(gini), Some(se)) => {
+            format!("{} ± {}", decimal(gini, digits(se)), decimal(se, digits(se)))
+        }
+        (gini, _) => decimal_or_dash(gini, 2),
     }
 }
 
@@ -173,16 +175,17 @@ impl Alike<'_> {
     }
 }
 
-fn alike<'a>(compared: &[&'a VolunteerRow]) -> Vec<Alike<'a>> {
-    let mut sorted = compared.to_vec();
-    sorted.sort_by_key(|r| (r.n_compared, r.n_agree, r.volunteer));
-    let groups = sorted.chunk_by(|a, b| (a.n_compared, a.n_agree) == (b.n_compared, b.n_agree));
+/// Of so many volunteers, evenly spaced by votes, those who coincide together.
+fn alike<'a>(sorted: &[&'a VolunteerRow]) -> Vec<Alike<'a>> {
+    let some: Vec<&VolunteerRow> = thinned(sorted, POINTS).into_iter().copied().collect();
+    let groups = some.chunk_by(|a, b| (a.n_compared, a.n_agree) == (b.n_compared, b.n_agree));
     groups.map(|group| Alike { row: group[0], n: group.len() }).collect()
 }
 
 fn scatter(input: &ReportInput<'_>, compared: &[&VolunteerRow]) -> Result<Figure, ReportError> {
-    let all = alike(compared);
-    let some = thinned(&all, POINTS);
+    let mut sorted = compared.to_vec();
+    sorted.sort_by_key(|r| (r.n_compared, r.n_agree, r.volunteer));
+    let some = alike(&sorted);
     let mean = mean_agreement(input);
     let svg = draw(HALF, "Agreement with the others against number of votes", |canvas| {
         draw_scatter(canvas, &some, mean)
@@ -190,8 +193,8 @@ fn scatter(input: &ReportInput<'_>, compared: &[&VolunteerRow]) -> Result<Figure
     let apart = |r: &&&VolunteerRow| mean.is_some_and(|m| !r.agreement_interval.contains(m));
     let n_apart = compared.iter().filter(apart).count() as u64;
     let n = compared.len() as u64;
-    let which = if some.len() < all.len() {
-        format!(" ({} of {} points, evenly spaced by votes)", some.len(), count(all.len() as u64))
+    let which = if compared.len() > POINTS {
+        format!("; {POINTS} of {}, evenly spaced by votes", counted(n, "volunteer"))
     } else {
         String::new()
     };
@@ -212,7 +215,7 @@ fn scatter(input: &ReportInput<'_>, compared: &[&VolunteerRow]) -> Result<Figure
     })
 }
 
-fn draw_scatter(canvas: &Canvas<'_>, some: &[&Alike<'_>], mean: Option<f64>) -> Drawn {
+fn draw_scatter(canvas: &Canvas<'_>, some: &[Alike<'_>], mean: Option<f64>) -> Drawn {
     let most = some.iter().map(|p| p.row.n_compared).max().unwrap_or(1);
     let last = (most as f64).log10().max(1.0);
     let frame = Frame::filling(HALF, (-0.05, last + 0.05), (0.0, 1.0));
@@ -272,26 +275,35 @@ fn spread(input: &ReportInput<'_>, compared: &[&VolunteerRow]) -> Result<Figure,
     })
 }
 
+/// Tenths around all values, at least two of them.
+fn tenths(sorted: &[f64]) -> (f64, f64) {
+    let low = sorted.first().map_or(0.0, |a| (a * 10.0).floor().clamp(0.0, 8.0));
+    let high = sorted.last().map_or(10.0, |a| (a * 10.0).ceil().clamp(low + 2.0, 10.0));
+    (low / 10.0, high / 10.0)
+}
+
 fn draw_spread(canvas: &Canvas<'_>, sorted: &[f64], shrunk: bool) -> Drawn {
+    let (low, high) = tenths(sorted);
+    let edge = |i: usize| low + (high - low) * i as f64 / BARS as f64;
     let mut bars = [0_u64; BARS];
     for agreement in sorted {
-        let at = (agreement * BARS as f64 - 1e-9).ceil().max(1.0) as usize;
+        let at = ((agreement - low) / (high - low) * BARS as f64 - 1e-9).ceil().max(1.0) as usize;
         bars[at.min(BARS) - 1] += 1;
     }
     let most = bars.iter().copied().max().unwrap_or(0) as f64;
-    let frame = Frame::filling(HALF, (0.0, 1.0), (0.0, above(most)));
+    let frame = Frame::filling(HALF, (low, high), (0.0, above(most)));
     let name = if shrunk { "share that agrees, shrunk" } else { "share that agrees" };
-    let x = Axis::new(name, percent_ticks(0.0, 1.0, 5));
+    let x = Axis::new(name, percent_ticks(low, high, 5));
     frame.axes(canvas, &x, &Axis::new("volunteers", count_ticks(most, 6)))?;
     for (i, &n) in bars.iter().enumerate() {
-        let (low, high) = (i as f64 / BARS as f64, (i + 1) as f64 / BARS as f64);
-        frame.bar(canvas, (low, high), (0.0, n as f64), BLUE)?;
+        frame.bar(canvas, (edge(i), edge(i + 1)), (0.0, n as f64), BLUE)?;
     }
     if let Some(middle) = median(sorted) {
         let (x, _) = frame.at(middle, 0.0);
         canvas.dashes((x, frame.top - 4.0), (x, frame.bottom), VERMILLION, 1.5)?;
-        let hold = if middle > 0.8 { Hold::Right } else { Hold::Left };
-        let off = if middle > 0.8 { -6.0 } else { 6.0 };
+        let at_right = middle > low + 0.8 * (high - low);
+        let hold = if at_right { Hold::Right } else { Hold::Left };
+        let off = if at_right { -6.0 } else { 6.0 };
         canvas.text((x + off, frame.top), hold, "median", (NORMAL, MUTED))?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use super::chart::{BLUE, Canvas, Drawn, Frame, HALF, Hold, LOW, MUTED, SKY, SMAL
 use super::page::{Table, table};
 use super::scale::{Axis, Tick, above, count_ticks, short};
 use super::text::{count, counted, decimal, label, median, out_of, percent, quantile, share};
-use super::time::{TimeBins, day, is_shown, time_bins, time_ticks};
+use super::time::{TimeBins, day, is_shown, moment, time_bins, time_ticks};
 use super::{Block, Figure, ReportError, ReportInput, Room, Section, SubjectProgress};
 
 /// Most bars of the histogram of classifications per subject.
@@ -45,17 +45,14 @@ fn over_time(bins: &TimeBins, n_all: usize) -> Result<Figure, ReportError> {
     let svg =
         draw(WHOLE, "Classifications over time", |canvas| draw_over_time(canvas, bins, end, total))?;
     let busiest = (0_i64..).zip(&bins.counts).max_by_key(|(at, n)| (**n, -at));
-    let mut caption = format!(
-        "{} from {} to {}, all together above and per {} below",
-        counted(total, "classification"),
-        day(bins.start),
-        day(end - 1),
-        bins.name
-    );
+    let (first, last) = (day(bins.start), day(end - 1));
+    let span = if first == last { format!("on {first}") } else { format!("from {first} to {last}") };
+    let n = counted(total, "classification");
+    let mut caption = format!("{n} {span}, all together above and per {} below", bins.name);
     if let Some((at, n)) = busiest.filter(|_| bins.counts.len() > 1) {
         caption.push_str(&format!(
             "; the busiest bar, from {}, holds {} ({})",
-            day(bins.start + at * bins.width),
+            moment(bins.start + at * bins.width, bins.width),
             count(*n),
             percent(share(*n, total))
         ));
@@ -87,7 +84,7 @@ fn draw_over_time(canvas: &Canvas<'_>, bins: &TimeBins, end: i64, total: u64) ->
     upper.axes(
         canvas,
         &Axis::new("", silent),
-        &Axis::new("classifications so far", count_ticks(total as f64, 4)),
+        &Axis::new("classifications so far", count_ticks(total as f64, 5)),
     )?;
     let per = format!("classifications per {}", bins.name);
     lower.axes(canvas, &Axis::new("time (UTC)", ticks), &Axis::new(per, count_ticks(most, 3)))?;
@@ -137,6 +134,7 @@ fn bin_subjects(counts: &[(u64, bool)]) -> Option<PerSubject> {
     let missing = FEWEST_BARS.saturating_sub(last - first + 1);
     let (first, last) = (first - first.min(missing / 2), last + missing.div_ceil(2));
     let width = (last - first + 1).div_ceil(MOST_BARS).max(1);
+    let first = first / width * width;
     let n_bars = ((last - first) / width + 1) as usize;
     let mut bars = vec![(0, 0); n_bars];
     for &(n, retired) in counts {
@@ -191,13 +189,15 @@ fn draw_per_subject(
     let most = bins.bars.iter().map(|(a, b)| a + b).max().unwrap_or(0) as f64;
     let n = bins.bars.len() as f64;
     let frame = Frame::filling(size, (0.0, n), (0.0, above(most)));
-    let every = bins.bars.len().div_ceil(10);
-    let ticks = (0..bins.bars.len())
-        .step_by(every)
-        .map(|i| {
-            let value = (bins.first + bins.width * i as u64) as f64;
+    let tenth = bins.bars.len().div_ceil(10) as u64;
+    let every = [1, 2, 5, 10].into_iter().find(|e| *e >= tenth).unwrap_or(10) * bins.width;
+    let edges = (0..bins.bars.len()).map(|i| (i, bins.first + bins.width * i as u64));
+    let ticks = edges
+        .filter(|(_, value)| value.is_multiple_of(every))
+        .map(|(i, value)| {
             // Whole numbers stand below their bar, edges of wider bars at its left.
-            Tick { value: i as f64 + if bins.width == 1 { 0.5 } else { 0.0 }, label: short(value) }
+            let middle = if bins.width == 1 { 0.5 } else { 0.0 };
+            Tick { value: i as f64 + middle, label: short(value as f64) }
         })
         .collect();
     let x = Axis::new("classifications of a subject", ticks);

@@ -2,11 +2,11 @@
 
 use plotters::style::Color;
 
-use super::chart::{Canvas, Drawn, Frame, HALF, Hold, MUTED, SERIES, SMALL, draw};
+use super::chart::{Canvas, Drawn, Frame, HALF, Hold, MUTED, SERIES, draw};
 use super::methods::{Judged, name_among, titled};
 use super::questions::level;
 use super::scale::{Axis, percent_ticks};
-use super::text::{count, fitted, percent, plain};
+use super::text::{count, percent, plain};
 use super::{Figure, ReportError, ReportInput, Room};
 
 /// Methods drawn over each other.
@@ -28,7 +28,7 @@ pub(super) fn figure(
         format!(
             "“{}”: shares above {} average {} and are right {} of the time (n = {})",
             plain(&method.name, 40),
-            percent(bin.low),
+            format_args!("{:.0}%", bin.low * 100.0),
             bin.mean_fraction.map_or_else(|| "–".to_owned(), percent),
             bin.share_true.map_or_else(|| "–".to_owned(), percent),
             count(bin.n)
@@ -67,10 +67,9 @@ fn draw_bins(canvas: &Canvas<'_>, shown: &[&Judged<'_>]) -> Drawn {
         }
         canvas.line(&line, color, 1.5)?;
         line.iter().try_for_each(|at| canvas.disc(*at, 3.5, color))?;
-        let (left, y) = (frame.right + 24.0, frame.top + 14.0 + 24.0 * i as f64);
+        let (left, y) = (frame.right + 24.0, frame.top + 14.0 + 38.0 * i as f64);
         canvas.disc((left, y), 4.5, color)?;
-        let name = fitted(&method.name, SMALL, HALF.0 - left - 12.0);
-        canvas.text((left + 12.0, y), Hold::Left, &name, (SMALL, MUTED))?;
+        canvas.label((left + 12.0, y), Hold::Left, &method.name, HALF.0 - left - 16.0)?;
     }
     Ok(())
 }

@@ -194,9 +194,9 @@ pub(super) fn scripts() -> Sample {
             );
             let one = labels[(i + (v * v * i) % 3) % labels.len()];
             builder.vote(c, "T0", QuestionKind::Single, Some(if i % 11 == 0 { &long } else { one }));
-            for k in 0..4 {
+            for (k, label) in labels.iter().enumerate().take(4) {
                 let chosen = (i * 7 + v * k) % 5 < k + 1;
-                builder.vote(c, "T1", QuestionKind::Multiple, chosen.then_some(labels[k]));
+                builder.vote(c, "T1", QuestionKind::Multiple, chosen.then_some(*label));
             }
             let species = ["לביאה", "impala", "zebra"][(i + usize::from(v > 6)) % 3];
             builder.vote(c, "T2", QuestionKind::Survey, (v != i % 5).then_some(species));

@@ -5,7 +5,7 @@ use volary_core::votes::{QuestionKind, VotesBuilder};
 use volary_crowd::{CrowdParams, simulate};
 
 use super::samples::{Sample, galaxies, scripts};
-use super::text::{clean, cut, escape, fitted, label, percent, plain, thinned};
+use super::text::{clean, cut, escape, fitted, label, percent, plain, thinned, two_lines};
 use super::{Section, figures, render, sections};
 
 /// What no page of ours may hold.
@@ -141,6 +141,7 @@ fn a_million_votes_take_a_moment() {
     check(&html);
     keep("million.html", &html);
     assert!(html.len() < 1_000_000, "{}", html.len());
+    eprintln!("a page of a million votes: {took:?}, {} bytes", html.len());
     // Half a second where tests are optimised; the slack is for busy machines.
     assert!(took < Duration::from_secs(20), "{took:?}");
 }
@@ -157,6 +158,8 @@ fn words_and_numbers() {
     assert_eq!((plain("ab", 9).as_str(), plain("שלום", 9).as_str()), ("ab", "\u{2068}שלום\u{2069}"));
     assert!(fitted(&"wide".repeat(50), 12.0, 100.0).chars().count() < 20);
     assert_eq!(fitted("short", 12.0, 100.0), "short");
+    assert_eq!(two_lines("vote fraction, wilson", 12.0, 100.0), ["vote fraction,", "wilson"]);
+    assert_eq!(two_lines("", 12.0, 100.0), ["(empty)"]);
     assert_eq!((percent(0.9999).as_str(), percent(1.0).as_str()), (">99.9%", "100%"));
     assert_eq!((percent(0.0001).as_str(), percent(f64::NAN).as_str()), ("<0.1%", "–"));
     assert_eq!(thinned(&[1, 2, 3, 4, 5], 3), [&1, &3, &5]);

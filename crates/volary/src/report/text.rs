@@ -103,6 +103,20 @@ pub(super) fn fitted(text: &str, size: f64, width: f64) -> String {
     cut(&whole, n.max(1) + 1)
 }
 
+/// A label for a figure on one line or two, broken between words where it can be.
+pub(super) fn two_lines(text: &str, size: f64, width: f64) -> Vec<String> {
+    let whole = clean(text);
+    if width_em(&whole) * size <= width {
+        return vec![fitted(&whole, size, width)];
+    }
+    let breaks = whole.match_indices(' ').map(|(at, _)| at);
+    let last = breaks.take_while(|at| width_em(&whole[..*at]) * size <= width).last();
+    match last {
+        Some(at) => vec![whole[..at].to_owned(), fitted(&whole[at + 1..], size, width)],
+        None => vec![fitted(&whole, size, width)],
+    }
+}
+
 /// About how wide a text is, in units of its font size; errs on the wide side.
 pub(super) fn width_em(text: &str) -> f64 {
     text.chars().map(char_em).sum()

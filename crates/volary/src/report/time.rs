@@ -76,6 +76,14 @@ pub(super) fn day(ms: i64) -> String {
     civil(ms).map_or_else(String::new, |t| format!("{} {} {}", t.day(), month(t.month()), t.year()))
 }
 
+/// The start of a bin in words, with the clock where the bin is shorter than a day.
+pub(super) fn moment(ms: i64, width: i64) -> String {
+    match civil(ms) {
+        Some(t) if width < DAY => format!("{} {:02}:{:02}", day(ms), t.hour(), t.minute()),
+        _ => day(ms),
+    }
+}
+
 fn month(number: i8) -> &'static str {
     const NAMES: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -179,6 +187,7 @@ mod tests {
         }
         assert_eq!(time_bins(&[]), None);
         assert_eq!(day(START), "14 Nov 2023");
+        assert_eq!(moment(START, HOUR), "14 Nov 2023 22:13");
         assert!(is_shown(START) && !is_shown(i64::MIN));
     }
 }

@@ -3,13 +3,13 @@
 //! Same files (`question_extractor_<name>.csv`), same columns (`data.*`), read from the same YAML. Not
 //! the same: lists are JSON, counts are whole numbers, an empty cell is the only way to say nothing,
 //! `user_name` holds the volunteer's key and `user_id` nothing, `data.aggregation_version` says
-//! "volary". What each extractor does otherwise stands in its module: [`answers`], [`marks`], [`slug`].
+//! "volary". What each extractor does otherwise stands in its module: `answers`, `marks`, `slug`.
 //! No clustering of marks and no alignment of texts: those reducers come with shape consensus, and
 //! asking for one is answered with a problem. Gold standard is the export's (the original always says
 //! false); annotations within combos are read as any others.
 //!
 //! Held in memory are the rows of the extractions (not of the export), since the columns of a wide table
-//! are known only at its end. For tables without that limit there is [`super::super::tables`].
+//! are known only at its end. For tables without that limit there is [`crate::tables`].
 
 mod answers;
 mod auto;
