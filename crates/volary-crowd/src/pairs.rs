@@ -4,7 +4,7 @@
 //! one label, sorted and joined with "+" ("ring+spiral"; a set of one is the answer itself). Blanks are
 //! no combination. The denominator is everyone who saw the question.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
 use volary_core::Votes;
@@ -48,51 +48,56 @@ pub fn pairs(
         .into_par_iter()
         .filter(|chunk| votes.questions[chunk[0].question as usize].kind == QuestionKind::Multiple)
         .map(|chunk| {
-            votes
-                .by_subject(chunk)
-                .flat_map(|(_, group)| of_subject(votes, counted, params, group))
-                .collect()
+            // The same few counts again and again: each interval is worked out once a chunk.
+            let mut known = HashMap::new();
+            let mut rows = Vec::new();
+            for (_, group) in votes.by_subject(chunk) {
+                of_subject(votes, counted, group, &mut rows);
+            }
+            for row in &mut rows {
+                let (k, n) = (row.n_votes, row.n_seen);
+                let around = || params.around(f64::from(k), f64::from(n), None);
+                row.interval = *known.entry((k, n)).or_insert_with(around);
+            }
+            rows
         })
         .collect();
     Ok(parts.concat())
 }
 
-fn of_subject(
-    votes: &Votes,
-    counted: &Counted,
-    params: &FractionParams,
-    group: &[Vote],
-) -> Vec<PairRow> {
+/// Counts the combinations of one subject; their intervals are filled in by the caller.
+fn of_subject(votes: &Votes, counted: &Counted, group: &[Vote], rows: &mut Vec<PairRow>) {
     let question = group[0].question;
     let labels = &votes.questions[question as usize].answers;
     let mut n_seen = 0;
-    let mut combinations: BTreeMap<String, u32> = BTreeMap::new();
+    let mut combinations: BTreeMap<Vec<u32>, u32> = BTreeMap::new();
     for own in group.chunk_by(|a, b| a.classification == b.classification) {
         if !counted.counts[own[0].classification as usize] {
             continue;
         }
         n_seen += 1;
-        let mut given: Vec<&str> = own
-            .iter()
-            .filter(|v| v.answer != NO_ANSWER)
-            .map(|v| labels[v.answer as usize].as_str())
-            .collect();
+        let mut given: Vec<u32> = own.iter().map(|v| v.answer).filter(|a| *a != NO_ANSWER).collect();
         given.sort_unstable();
         given.dedup();
         if !given.is_empty() {
-            *combinations.entry(given.join("+")).or_default() += 1;
+            *combinations.entry(given).or_default() += 1;
         }
     }
-    let row = |(label, n_votes): (String, u32)| PairRow {
-        question,
-        subject: votes.subject_of(group[0]),
-        label,
-        n_votes,
-        n_seen,
-        fraction: f64::from(n_votes) / f64::from(n_seen),
-        interval: params.around(f64::from(n_votes), f64::from(n_seen), None),
-    };
-    combinations.into_iter().map(row).collect()
+    let first = rows.len();
+    rows.extend(combinations.into_iter().map(|(given, n_votes)| {
+        let mut given: Vec<&str> = given.iter().map(|&a| labels[a as usize].as_str()).collect();
+        given.sort_unstable();
+        PairRow {
+            question,
+            subject: votes.subject_of(group[0]),
+            label: given.join("+"),
+            n_votes,
+            n_seen,
+            fraction: f64::from(n_votes) / f64::from(n_seen),
+            interval: Interval::WHOLE,
+        }
+    }));
+    rows[first..].sort_by(|a, b| a.label.cmp(&b.label));
 }
 
 #[cfg(test)]

@@ -57,6 +57,8 @@ where
             });
         }
         drop((items, send_result));
+        // Owned here, so that they end with an early return and nobody waits for a consumer that is gone.
+        let (token_back, results) = (token_back, results);
         let mut early = BTreeMap::new();
         let mut next = 0;
         for (sequence, result) in results {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use volary_core::truth::Truth;
+use volary_core::votes::{NO_ANSWER, Vote};
 use volary_core::{QuestionKind, Votes};
 use volary_crowd::{
     Activity, Consensus, Counted, Evaluation, ExperienceRule, ExperienceSource, FractionParams, Outcome,
@@ -108,7 +109,10 @@ impl Analysis {
         summary.count("n_repeats", "  of them repeats", self.counted.n_repeats);
         let n_counted = self.counted.counts.iter().filter(|c| **c).count() as u64;
         summary.count("n_counted", "  counted", n_counted);
-        summary.count("n_votes", "votes", votes.n_answers_given() as u64);
+        let is_counted =
+            |v: &&Vote| v.answer != NO_ANSWER && self.counted.counts[v.classification as usize];
+        let n_votes = votes.votes.iter().filter(is_counted).count() as u64;
+        summary.count("n_votes", "votes counted", n_votes);
         summary.count("n_subjects", "subjects", votes.subjects.len() as u64);
         summary.count("n_volunteers", "volunteers", votes.volunteers.len() as u64);
         if let (Some(gini), Some(se)) = (self.activity.gini, self.activity.gini_se) {
@@ -180,7 +184,8 @@ impl Analysis {
                 json.push(serde_json::json!({
                     "workflow": question.workflow, "task": question.task, "method": name, "n": e.n,
                     "accuracy": accuracy, "accuracy_low": e.accuracy_interval.low,
-                    "accuracy_high": e.accuracy_interval.high, "n_ties": e.n_ties, "ece": e.ece,
+                    "accuracy_high": e.accuracy_interval.high,
+                    "accuracy_random_ties": e.accuracy_random_ties, "n_ties": e.n_ties, "ece": e.ece,
                     "brier": e.brier, "log_loss": e.log_loss,
                 }));
             }
@@ -210,11 +215,11 @@ fn weights(
         return Ok(Some(Weights::from_table(votes, &table, 1.0, settings.weight_floor)?));
     }
     let Some(rule) = settings.experience_rule()? else { return Ok(None) };
-    let source = match settings.experience_from.as_deref() {
-        None | Some("total") => ExperienceSource::Total,
-        Some("past") => ExperienceSource::Past,
-        Some(path) => {
-            let (table, report) = label_table::read_experience(Path::new(path), &session.progress)?;
+    let source = match (settings.experience_table(), settings.experience_from.as_deref()) {
+        (None, Some("past")) => ExperienceSource::Past,
+        (None, _) => ExperienceSource::Total,
+        (Some(path), _) => {
+            let (table, report) = label_table::read_experience(&path, &session.progress)?;
             session.problems.absorb(&report.problems);
             session.input(report.digest);
             let whole = |n: f64| if (0.0..1e15).contains(&n) { n as u64 } else { 0 };

@@ -35,6 +35,10 @@ pub(crate) enum InputKind {
     SubjectExport,
     /// Talk comments or tags.
     Talk,
+    /// Weights by volunteer.
+    WeightTable,
+    /// True answers by subject.
+    TruthTable,
     /// A subject manifest.
     Manifest,
 }
@@ -51,12 +55,18 @@ impl InputKind {
             Self::WorkflowExport => "Zooniverse workflow export",
             Self::SubjectExport => "Zooniverse subject export",
             Self::Talk => "Talk export",
+            Self::WeightTable => "weight table",
+            Self::TruthTable => "table of true answers",
             Self::Manifest => "subject manifest",
         }
     }
 
     /// Looks at a file's name and header.
     pub(crate) fn of(path: &Path) -> Result<Self> {
+        if path == Path::new("-") {
+            // Standard input cannot be looked at twice.
+            return Ok(Self::Export);
+        }
         let name = path.to_string_lossy().to_ascii_lowercase();
         if name.ends_with(".tar.gz") || name.ends_with(".json") {
             return Ok(Self::Talk);
@@ -84,6 +94,12 @@ impl InputKind {
             && has_any(&["label", "answer"])
         {
             Self::LabelTable
+        } else if has_any(&["worker", "volunteer", "user_name", "annotator"]) && has("weight") {
+            Self::WeightTable
+        } else if has_any(&["subject_id", "subject", "task"])
+            && has_any(&["gold", "label", "answer", "T0"])
+        {
+            Self::TruthTable
         } else {
             Self::Manifest
         })

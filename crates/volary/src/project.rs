@@ -69,6 +69,7 @@ impl Project {
         let of_consensus = json!({
             "extract": of_exports, "consensus": self.settings.consensus, "truth": digests(&input.truth)?,
             "weights": digests(&self.settings.consensus.weights)?,
+            "experience": digests(&self.settings.consensus.experience_table())?,
         });
         let of_report = json!({"consensus": of_consensus, "project": self.settings.project});
         let mut done = Vec::new();
@@ -77,6 +78,7 @@ impl Project {
             ("consensus", of_consensus, self.consensus()),
             ("report", of_report, self.report()),
         ];
+        session.settings = self.settings.clone();
         let mut analysis = None;
         for (name, made_from, output) in stages {
             let record = json!({"version": env!("CARGO_PKG_VERSION"), "seed": session.global.seed, "from": made_from});

@@ -134,6 +134,11 @@ impl Session {
         }
     }
 
+    /// Starts the list of inputs anew.
+    pub(crate) fn forget_inputs(&mut self) {
+        self.inputs.clear();
+    }
+
     /// Notes an input for `run.json`.
     pub(crate) fn input(&mut self, digest: InputDigest) {
         self.inputs.push(digest);

@@ -151,8 +151,20 @@ impl ConsensusSettings {
         Ok(self.experience.as_deref().map(ExperienceRule::parse).transpose()?)
     }
 
-    /// Refuses methods that are not there.
+    /// The table of experience, where there is one.
+    pub(crate) fn experience_table(&self) -> Option<PathBuf> {
+        let from = self.experience_from.as_deref().filter(|f| !matches!(*f, "total" | "past"))?;
+        Some(PathBuf::from(from))
+    }
+
+    /// Refuses methods that are not there, and options that would change nothing.
     pub(crate) fn check_method(&self) -> Result<()> {
+        if self.experience_from.is_some() && self.experience.is_none() {
+            return Err(anyhow!("--experience-from needs a rule: --experience 100:2, say"));
+        }
+        if self.weight_floor.is_some() && self.weights.is_none() {
+            return Err(anyhow!("--weight-floor needs --weights"));
+        }
         match self.method.as_deref().unwrap_or("fraction") {
             "fraction" => Ok(()),
             other => Err(anyhow!("no method {other:?}; there is fraction")),
@@ -177,6 +189,12 @@ impl Settings {
         let single =
             [&mut settings.input.workflows, &mut settings.input.truth, &mut settings.consensus.weights];
         single.into_iter().flatten().for_each(place);
+        if let Some(from) = &mut settings.consensus.experience_from
+            && !matches!(from.as_str(), "total" | "past")
+            && Path::new(from).is_relative()
+        {
+            *from = folder.join(&*from).to_string_lossy().into_owned();
+        }
         Ok(settings)
     }
 }

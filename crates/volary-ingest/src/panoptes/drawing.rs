@@ -161,6 +161,7 @@ fn single_axis(keys: &Map<String, Value>) -> &'static str {
     match (has("x"), has("y"), has("width"), has("radius")) {
         (true, true, _, true) => "fan",
         (true, false, true, _) => "column",
+        (true, true, false, _) => "point",
         (true, false, false, _) => "fullHeightLine",
         (false, true, _, _) => "fullWidthLine",
         _ => "unknown",

@@ -42,6 +42,10 @@ pub(super) fn read_metadata(json: &str) -> Result<Metadata, String> {
     if !is_shallow(json.as_bytes()) {
         return Err(format!("nested deeper than {MAX_LEVELS} levels"));
     }
+    // A list would be taken for the values of the keys in order.
+    if !json.trim_start().starts_with('{') {
+        return Err("not a JSON object".to_owned());
+    }
     let keys: Keys<'_> =
         sonic_rs::from_str(json).map_err(|e| super::annotation::first_line(&e.to_string()))?;
     let text = |v: &Option<LazyValue<'_>>| match v

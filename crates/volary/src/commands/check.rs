@@ -71,6 +71,8 @@ fn check(path: &std::path::Path, rows: &RowSettings, session: &mut Session) -> R
         InputKind::WorkflowExport => panoptes::workflows::read_workflows(&path, &progress)?.report,
         InputKind::SubjectExport => panoptes::subjects::read_subjects(&path, &progress)?.1,
         InputKind::Talk => talk::read_talk(&path, &progress)?.report,
+        InputKind::WeightTable => label_table::read_weights(&path, &progress)?.1,
+        InputKind::TruthTable => label_table::read_truth(&path, &progress)?.1,
         InputKind::Manifest => manifest::check_manifest(&path, &progress)?.report,
     };
     session.report(report);

@@ -54,6 +54,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let settings = args.consensus.clone().or(&session.settings.consensus);
     settings.check_method()?;
+    session.settings.consensus = settings.clone();
     TableFormat::of(&args.output)?;
     let is_counts = args
         .input
@@ -63,7 +64,9 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         crate::commands::counts::run(&args.input[0], &args.output, &settings, &mut session)?;
     } else {
         let rows = args.rows.clone().or(&session.settings.rows);
-        let truth = args.truth.as_ref().map(|p| read_truth(p, &mut session)).transpose()?;
+        session.settings.rows = rows.clone();
+        let truth = args.truth.clone().or_else(|| session.settings.input.truth.clone());
+        let truth = truth.as_ref().map(|p| read_truth(p, &mut session)).transpose()?;
         let read = read(args, &rows, &mut session)?;
         let analysis = Analysis::new(read, &settings, truth.as_ref(), &mut session)?;
         write(&analysis, &args.output, &mut session)?;
@@ -74,7 +77,8 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
 
 /// The votes of the input; the tables of an export go to disk beside.
 fn read(args: &Args, rows: &RowSettings, session: &mut Session) -> Result<Votes> {
-    let workflows = args.workflows.as_deref();
+    let workflows = args.workflows.clone().or_else(|| session.settings.input.workflows.clone());
+    let workflows = workflows.as_deref();
     match &args.extracts {
         Some(folder) => {
             let inputs = extract::Inputs { exports: &args.input, workflows, texts: &[] };

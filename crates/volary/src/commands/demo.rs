@@ -49,6 +49,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     init::write_settings(&init, &settings, &mut session)?;
     session.summary = before;
     session.problems = volary_core::Problems::default();
+    session.forget_inputs();
     let project = Project::open(&args.folder)?;
     let stages = project.run(&mut session, true)?;
     note_stages(&stages, &mut session);

@@ -57,6 +57,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let rows = args.rows.clone().or(&session.settings.rows);
     let workflows = args.workflows.clone().or_else(|| session.settings.input.workflows.clone());
+    session.settings.rows = rows.clone();
     let format = table_format(&args.to)?;
     match args.format.as_str() {
         "volary" => {}
@@ -66,7 +67,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         }
         other => bail!("no format {other:?}; there are volary and panoptes"),
     }
-    match args.exports.first().map(|p| kind_of(p)).transpose()? {
+    match args.exports.first().map(|p| InputKind::of(p)).transpose()? {
         Some(InputKind::PlanetHunters) => planet_hunters(args, format, &mut session)?,
         _ => {
             let inputs = Inputs {
@@ -78,11 +79,6 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         }
     }
     session.finish(Some(&run_json_for(&args.output)))
-}
-
-/// Standard input cannot be looked at twice: it is an export.
-fn kind_of(path: &Path) -> Result<InputKind> {
-    if path == Path::new("-") { Ok(InputKind::Export) } else { InputKind::of(path) }
 }
 
 pub(crate) fn table_format(name: &str) -> Result<TableFormat> {
@@ -162,6 +158,18 @@ fn planet_hunters(args: &Args, format: TableFormat, session: &mut Session) -> Re
 /// The files of panoptes_aggregation, for notebooks that read them.
 fn panoptes(args: &Args, session: &mut Session) -> Result<()> {
     let [export] = args.exports.as_slice() else { bail!("--format panoptes takes one export") };
+    let rows = &args.rows;
+    let has_choice = !rows.workflow.is_empty()
+        || [&rows.version, &rows.min_version, &rows.max_version].iter().any(|v| v.is_some())
+        || rows.live_only
+        || args.workflows.is_some()
+        || !args.text_tasks.is_empty();
+    if has_choice {
+        bail!(
+            "--format panoptes takes its workflow, versions and tasks from --extractor-config; for other \
+             choices make a smaller export first, with `volary dedup`"
+        );
+    }
     let (config, problems) = match &args.extractor_config {
         Some(path) => {
             session.input_file(path)?;

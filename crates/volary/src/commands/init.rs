@@ -133,8 +133,12 @@ fn tasks_comment(out: &mut String, votes: &Votes, report: &ExportReport) -> Resu
             continue;
         }
         let key = (question.workflow.clone(), question.task.clone());
-        let wording =
-            report.collected.wordings.get(&key).and_then(|w| w.keys().next()).map_or("", String::as_str);
+        let wording = report
+            .collected
+            .wordings
+            .get(&key)
+            .and_then(|w| w.iter().max_by_key(|(_, versions)| versions.values().sum::<u64>()));
+        let wording = wording.map_or("", |(text, _)| text.as_str());
         writeln!(
             out,
             "#\n# workflow {}, {} ({}): {}",
