@@ -208,7 +208,7 @@ pub struct VotesBuilder {
     questions: Vec<(Symbol, Symbol)>,
     question_kinds: Vec<QuestionKind>,
     question_answers: Vec<Pool>,
-    question_of: std::collections::BTreeMap<(Symbol, Symbol), u32>,
+    question_index: std::collections::BTreeMap<(Symbol, Symbol), u32>,
     last_question: Option<((Symbol, Symbol), u32)>,
 }
 
@@ -278,14 +278,35 @@ impl VotesBuilder {
         let workflow = self.workflow[classification as usize];
         let task = self.pool.intern(task);
         let question = self.question(workflow, task);
+        self.see_kind(question, kind);
+        let answer = answer.map_or(NO_ANSWER, |label| self.answer(question, label));
+        self.votes.push(Vote { classification, question, answer });
+    }
+
+    /// The question of a task, for [`VotesBuilder::vote_by_index`].
+    pub fn question_of(&mut self, workflow: &str, task: &str) -> u32 {
+        let (workflow, task) = (self.pool.intern(workflow), self.pool.intern(task));
+        self.question(workflow, task)
+    }
+
+    /// The answer of a question, for [`VotesBuilder::vote_by_index`].
+    ///
+    /// # Panics
+    /// When a question has more than 2^32 answers.
+    pub fn answer(&mut self, question: u32, label: &str) -> u32 {
+        u32::try_from(self.question_answers[question as usize].intern(label).index()).expect("u32")
+    }
+
+    /// Adds a vote whose question and answer (or [`NO_ANSWER`]) were looked up before: the fast path for
+    /// millions of votes on a few questions.
+    pub fn vote_by_index(&mut self, vote: Vote, kind: QuestionKind) {
+        self.see_kind(vote.question, kind);
+        self.votes.push(vote);
+    }
+
+    fn see_kind(&mut self, question: u32, kind: QuestionKind) {
         let known = &mut self.question_kinds[question as usize];
         *known = merge_kinds(*known, kind);
-        let answer = match answer {
-            Some(label) => u32::try_from(self.question_answers[question as usize].intern(label).index())
-                .expect("u32"),
-            None => NO_ANSWER,
-        };
-        self.votes.push(Vote { classification, question, answer });
     }
 
     /// Declares an answer that a question offers, so that it is listed even where nobody gave it.
@@ -304,7 +325,7 @@ impl VotesBuilder {
             return index;
         }
         let next = u32::try_from(self.questions.len()).expect("fewer than 2^32 questions");
-        let index = *self.question_of.entry(key).or_insert(next);
+        let index = *self.question_index.entry(key).or_insert(next);
         if index == next {
             self.questions.push(key);
             self.question_kinds.push(QuestionKind::Unknown);
@@ -383,9 +404,11 @@ impl VotesBuilder {
         }
         let pick = |column: &[u32]| by_key.iter().map(|&i| column[i as usize]).collect::<Vec<_>>();
         let subject = pick(&subject);
+        drop(self.order);
+        // In place: at ten million votes a second copy would be felt.
         let mut votes: Vec<Vote> = self
             .votes
-            .iter()
+            .into_iter()
             .map(|v| Vote {
                 classification: class_rank[v.classification as usize],
                 question: question_rank[v.question as usize],

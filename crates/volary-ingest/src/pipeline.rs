@@ -23,7 +23,7 @@ where
     E: Send,
 {
     let threads = threads.max(1);
-    let in_flight = threads * 3;
+    let in_flight = threads * 5;
     let (token_back, tokens) = bounded::<()>(in_flight);
     let (send_item, items) = bounded::<(u64, T)>(in_flight);
     let (send_result, results) = bounded::<(u64, Result<U, E>)>(in_flight);

@@ -10,8 +10,7 @@ use volary_core::votes::{NO_ANSWER, Vote};
 use volary_core::{QuestionKind, Votes};
 use volary_crowd::{
     Activity, Consensus, Counted, Evaluation, ExperienceRule, ExperienceSource, FractionParams, Outcome,
-    PairRow, SurveyRow, Volunteers, Weights, activity, counted, evaluate, fraction, pairs, survey_of,
-    volunteers,
+    SurveyRow, Volunteers, Weights, activity, counted, evaluate, fraction, survey_of, volunteers,
 };
 use volary_ingest::{Progress, label_table};
 
@@ -29,7 +28,6 @@ pub(crate) struct Analysis {
     pub(crate) volunteers: Volunteers,
     pub(crate) activity: Activity,
     pub(crate) surveys: Vec<SurveyRow>,
-    pub(crate) pairs: Vec<PairRow>,
     /// Method, and how it fares against the truth on each question; the first is the one asked for.
     pub(crate) methods: Vec<(String, Vec<Evaluation>)>,
 }
@@ -50,7 +48,6 @@ impl Analysis {
         let volunteers = volunteers(&votes, &counted, &params)?;
         let activity = activity(&votes, &counted);
         let surveys = survey_of(&votes, &counted, &consensus)?;
-        let pairs = pairs(&votes, &counted, &params)?;
         let mut analysis = Self {
             votes,
             params,
@@ -60,7 +57,6 @@ impl Analysis {
             volunteers,
             activity,
             surveys,
-            pairs,
             methods: Vec::new(),
         };
         if let Some(truth) = truth {

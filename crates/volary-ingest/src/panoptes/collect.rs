@@ -5,6 +5,7 @@
 //! classification (ids and pairs seen), not with what the classifications say.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
@@ -75,28 +76,27 @@ pub struct Collected {
 
 #[derive(Debug, Default)]
 struct SeenIds {
-    // Ids mostly come in order: then a sorted column is an eighth of a hash table.
-    ordered: Vec<(u64, u32)>,
+    // Ids mostly come in order: then two sorted columns are a fraction of a hash table.
+    ordered: Vec<u64>,
+    fingerprints: Vec<u32>,
     stray: BTreeMap<u64, u32>,
 }
 
 impl SeenIds {
     /// The fingerprint under which this id was seen before, if it was.
     fn insert(&mut self, id: u64, fingerprint: u32) -> Option<u32> {
-        match self.ordered.last() {
-            Some(&(last, _)) if id <= last => {
-                let found =
-                    self.ordered.binary_search_by_key(&id, |e| e.0).ok().map(|i| self.ordered[i].1);
-                found.or_else(|| match self.stray.entry(id) {
-                    std::collections::btree_map::Entry::Occupied(e) => Some(*e.get()),
-                    std::collections::btree_map::Entry::Vacant(e) => {
-                        e.insert(fingerprint);
-                        None
-                    }
-                })
-            }
-            _ => {
-                self.ordered.push((id, fingerprint));
+        if self.ordered.last().is_none_or(|&last| id > last) {
+            self.ordered.push(id);
+            self.fingerprints.push(fingerprint);
+            return None;
+        }
+        if let Ok(at) = self.ordered.binary_search(&id) {
+            return Some(self.fingerprints[at]);
+        }
+        match self.stray.entry(id) {
+            Entry::Occupied(entry) => Some(*entry.get()),
+            Entry::Vacant(entry) => {
+                entry.insert(fingerprint);
                 None
             }
         }

@@ -18,8 +18,8 @@ use super::write::TableWriter;
 use crate::error::IngestError;
 use crate::panoptes::{ExtractSink, SubjectRow};
 
-/// Rows gathered before they are written.
-const BATCH_ROWS: usize = 1 << 15;
+/// Rows gathered before they are written: few, since whoever parses waits for whoever writes.
+const BATCH_ROWS: usize = 1 << 13;
 
 /// Writes `classifications`, `votes`, `marks`, `shapes` and `texts` into a folder. A table of which
 /// there is no row is not written.

@@ -1,10 +1,11 @@
 //! Votes in memory: straight from an export, or from the tables that `extract` wrote.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use volary_core::extracts::ExternalId;
-use volary_core::votes::VotesBuilder;
-use volary_core::{Extracts, Pool, QuestionKind, Votes};
+use volary_core::votes::{NO_ANSWER, Vote, VotesBuilder};
+use volary_core::{Extracts, Pool, QuestionKind, Symbol, Votes};
 
 use super::read::{Cells, for_each_batch};
 use crate::error::IngestError;
@@ -26,6 +27,39 @@ impl VoteCollector {
     }
 }
 
+impl VoteCollector {
+    /// Looks questions and answers up once a block, not once a vote.
+    fn take_votes(&mut self, e: &Extracts, first: u32) {
+        let mut questions: Vec<((Symbol, Symbol), u32)> = Vec::new();
+        let mut answers: HashMap<(u32, Symbol), u32> = HashMap::new();
+        for row in &e.votes {
+            let workflow = e.classifications[row.classification as usize].workflow;
+            let here = (workflow, row.task);
+            let question = match questions.iter().find(|(known, _)| *known == here) {
+                Some(&(_, question)) => question,
+                None => {
+                    let question = self.builder.question_of(e.text(workflow), e.text(row.task));
+                    if questions.len() < MAX_QUESTIONS {
+                        questions.push((here, question));
+                    }
+                    question
+                }
+            };
+            let answer = match row.answer {
+                None => NO_ANSWER,
+                Some(label) => *answers
+                    .entry((question, label))
+                    .or_insert_with(|| self.builder.answer(question, e.text(label))),
+            };
+            let vote = Vote { classification: first + row.classification, question, answer };
+            self.builder.vote_by_index(vote, row.kind);
+        }
+    }
+}
+
+/// Questions of a block that are remembered; a survey may have thousands, and then a walk is no gain.
+const MAX_QUESTIONS: usize = 32;
+
 impl ExtractSink for VoteCollector {
     fn take(&mut self, e: &Extracts) -> Result<(), IngestError> {
         let first = u32::try_from(self.n_classifications).unwrap_or(u32::MAX);
@@ -43,10 +77,7 @@ impl ExtractSink for VoteCollector {
             };
         }
         self.n_classifications += e.classifications.len() as u64;
-        for vote in &e.votes {
-            let answer = vote.answer.map(|a| e.text(a));
-            self.builder.vote(first + vote.classification, e.text(vote.task), vote.kind, answer);
-        }
+        self.take_votes(e, first);
         Ok(())
     }
 

@@ -121,7 +121,7 @@ impl TableWriter {
 fn parquet_properties(schema: &Schema) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
-        .set_max_row_group_row_count(Some(1 << 18))
+        .set_max_row_group_row_count(Some(1 << 16))
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_created_by(concat!("volary ", env!("CARGO_PKG_VERSION")).to_owned());
     if schema.index_of("classification_id").is_ok() {

@@ -13,6 +13,7 @@ use crate::consensus_tables as tables;
 use crate::input::{InputKind, read_input};
 use crate::session::{Session, run_json_for};
 use crate::settings::{ConsensusSettings, RowSettings};
+use volary_crowd::pairs;
 
 /// Say what the crowd agreed on, and how sure that is.
 ///
@@ -90,24 +91,38 @@ fn read(args: &Args, rows: &RowSettings, session: &mut Session) -> Result<Votes>
     }
 }
 
-/// Writes all tables of a consensus.
+/// Writes all tables of a consensus, the long one beside the others.
 pub(crate) fn write(analysis: &Analysis, output: &Path, session: &mut Session) -> Result<()> {
     let votes = &analysis.votes;
-    session.rows("consensus", tables::write_consensus(output, votes, &analysis.consensus)?);
-    let subjects = tables::beside(output, "subjects");
-    session.rows("subjects", tables::write_subjects(&subjects, votes, &analysis.consensus)?);
-    let volunteers = tables::beside(output, "volunteers");
-    let n =
-        tables::write_volunteers(&volunteers, votes, &analysis.volunteers, analysis.weights.as_ref())?;
-    session.rows("volunteers", n);
-    let has = |kind| votes.questions.iter().any(|q| q.kind == kind);
-    if has(QuestionKind::Survey) {
-        let path = tables::beside(output, "surveys");
-        session.rows("surveys", tables::write_surveys(&path, votes, &analysis.surveys)?);
-    }
-    if has(QuestionKind::Multiple) {
-        let path = tables::beside(output, "pairs");
-        session.rows("pairs", tables::write_pairs(&path, votes, &analysis.pairs)?);
+    let (long, others) = rayon::join(
+        || tables::write_consensus(output, votes, &analysis.consensus),
+        || write_others(analysis, output),
+    );
+    session.rows("consensus", long?);
+    for (table, n) in others? {
+        session.rows(table, n);
     }
     Ok(())
+}
+
+fn write_others(analysis: &Analysis, output: &Path) -> Result<Vec<(&'static str, u64)>> {
+    let votes = &analysis.votes;
+    let path = |part| tables::beside(output, part);
+    let weights = analysis.weights.as_ref();
+    let mut written = vec![
+        ("subjects", tables::write_subjects(&path("subjects"), votes, &analysis.consensus)?),
+        (
+            "volunteers",
+            tables::write_volunteers(&path("volunteers"), votes, &analysis.volunteers, weights)?,
+        ),
+    ];
+    let has = |kind| votes.questions.iter().any(|q| q.kind == kind);
+    if has(QuestionKind::Survey) {
+        written.push(("surveys", tables::write_surveys(&path("surveys"), votes, &analysis.surveys)?));
+    }
+    if has(QuestionKind::Multiple) {
+        let rows = pairs(votes, &analysis.counted, &analysis.params)?;
+        written.push(("pairs", tables::write_pairs(&path("pairs"), votes, &rows)?));
+    }
+    Ok(written)
 }
