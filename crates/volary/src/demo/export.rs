@@ -96,6 +96,12 @@ struct Row {
     is_second_generation: bool,
 }
 
+/// The simulated crowd works day and night at two votes a second; a real one takes weeks.
+fn spread(created_ms: i64) -> i64 {
+    const START_MS: i64 = 1_700_000_000_000;
+    START_MS + (created_ms - START_MS) * 800
+}
+
 /// The mean chance that a volunteer is right, from the confusion matrix that was drawn.
 fn skill(crowd: &SimulatedCrowd, volunteer: u32) -> f64 {
     let k = crowd.n_classes as usize;
@@ -132,7 +138,7 @@ fn galaxy_rows(crowd: &SimulatedCrowd, seed: u64, rows: &mut Vec<Row>, truth: &m
             {"task": "T1", "task_label": FEATURE_QUESTION, "value": ticked},
         ]);
         rows.push(Row {
-            created_ms: crowd.created_ms[i],
+            created_ms: spread(crowd.created_ms[i]),
             volunteer,
             subject: 90_000_000 + subject,
             workflow: GALAXIES,
@@ -170,7 +176,7 @@ fn curve_rows(crowd: &SimulatedCrowd, seed: u64, rows: &mut Vec<Row>) {
             {"task": "T1", "task_label": DIP_QUESTION, "value": SURE[sure]},
         ]);
         rows.push(Row {
-            created_ms: crowd.created_ms[i] + 61_000,
+            created_ms: spread(crowd.created_ms[i] + 61_000),
             volunteer: crowd.volunteer[i],
             subject: 91_000_000 + subject,
             workflow: CURVES,
