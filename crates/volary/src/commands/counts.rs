@@ -1,5 +1,6 @@
 //! The part of `volary consensus` that reads count tables: no volunteers, one row per subject.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -43,13 +44,16 @@ pub(crate) fn run(
     let mut writer = TableWriter::create(output, &schema())?;
     let rows: Vec<(u64, u64)> = counts().collect();
     let mut at = 0;
+    // Hundreds of thousands of subjects share a few hundred pairs of counts.
+    let mut known = HashMap::new();
     for chunk in rows.chunks(1 << 15) {
         let (mut subject, mut answer) = (StringBuilder::new(), StringBuilder::new());
         let mut ns: [UInt64Builder; 2] = Default::default();
         let mut numbers: [Float64Builder; 4] = Default::default();
         for &(k, n) in chunk {
             let (real_k, real_n) = (k as f64, n as f64);
-            let interval = params.around(real_k, real_n, fit.as_ref().ok());
+            let around = || params.around(real_k, real_n, fit.as_ref().ok());
+            let interval = *known.entry((k, n)).or_insert_with(around);
             subject.append_value(&table.subject_ids[at]);
             answer.append_option(table.answers.as_ref().map(|a| a[at].as_str()));
             ns[0].append_value(n);
