@@ -15,7 +15,9 @@ use super::questions::{
     seen, shares,
 };
 use super::scale::{Axis, Tick, above, count_ticks, percent_ticks};
-use super::text::{count, counted, decimal, label, median, out_of, percent, share, thinned};
+use super::text::{
+    count, counted, decimal, label, median, out_of, percent, share, short_interval, thinned,
+};
 use super::{Block, Figure, ReportError, ReportInput, Room, Section, widths};
 
 /// Bars of a histogram of shares.
@@ -68,6 +70,12 @@ fn most_answered(input: &ReportInput<'_>, all: &[u32]) -> BTreeSet<u32> {
     order.into_iter().take(MOST_QUESTIONS).collect()
 }
 
+/// A share with its interval in small print.
+fn divided_cell(input: &ReportInput<'_>, k: u64, n: u64) -> String {
+    let interval = input.params.around(k as f64, n as f64, None);
+    format!("{} <small>{}</small>", percent(share(k, n)), short_interval(interval))
+}
+
 fn questions_table(input: &ReportInput<'_>, all: &[u32]) -> String {
     let rows = all.iter().take(MOST_ROWS).map(|&q| {
         let question = &input.votes.questions[q as usize];
@@ -81,7 +89,7 @@ fn questions_table(input: &ReportInput<'_>, all: &[u32]) -> String {
             count(out.agreed),
             count(out.undetermined),
             count(out.nobody),
-            percent(share(k, n)),
+            divided_cell(input, k, n),
             decimal(out.mean_entropy_bits, 2),
         ]
     });
