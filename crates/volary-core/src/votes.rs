@@ -8,6 +8,8 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use rayon::slice::ParallelSliceMut as _;
+
 use crate::symbol::{Pool, Symbol};
 
 /// The answer of a volunteer who saw the question and chose nothing.
@@ -389,7 +391,7 @@ impl VotesBuilder {
 
         // Classifications by (subject, volunteer, time, id): then equal inputs give equal columns.
         let mut by_key: Vec<u32> = (0..u32::try_from(subject.len()).expect("u32")).collect();
-        by_key.sort_by(|&a, &b| {
+        by_key.par_sort_by(|&a, &b| {
             let (a, b) = (a as usize, b as usize);
             (workflow[a], subject[a], volunteer[a], self.created_ms[a], self.order[a].0)
                 .cmp(&(workflow[b], subject[b], volunteer[b], self.created_ms[b], self.order[b].0))
@@ -418,7 +420,8 @@ impl VotesBuilder {
                 },
             })
             .collect();
-        votes.sort_unstable_by_key(|v| {
+        // Equal keys are equal votes, so that the threads cannot change the order.
+        votes.par_sort_unstable_by_key(|v| {
             (v.question, subject[v.classification as usize], v.classification, v.answer)
         });
         Votes {

@@ -131,6 +131,15 @@ fn parquet_properties(schema: &Schema) -> WriterProperties {
             .set_column_dictionary_enabled(ids.clone(), false)
             .set_column_encoding(ids, Encoding::DELTA_BYTE_ARRAY);
     }
+    // Times and row numbers hardly repeat: a dictionary of them would be built and thrown away.
+    for name in ["created_at", "started_at", "finished_at", "row"] {
+        if schema.index_of(name).is_ok() {
+            let column = ColumnPath::from(name);
+            properties = properties
+                .set_column_dictionary_enabled(column.clone(), false)
+                .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
+        }
+    }
     properties.build()
 }
 
