@@ -29,7 +29,7 @@ const HELD_OUT: f64 = 0.1;
 /// Chances below this score as this: one impossible vote must not outweigh all others.
 const LEAST: f64 = 1e-10;
 /// Votes beyond which GLAD and MACE are left out: they take many passes.
-const SLOW: usize = 200_000;
+pub const SLOW: usize = 200_000;
 
 /// What the models were scored on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,9 +74,9 @@ impl Choice {
     }
 }
 
-/// The models that `auto` compares.
+/// The models that `auto` compares; GLAD and MACE only `with_slow`.
 #[must_use]
-pub fn candidates(ballots: &Ballots, seed: u64, level: f64) -> Vec<Model> {
+pub fn candidates(with_slow: bool, seed: u64, level: f64) -> Vec<Model> {
     let shrunk = |pseudo_votes| {
         Model::DawidSkene(DawidSkene { pseudo_votes, ..DawidSkene::new(Variant::Shrunk) })
     };
@@ -91,7 +91,7 @@ pub fn candidates(ballots: &Ballots, seed: u64, level: f64) -> Vec<Model> {
         shrunk(20.0),
         Model::Ibcc(Ibcc::default()),
     ];
-    if ballots.n_votes() <= SLOW {
+    if with_slow {
         models.push(Model::Glad(Glad { level, ..Glad::default() }));
         models.push(Model::Mace(Mace { level, seed, ..Mace::default() }));
     }

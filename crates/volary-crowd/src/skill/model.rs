@@ -13,7 +13,7 @@ use crate::consensus::{Consensus, Outcome, is_tie};
 use crate::error::CrowdError;
 use crate::repeats::Counted;
 use crate::skill::ballots::{Ballots, Panel};
-use crate::skill::choose::{Choice, candidates, choose};
+use crate::skill::choose::{Choice, SLOW, candidates, choose};
 use crate::skill::dawid_skene::{DawidSkene, Variant};
 use crate::skill::fit::{Fit, Probability};
 use crate::skill::glad::Glad;
@@ -195,7 +195,8 @@ pub fn model_consensus(
             let choice = match pick {
                 Pick::Fixed(_) => None,
                 Pick::Auto { seed } => {
-                    Some(choose(&panel.ballots, candidates(&panel.ballots, seed, level), seed)?)
+                    let few = panel.ballots.n_votes() <= SLOW;
+                    Some(choose(&panel.ballots, candidates(few, seed, level), seed)?)
                 }
             };
             let model = match (&choice, pick) {
