@@ -27,6 +27,8 @@ pub mod machine;
 pub mod matrices;
 pub mod model;
 pub mod running;
+#[cfg(test)]
+mod testing;
 pub mod weighted;
 
 pub use ballots::{Ballots, Columns, NO_GOLD, Panel};
