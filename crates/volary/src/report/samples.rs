@@ -9,7 +9,9 @@ use volary_crowd::{
     Volunteers, activity, counted, evaluate, fraction, simulate, survey_of, volunteers,
 };
 
-use super::{IngestSummary, MethodRow, ReportInput, SubjectProgress};
+use volary_crowd::skill::model::{Extras, Pick, model_consensus};
+
+use super::{IngestSummary, MethodRow, ModelReport, ReportInput, SubjectProgress};
 
 /// Owns what a [`ReportInput`] borrows.
 pub(super) struct Sample {
@@ -21,6 +23,7 @@ pub(super) struct Sample {
     pub(super) volunteers: Volunteers,
     pub(super) activity: Activity,
     pub(super) methods: Vec<MethodRow>,
+    pub(super) models: Vec<ModelReport>,
     pub(super) surveys: Vec<SurveyRow>,
     pub(super) subjects: Vec<SubjectProgress>,
     pub(super) ingest: Option<IngestSummary>,
@@ -39,6 +42,7 @@ impl Sample {
             activity: activity(&votes, &counted),
             surveys: survey_of(&votes, &counted, &consensus).unwrap(),
             methods: Vec::new(),
+            models: Vec::new(),
             subjects: Vec::new(),
             ingest: None,
             texts: BTreeMap::new(),
@@ -59,11 +63,22 @@ impl Sample {
             volunteers: &self.volunteers,
             activity: &self.activity,
             methods: &self.methods,
+            models: &self.models,
             surveys: &self.surveys,
             subjects: &self.subjects,
             ingest: self.ingest.clone(),
             question_texts: self.texts.clone(),
         }
+    }
+
+    /// Fits what `auto` chooses.
+    pub(super) fn fit(&mut self) {
+        let extras = Extras::default();
+        let base = self.consensus.clone();
+        let found =
+            model_consensus(&self.votes, &self.counted, base, Pick::Auto { seed: 1 }, &extras, 0.95)
+                .unwrap();
+        self.models = crate::skill::reports(&self.votes, found.fits, 0.95);
     }
 
     /// Judges intervals of each kind as if they were methods, and one that gave nothing.
@@ -115,6 +130,7 @@ pub(super) fn galaxies(n_subjects: u32) -> Sample {
     let mut sample = Sample::of(votes);
     sample.title = "Galaxy shapes, spring campaign".to_owned();
     sample.judge(&truth);
+    sample.fit();
     sample.subjects = progress(&sample);
     sample.ingest = Some(messy());
     let text = "Is the galaxy simply smooth and rounded, with no sign of a disk?".to_owned();
