@@ -182,16 +182,16 @@ fn options_that_do_not_fit_are_one_clear_error() {
     fails(&["--method", "guess"], "no method \"guess\"; there are fraction, dawid-skene");
     fails(&["--method", "dawid-skene", "--variant", "soft"], "no variant");
     fails(&["--variant", "ml"], "--variant needs --method dawid-skene");
-    fails(&["--method", "dawid-skene", "--pseudo-votes", "-1"], "a positive number");
+    fails(&["--method", "dawid-skene", "--pseudo-votes=-1"], "a positive number");
     fails(
         &["--method", "dawid-skene", "--variant", "ml", "--pseudo-votes", "3"],
         "--pseudo-votes needs",
     );
     fails(&["--method", "glad", "--machine", "crowd/truth.csv"], "--machine needs");
     fails(&["--gold", "crowd/truth.csv"], "--gold needs");
-    fails(&["--method", "ibcc", "--vote-floor", "-1"], "--vote-floor is");
+    fails(&["--method", "ibcc", "--vote-floor=-1"], "--vote-floor is");
     fails(&["--method", "ibcc", "--tolerance", "NaN"], "--tolerance is");
-    fails(&["--method", "wawa", "--weight-floor", "-2"], "--weight-floor -2");
+    fails(&["--method", "wawa", "--weight-floor=-2"], "--weight-floor -2");
     fails(&["--method", "ibcc", "--machine", "crowd/labels.csv"], "score");
     fails(&["--weight-floor", "2"], "--weight-floor needs");
 }
