@@ -17,6 +17,7 @@ mod people;
 mod progress;
 mod questions;
 mod reliability;
+pub(crate) mod retirement;
 mod scale;
 mod surveys;
 mod text;
@@ -27,6 +28,8 @@ use std::collections::BTreeMap;
 
 use volary_core::Votes;
 use volary_crowd::{Activity, Consensus, Counted, Evaluation, FractionParams, SurveyRow, Volunteers};
+
+use crate::retirement::PollStudy;
 
 /// What the report shows.
 #[derive(Clone, Debug)]
@@ -47,6 +50,8 @@ pub(crate) struct ReportInput<'a> {
     pub activity: &'a Activity,
     /// Methods compared with known answers.
     pub methods: &'a [MethodRow],
+    /// What retirement rules would have done.
+    pub retirement: &'a [PollStudy],
     /// Agreed choices of survey tasks.
     pub surveys: &'a [SurveyRow],
     /// How far each subject is.
@@ -191,6 +196,7 @@ fn sections(input: &ReportInput<'_>) -> Result<Vec<Section>, ReportError> {
         confusing::section(input),
         people::section(input)?,
         methods::section(input)?,
+        retirement::section(input)?,
         surveys::section(input),
         ingest::section(input),
     ];

@@ -10,6 +10,8 @@ use volary_crowd::{
 };
 
 use super::{IngestSummary, MethodRow, ReportInput, SubjectProgress};
+use crate::retirement::{Plan, studies};
+use volary_crowd::retire::{Rule, StudyParams};
 
 /// Owns what a [`ReportInput`] borrows.
 pub(super) struct Sample {
@@ -21,6 +23,7 @@ pub(super) struct Sample {
     pub(super) volunteers: Volunteers,
     pub(super) activity: Activity,
     pub(super) methods: Vec<MethodRow>,
+    pub(super) retirement: Vec<crate::retirement::PollStudy>,
     pub(super) surveys: Vec<SurveyRow>,
     pub(super) subjects: Vec<SubjectProgress>,
     pub(super) ingest: Option<IngestSummary>,
@@ -39,6 +42,7 @@ impl Sample {
             activity: activity(&votes, &counted),
             surveys: survey_of(&votes, &counted, &consensus).unwrap(),
             methods: Vec::new(),
+            retirement: Vec::new(),
             subjects: Vec::new(),
             ingest: None,
             texts: BTreeMap::new(),
@@ -59,6 +63,7 @@ impl Sample {
             volunteers: &self.volunteers,
             activity: &self.activity,
             methods: &self.methods,
+            retirement: &self.retirement,
             surveys: &self.surveys,
             subjects: &self.subjects,
             ingest: self.ingest.clone(),
@@ -81,6 +86,23 @@ impl Sample {
         }
         let name = "a method with a name much too long for any axis <b>".to_owned();
         self.methods.push(MethodRow { name, question: 0, evaluation: None });
+    }
+}
+
+impl Sample {
+    /// Replays the usual retirement rules.
+    pub(super) fn retire(&mut self, truth: Option<&Truth>) {
+        let plan = Plan {
+            rules: &Rule::defaults(),
+            gold: None,
+            truth,
+            params: StudyParams::default(),
+            repeats: Repeats::First,
+            tasks: &[],
+            caesar: None,
+            most_polls: 3,
+        };
+        self.retirement = studies(&self.votes, &plan).unwrap().0;
     }
 }
 
@@ -115,6 +137,7 @@ pub(super) fn galaxies(n_subjects: u32) -> Sample {
     let mut sample = Sample::of(votes);
     sample.title = "Galaxy shapes, spring campaign".to_owned();
     sample.judge(&truth);
+    sample.retire(Some(&truth));
     sample.subjects = progress(&sample);
     sample.ingest = Some(messy());
     let text = "Is the galaxy simply smooth and rounded, with no sign of a disk?".to_owned();

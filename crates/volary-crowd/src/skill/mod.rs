@@ -1,0 +1,3 @@
+//! Who is right and who is how skilled: models that estimate the two together.
+
+pub mod swap;
