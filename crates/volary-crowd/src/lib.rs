@@ -8,6 +8,7 @@
 //! | which classifications count | [`repeats`] |
 //! | how much each counts | [`weights`] |
 //! | what the crowd says | [`mod@fraction`] → [`consensus`] |
+//! | … by models of volunteers' skill | [`mod@skill`] |
 //! | … in survey tasks, … in combinations of answers | [`mod@survey`], [`mod@pairs`] |
 //! | how sure that is | [`interval`], [`beta_binomial`], [`entropy`] |
 //! | who is right, vote by vote | [`polls`] → [`skill::swap`] |

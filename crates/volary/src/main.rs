@@ -14,6 +14,8 @@ mod report;
 mod retirement;
 mod session;
 mod settings;
+mod skill;
+mod skill_tables;
 mod summary;
 
 use std::process::ExitCode;
