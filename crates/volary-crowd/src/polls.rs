@@ -68,12 +68,15 @@ impl Known {
     }
 }
 
-/// Which questions make polls: those about a closed or short list.
-pub(crate) fn is_polled(kind: QuestionKind) -> bool {
-    !matches!(kind, QuestionKind::Unknown | QuestionKind::Detail | QuestionKind::Slider)
+/// Which questions make polls: those about a closed or short list of which somebody chose something.
+pub(crate) fn is_polled(question: &Question) -> bool {
+    let is_open =
+        matches!(question.kind, QuestionKind::Unknown | QuestionKind::Detail | QuestionKind::Slider);
+    !is_open && !question.answers.is_empty()
 }
 
-/// All polls of the votes, by question and answer. Sliders and details of a survey choice make none.
+/// All polls of the votes, by question and answer. Sliders, details of a survey choice and questions that
+/// nobody answered make none.
 #[must_use]
 pub fn polls(votes: &Votes, counted: &Counted) -> Vec<Poll> {
     let mut rank = vec![0_u32; votes.n_classifications()];
@@ -82,7 +85,7 @@ pub fn polls(votes: &Votes, counted: &Counted) -> Vec<Poll> {
     }
     let mut polls = Vec::new();
     for (index, question) in (0..).zip(&votes.questions) {
-        if !is_polled(question.kind) {
+        if !is_polled(question) {
             continue;
         }
         let mut cast: Vec<Vote> = votes

@@ -97,4 +97,6 @@ fn no_votes_no_polls() {
     assert!(polls(&Votes::default(), &Counted::default()).is_empty());
     let slider = votes(QuestionKind::Slider, &[("1", "ann", &["3.5"], None)]);
     assert!(polls(&slider, &counted(&slider, Repeats::First)).is_empty());
+    let silent = votes(QuestionKind::Single, &[("1", "ann", &[], None)]);
+    assert!(polls(&silent, &counted(&silent, Repeats::First)).is_empty());
 }

@@ -65,63 +65,99 @@ pub(crate) struct Columns {
     pub(crate) strict: Vec<f64>,
 }
 
+impl Columns {
+    fn all(&self) -> [&Vec<f64>; N] {
+        let Self { taken, retired, capped, changed, changed_own, tied, credit, strict } = self;
+        [taken, retired, capped, changed, changed_own, tied, credit, strict]
+    }
+}
+
+/// Columns of [`Columns`], by name.
+const N: usize = 8;
+const TAKEN: usize = 0;
+const RETIRED: usize = 1;
+const CAPPED: usize = 2;
+const CHANGED: usize = 3;
+const CHANGED_OWN: usize = 4;
+const TIED: usize = 5;
+const CREDIT: usize = 6;
+const STRICT: usize = 7;
+
+/// Orders summed up, so that many orders take the memory of one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    n_orders: f64,
+    /// Per column and subject: the sum over orders.
+    sums: [Vec<f64>; N],
+    /// Per column and order: the mean over subjects.
+    means: [Vec<f64>; N],
+    medians: Vec<f64>,
+    taken: Vec<f64>,
+}
+
+impl Tally {
+    /// Of one order alone.
+    pub(crate) fn of(columns: &Columns) -> Self {
+        let mut tally = Self::default();
+        tally.add(columns);
+        tally
+    }
+
+    /// Takes in an order.
+    pub(crate) fn add(&mut self, columns: &Columns) {
+        self.n_orders += 1.0;
+        for (at, column) in columns.all().into_iter().enumerate() {
+            let sums = &mut self.sums[at];
+            sums.resize(column.len(), 0.0);
+            sums.iter_mut().zip(column).for_each(|(sum, x)| *sum += x);
+            self.means[at].push(known_mean(column));
+        }
+        self.medians.push(middle(&mut columns.taken.clone()));
+        self.taken.push(columns.taken.iter().sum());
+    }
+
+    fn by_subject(&self, column: usize) -> Vec<f64> {
+        self.sums[column].iter().map(|sum| sum / self.n_orders).collect()
+    }
+
+    fn mean(&self, column: usize) -> f64 {
+        known_mean(&self.means[column])
+    }
+
+    fn estimate(&self, column: usize, low: f64, high: f64) -> Estimate {
+        estimate(&self.means[column], low, high)
+    }
+}
+
 /// Figures out of one or more orders. `total` is the number of votes that each subject has.
-pub(crate) fn figures(orders: &[Columns], total: &[f64], level: f64) -> Figures {
+pub(crate) fn figures(tally: &Tally, total: &[f64], level: f64) -> Figures {
     let n = total.len() as f64;
     let z = two_sided_z(level);
-    let column = |pick: fn(&Columns) -> &Vec<f64>| Column::new(orders, pick);
-    let share = |pick: fn(&Columns) -> &Vec<f64>| {
-        let column = column(pick);
-        let interval = wilson(column.mean() * n, n, level);
-        column.estimate(interval.low, interval.high)
+    let share = |column: usize| {
+        let interval = wilson(tally.mean(column) * n, n, level);
+        tally.estimate(column, interval.low, interval.high)
     };
-    let taken = column(|c| &c.taken);
-    let half = z * (variance(&taken.by_subject) / n.max(1.0)).sqrt();
-    let mean_votes = taken.estimate(taken.mean() - half, taken.mean() + half);
-    let credit = column(|c| &c.credit);
-    let n_truth = credit.by_subject.iter().filter(|c| !c.is_nan()).count() as f64;
+    let taken = tally.by_subject(TAKEN);
+    let half = z * (variance(&taken) / n.max(1.0)).sqrt();
+    let mean = tally.mean(TAKEN);
+    let n_truth = tally.sums[CREDIT].iter().filter(|c| !c.is_nan()).count() as f64;
     let accuracy = (n_truth > 0.0).then(|| {
-        let interval = wilson(credit.mean() * n_truth, n_truth, level);
-        credit.estimate(interval.low, interval.high)
+        let interval = wilson(tally.mean(CREDIT) * n_truth, n_truth, level);
+        tally.estimate(CREDIT, interval.low, interval.high)
     });
     Figures {
         n_subjects: total.len() as u64,
-        mean_votes,
-        median_votes: median_votes(orders, &taken.by_subject, z),
-        retired: share(|c| &c.retired),
-        capped: share(|c| &c.capped),
-        saved: saved(orders, &taken.by_subject, total, z),
-        changed: share(|c| &c.changed),
-        changed_own: share(|c| &c.changed_own),
+        mean_votes: tally.estimate(TAKEN, mean - half, mean + half),
+        median_votes: median_votes(&tally.medians, taken.clone(), z),
+        retired: share(RETIRED),
+        capped: share(CAPPED),
+        saved: saved(&tally.taken, &taken, total, z),
+        changed: share(CHANGED),
+        changed_own: share(CHANGED_OWN),
         n_truth: n_truth as u64,
         accuracy,
-        accuracy_ties_wrong: (n_truth > 0.0).then(|| column(|c| &c.strict).mean()),
-        n_ties: column(|c| &c.tied).mean() * n,
-    }
-}
-
-/// One column over all orders: its mean per subject and its mean per order.
-struct Column {
-    by_subject: Vec<f64>,
-    by_order: Vec<f64>,
-}
-
-impl Column {
-    fn new(orders: &[Columns], pick: fn(&Columns) -> &Vec<f64>) -> Self {
-        let n = orders.first().map_or(0, |o| pick(o).len());
-        let times = orders.len() as f64;
-        let at = |i: usize| orders.iter().map(|o| pick(o)[i]).sum::<f64>() / times;
-        let by_subject = (0..n).map(at).collect();
-        let by_order = orders.iter().map(|o| known_mean(pick(o))).collect();
-        Self { by_subject, by_order }
-    }
-
-    fn mean(&self) -> f64 {
-        known_mean(&self.by_order)
-    }
-
-    fn estimate(&self, low: f64, high: f64) -> Estimate {
-        estimate(&self.by_order, low, high)
+        accuracy_ties_wrong: (n_truth > 0.0).then(|| tally.mean(STRICT)),
+        n_ties: tally.mean(TIED) * n,
     }
 }
 
@@ -150,39 +186,36 @@ fn variance(values: &[f64]) -> f64 {
     if n < 2.0 { 0.0 } else { values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0) }
 }
 
+/// The median; 0 of nothing. Leaves the values sorted.
+fn middle(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => 0.0,
+        n => 0.5 * (values[(n - 1) / 2] + values[n / 2]),
+    }
+}
+
 /// The median with the interval of its order statistics (ranks n/2 ± z √n/2).
-fn median_votes(orders: &[Columns], by_subject: &[f64], z: f64) -> Estimate {
-    let sorted = |values: &[f64]| {
-        let mut values = values.to_vec();
-        values.sort_by(f64::total_cmp);
-        values
-    };
-    let middle = |values: &[f64]| {
-        let v = sorted(values);
-        match v.len() {
-            0 => 0.0,
-            n => 0.5 * (v[(n - 1) / 2] + v[n / 2]),
-        }
-    };
-    let medians: Vec<f64> = orders.iter().map(|o| middle(&o.taken)).collect();
-    let v = sorted(by_subject);
+fn median_votes(medians: &[f64], mut by_subject: Vec<f64>, z: f64) -> Estimate {
+    middle(&mut by_subject);
+    let v = by_subject;
     if v.is_empty() {
-        return estimate(&medians, 0.0, 0.0);
+        return estimate(medians, 0.0, 0.0);
     }
     let (n, last) = (v.len() as f64, v.len() - 1);
     let low = (0.5 * n - 0.5 * z * n.sqrt()).floor().max(0.0) as usize;
     let high = (0.5 * n + 0.5 * z * n.sqrt()).ceil() as usize;
-    let value = known_mean(&medians);
-    estimate(&medians, v[low.min(last)].min(value), v[high.min(last)].max(value))
+    let value = known_mean(medians);
+    estimate(medians, v[low.min(last)].min(value), v[high.min(last)].max(value))
 }
 
 /// 1 − Σ taken / Σ all, a ratio over subjects; its interval by the delta method.
-fn saved(orders: &[Columns], by_subject: &[f64], total: &[f64], z: f64) -> Estimate {
+fn saved(taken: &[f64], by_subject: &[f64], total: &[f64], z: f64) -> Estimate {
     let all: f64 = total.iter().sum();
     if all <= 0.0 {
         return Estimate::default();
     }
-    let by_order: Vec<f64> = orders.iter().map(|o| 1.0 - o.taken.iter().sum::<f64>() / all).collect();
+    let by_order: Vec<f64> = taken.iter().map(|taken| 1.0 - taken / all).collect();
     let (value, n) = (known_mean(&by_order), total.len() as f64);
     let residual = |(t, a): (&f64, &f64)| (t - (1.0 - value) * a).powi(2);
     let sum: f64 = by_subject.iter().zip(total).map(residual).sum();

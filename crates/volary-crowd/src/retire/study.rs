@@ -8,7 +8,7 @@ use volary_core::votes::NO_ANSWER;
 use crate::beta_binomial::BetaBinomial;
 use crate::interval::{Interval, wilson};
 use crate::polls::{Ballot, Poll};
-use crate::retire::figures::{Columns, Figures, figures};
+use crate::retire::figures::{Columns, Figures, Tally, figures};
 use crate::retire::machine::{Machine, Setting, find_label};
 use crate::retire::rule::Rule;
 use crate::skill::swap::SwapError;
@@ -197,9 +197,12 @@ pub fn study(
         gold,
         priors: &priors,
     };
-    let orders = shuffled(&poll.ballots, params);
-    let one = |rule: &Rule| one_rule(rule, &setting, &baseline, &poll.ballots, &orders, params);
-    let rules: Vec<RuleStudy> = rules.par_iter().map(one).collect::<Result<_, _>>()?;
+    let by_time = |rule: &Rule| in_time(rule, &setting, &baseline, &poll.ballots, params);
+    let mut rules: Vec<RuleStudy> = rules.par_iter().map(by_time).collect::<Result<_, _>>()?;
+    let random = in_random_orders(&rules, &setting, &baseline, &poll.ballots, params)?;
+    for (rule, tally) in rules.iter_mut().zip(random.into_iter().flatten()) {
+        rule.random = Some(baseline.figures(&tally, params.level));
+    }
     let answered = rules.iter().map(|r| !lacks_answer(&r.rule, &poll.labels)).collect();
     let accuracy_all = baseline.accuracy();
     let n_truth = baseline.n_truth();
@@ -289,8 +292,8 @@ impl<'a> Baseline<'a> {
         columns
     }
 
-    pub(crate) fn figures(&self, orders: &[Columns], level: f64) -> Figures {
-        figures(orders, &self.total, level)
+    pub(crate) fn figures(&self, tally: &Tally, level: f64) -> Figures {
+        figures(tally, &self.total, level)
     }
 
     /// Every kept subject, in words.
@@ -359,47 +362,75 @@ fn fit_priors(baseline: &Baseline<'_>) -> Vec<Option<BetaBinomial>> {
     (0..k).map(fit).collect()
 }
 
-/// The ballots in random orders (Fisher–Yates, a stream for each).
-fn shuffled(ballots: &[Ballot], params: &StudyParams) -> Vec<Vec<Ballot>> {
-    let one = |order: u32| {
-        let mut rng = stream(params.seed, &format!("retire order {order}"));
-        let mut mixed = ballots.to_vec();
-        for i in (1..mixed.len()).rev() {
-            let j = (rng.random::<f64>() * (i + 1) as f64) as usize;
-            mixed.swap(i, j.min(i));
-        }
-        mixed
-    };
-    (0..params.n_orders).into_par_iter().map(one).collect()
+/// The ballots in one random order (Fisher–Yates, a stream for each).
+fn shuffled(ballots: &[Ballot], order: u32, seed: u64) -> Vec<Ballot> {
+    let mut rng = stream(seed, &format!("retire order {order}"));
+    let mut mixed = ballots.to_vec();
+    for i in (1..mixed.len()).rev() {
+        let j = (rng.random::<f64>() * (i + 1) as f64) as usize;
+        mixed.swap(i, j.min(i));
+    }
+    mixed
 }
 
-fn one_rule(
+/// One rule over ballots: as it stops, and as its model ends with all votes.
+fn both_ways(
+    rule: &Rule,
+    setting: &Setting<'_>,
+    ballots: &[Ballot],
+    cap: Option<u32>,
+) -> Result<(Outcome, Outcome), StudyError> {
+    let never = lacks_answer(rule, setting.labels);
+    let stopped = replay(rule, setting, ballots, Some((cap, never)))?;
+    Ok((stopped, replay(rule, setting, ballots, None)?))
+}
+
+fn in_time(
     rule: &Rule,
     setting: &Setting<'_>,
     baseline: &Baseline<'_>,
-    by_time: &[Ballot],
-    orders: &[Vec<Ballot>],
+    ballots: &[Ballot],
     params: &StudyParams,
 ) -> Result<RuleStudy, StudyError> {
-    let never = lacks_answer(rule, setting.labels);
-    let run = |ballots: &[Ballot]| -> Result<(Outcome, Outcome), StudyError> {
-        let outcome = replay(rule, setting, ballots, Some((params.cap, never)))?;
-        Ok((outcome, replay(rule, setting, ballots, None)?))
-    };
-    let (stopped, whole) = run(by_time)?;
+    let (stopped, whole) = both_ways(rule, setting, ballots, params.cap)?;
     let columns = baseline.columns(&stopped, Some(&whole.leaders));
-    let random = orders
-        .par_iter()
-        .map(|ballots| {
-            run(ballots).map(|(stopped, whole)| baseline.columns(&stopped, Some(&whole.leaders)))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
     Ok(RuleStudy {
         rule: rule.clone(),
-        time: baseline.figures(&[columns], params.level),
-        random: (!random.is_empty()).then(|| baseline.figures(&random, params.level)),
+        time: baseline.figures(&Tally::of(&columns), params.level),
+        random: None,
         subjects: baseline.stopped(&stopped, &whole.probability),
     })
+}
+
+/// All rules over random orders, a few orders at a time so that memory stays small; sums are taken in
+/// the order of the orders, so that threads change nothing.
+fn in_random_orders(
+    rules: &[RuleStudy],
+    setting: &Setting<'_>,
+    baseline: &Baseline<'_>,
+    ballots: &[Ballot],
+    params: &StudyParams,
+) -> Result<Option<Vec<Tally>>, StudyError> {
+    if params.n_orders == 0 {
+        return Ok(None);
+    }
+    let mut tallies = vec![Tally::default(); rules.len()];
+    let one = |order: &u32| -> Result<Vec<Columns>, StudyError> {
+        let mixed = shuffled(ballots, *order, params.seed);
+        let columns = |rule: &RuleStudy| {
+            let (stopped, whole) = both_ways(&rule.rule, setting, &mixed, params.cap)?;
+            Ok(baseline.columns(&stopped, Some(&whole.leaders)))
+        };
+        rules.iter().map(columns).collect()
+    };
+    let orders: Vec<u32> = (0..params.n_orders).collect();
+    for some in orders.chunks(rayon::current_num_threads().max(1)) {
+        let done: Vec<Vec<Columns>> = some.par_iter().map(one).collect::<Result<_, _>>()?;
+        for columns in done {
+            tallies.iter_mut().zip(&columns).for_each(|(tally, columns)| tally.add(columns));
+        }
+    }
+    Ok(Some(tallies))
 }
 
 /// Replays ballots; `stop` holds the cap and whether the rule is never met, or `None` to stop nobody.

@@ -22,7 +22,7 @@ use volary_core::caesar::{
 use volary_core::votes::NO_ANSWER;
 
 use crate::polls::Poll;
-use crate::retire::figures::Figures;
+use crate::retire::figures::{Figures, Tally};
 use crate::retire::{Baseline, Ending, Outcome, Stopped};
 use eval::{Bindings, evaluate};
 use reduce::{Data, Extract, Extracts, Reduction};
@@ -234,7 +234,7 @@ impl CaesarReplay {
                 outcome.ending[place] = Ending::Rule;
             }
         }
-        let figures = baseline.figures(&[baseline.columns(&outcome, None)], level);
+        let figures = baseline.figures(&Tally::of(&baseline.columns(&outcome, None)), level);
         (figures, baseline.stopped(&outcome, &[]))
     }
 

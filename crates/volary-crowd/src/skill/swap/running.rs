@@ -172,7 +172,7 @@ impl SwapRunning {
 }
 
 fn engines_of(method: &SwapMethod, question: &Question) -> Result<Vec<Live>, SwapError> {
-    if !is_polled(question.kind) {
+    if !is_polled(question) {
         return Ok(Vec::new());
     }
     let abouts: Vec<Option<u32>> = if question.kind.is_multiple() {
