@@ -86,7 +86,12 @@ fn timed(name: &str, work: impl FnOnce() -> String) {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
     let columns = arguments.first().map_or_else(simulated, |path| read(path));
-    println!("{} votes, {} classes; {:.0} MB held", columns.item.len(), columns.n_classes, memory("VmRSS"));
+    println!(
+        "{} votes, {} classes; {:.0} MB held",
+        columns.item.len(),
+        columns.n_classes,
+        memory("VmRSS")
+    );
     let kept = columns.clone();
     let mut ballots = Ballots::default();
     timed("arrange", || {
@@ -106,7 +111,9 @@ fn main() {
         timed(name, || format!("log-likelihood {:.4}", model.fit(&ballots).log_likelihood));
     }
     if kept.item.len() <= 2_000_000 {
-        for (name, model) in [("glad", Model::Glad(Glad::default())), ("mace", Model::Mace(Mace::default()))] {
+        for (name, model) in
+            [("glad", Model::Glad(Glad::default())), ("mace", Model::Mace(Mace::default()))]
+        {
             timed(name, || format!("log-likelihood {:.4}", model.fit(&ballots).log_likelihood));
         }
     }

@@ -268,7 +268,8 @@ impl<'a> Score<'a> {
         self.n_scored += 1;
         self.brier += brier;
         self.log_loss -= p_true.clamp(CLIP, 1.0).ln();
-        let best = rows.iter().filter(|r| r.probability.is_some()).map(AnswerShare::belief).reduce(f64::max);
+        let best =
+            rows.iter().filter(|r| r.probability.is_some()).map(AnswerShare::belief).reduce(f64::max);
         if let Some(fraction) = best.or(item.agreement) {
             self.bin(fraction, credit);
         }

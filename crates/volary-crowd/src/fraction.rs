@@ -20,7 +20,7 @@ use volary_core::Votes;
 use volary_core::votes::{NO_ANSWER, Question, QuestionKind, Vote};
 
 use crate::beta_binomial::{BetaBinomial, Counts};
-use crate::consensus::{is_tie, AnswerShare, Consensus, Item, Outcome, Prior};
+use crate::consensus::{AnswerShare, Consensus, Item, Outcome, Prior, is_tie};
 use crate::entropy::{entropy_bits, entropy_posterior_bits};
 use crate::error::CrowdError;
 use crate::interval::{Interval, IntervalKind, clopper_pearson, jeffreys, wilson};

@@ -271,7 +271,12 @@ pub fn read_scores(
         }
         let value = record.get(Some(score)).trim().parse::<f64>().ok();
         let Some(value) = value.filter(|v| (0.0..=1.0).contains(v)) else {
-            tally.problems.add(record.row, &column, ProblemKind::NotANumber, "a number from 0 to 1 is needed");
+            tally.problems.add(
+                record.row,
+                &column,
+                ProblemKind::NotANumber,
+                "a number from 0 to 1 is needed",
+            );
             tally.leave_out("not a score");
             continue;
         };

@@ -92,9 +92,15 @@ impl Analysis {
     }
 
     /// The method asked for, the plain ways of weighing, and the models beside it.
-    fn compare(&self, truth: &Truth, inputs: &ModelInputs, seed: u64) -> Result<Vec<(String, Vec<Evaluation>)>> {
+    fn compare(
+        &self,
+        truth: &Truth,
+        inputs: &ModelInputs,
+        seed: u64,
+    ) -> Result<Vec<(String, Vec<Evaluation>)>> {
         let level = self.params.level();
-        let counts = |weights: Option<&Weights>| fraction(&self.votes, &self.counted, weights, &self.params);
+        let counts =
+            |weights: Option<&Weights>| fraction(&self.votes, &self.counted, weights, &self.params);
         let mut methods = Vec::new();
         let mut judge = |name: &str, consensus: &Consensus| -> Result<()> {
             methods.push((name.to_owned(), evaluate(&self.votes, consensus, truth, level)?));

@@ -11,7 +11,9 @@ use volary_crowd::skill::dependence::dependence;
 use volary_crowd::skill::glad::Glad;
 use volary_crowd::skill::ibcc::Ibcc;
 use volary_crowd::skill::mace::Mace;
-use volary_crowd::skill::model::{Extras, GoldProblem, MachineTable, Model, ModelConsensus, Pick, QuestionFit};
+use volary_crowd::skill::model::{
+    Extras, GoldProblem, MachineTable, Model, ModelConsensus, Pick, QuestionFit,
+};
 use volary_crowd::skill::weighted::Weighted;
 use volary_ingest::label_table;
 
@@ -35,12 +37,24 @@ pub(crate) fn pick(settings: &ConsensusSettings, seed: u64, level: f64) -> Resul
     let is_model = method != "fraction";
     refuse(settings.gold.is_some() && !is_model, "--gold", "a model such as --method dawid-skene")?;
     let has_matrices = matches!(method, "dawid-skene" | "ibcc" | "auto");
-    refuse(settings.machine.is_some() && !has_matrices, "--machine", "--method dawid-skene, ibcc or auto")?;
-    refuse(settings.vote_floor.is_some() && !has_matrices, "--vote-floor", "--method dawid-skene, ibcc or auto")?;
+    refuse(
+        settings.machine.is_some() && !has_matrices,
+        "--machine",
+        "--method dawid-skene, ibcc or auto",
+    )?;
+    refuse(
+        settings.vote_floor.is_some() && !has_matrices,
+        "--vote-floor",
+        "--method dawid-skene, ibcc or auto",
+    )?;
     let iterates = is_model && !matches!(method, "auto" | "wawa");
     refuse(settings.rounds.is_some() && !iterates, "--rounds", "a model that goes round by round")?;
     let settles = iterates && !matches!(method, "mace" | "iwmv");
-    refuse(settings.tolerance.is_some() && !settles, "--tolerance", "--method dawid-skene, ibcc or glad")?;
+    refuse(
+        settings.tolerance.is_some() && !settles,
+        "--tolerance",
+        "--method dawid-skene, ibcc or glad",
+    )?;
     if settings.vote_floor.is_some_and(|f| !(f.is_finite() && f >= 0.0)) {
         bail!("--vote-floor is a number of nats that is not negative; 0.05 is little");
     }
@@ -150,7 +164,9 @@ pub(crate) fn note_gold(model: &ModelConsensus, session: &mut Session) {
                 format!("gold subject {subject} has no votes; it is passed over")
             }
             GoldProblem::UnknownAnswer { task, subject, answer } => {
-                format!("gold subject {subject}: task {task:?} has no answer {answer:?}; it is passed over")
+                format!(
+                    "gold subject {subject}: task {task:?} has no answer {answer:?}; it is passed over"
+                )
             }
             GoldProblem::Contradiction { task, subject } => {
                 format!("gold subject {subject} has two answers to {task:?}; it is passed over")
@@ -209,7 +225,11 @@ pub(crate) fn summarise(votes: &Votes, model: &ModelConsensus, level: f64, summa
             grouped(ballots.n_items() as u64),
             grouped(ballots.n_votes() as u64),
             format!("{}{}", found.history.len(), if found.converged { "" } else { ", not settled" }),
-            if found.log_likelihood == 0.0 { String::new() } else { format!("{:.2}", found.log_likelihood) },
+            if found.log_likelihood == 0.0 {
+                String::new()
+            } else {
+                format!("{:.2}", found.log_likelihood)
+            },
             skill,
         ]);
         values.push(json!({
@@ -225,7 +245,8 @@ pub(crate) fn summarise(votes: &Votes, model: &ModelConsensus, level: f64, summa
             "median_skill_bits": quantile(0.5),
         }));
     }
-    let header = ["task", "model", "subjects", "votes", "rounds", "log-likelihood", "bits a vote (quartiles)"];
+    let header =
+        ["task", "model", "subjects", "votes", "rounds", "log-likelihood", "bits a vote (quartiles)"];
     summary.table("Models", &header, &rows[..rows.len().min(MOST)]);
     if rows.len() > MOST {
         summary.note(&format!("… and {} more; the tables hold all", rows.len() - MOST));
@@ -250,7 +271,8 @@ fn summarise_choice(votes: &Votes, model: &ModelConsensus, summary: &mut Summary
             .enumerate()
             .map(|(at, score)| {
                 let mark = if at == choice.best { "*" } else { "" };
-                let log = score.mean_log.map_or("–".to_owned(), |l| format!("{l:.4} ± {:.4}", score.se));
+                let log =
+                    score.mean_log.map_or("–".to_owned(), |l| format!("{l:.4} ± {:.4}", score.se));
                 let right = score.n_right.map_or(String::new(), |(n, k)| {
                     let interval = volary_crowd::interval::wilson(k as f64, n as f64, 0.95);
                     percent(k as f64 / (n as f64).max(1.0), interval.low, interval.high)

@@ -106,7 +106,11 @@ impl Rows {
 }
 
 fn volunteer_name(votes: &Votes, volunteer: u32) -> String {
-    if volunteer == MACHINE { "machine".to_owned() } else { votes.volunteers[volunteer as usize].clone() }
+    if volunteer == MACHINE {
+        "machine".to_owned()
+    } else {
+        votes.volunteers[volunteer as usize].clone()
+    }
 }
 
 /// What every row about a fit begins with: workflow, task, about.
@@ -140,7 +144,18 @@ pub(crate) fn write_skill(path: &Path, votes: &Votes, fits: &[QuestionFit], leve
             let contribution = Cell::Number(skill.contribution_bits);
             let n = Cell::Count(skill.n_votes);
             rows.push([
-                workflow, task, about, name, n, value, low, high, bits, bits_low, bits_high, contribution,
+                workflow,
+                task,
+                about,
+                name,
+                n,
+                value,
+                low,
+                high,
+                bits,
+                bits_low,
+                bits_high,
+                contribution,
             ])?;
         }
     }
@@ -186,7 +201,12 @@ pub(crate) fn write_confusion(
 }
 
 /// One row per question and subject with GLAD's easiness.
-pub(crate) fn write_easiness(path: &Path, votes: &Votes, fits: &[QuestionFit], level: f64) -> Result<u64> {
+pub(crate) fn write_easiness(
+    path: &Path,
+    votes: &Votes,
+    fits: &[QuestionFit],
+    level: f64,
+) -> Result<u64> {
     let mut rows = Rows::create(path, schema::consensus_easiness())?;
     for fit in fits {
         for (&subject, &(log, se)) in fit.panel.subjects.iter().zip(&fit.fit.log_easiness) {
@@ -243,7 +263,11 @@ pub(crate) fn write_models(path: &Path, votes: &Votes, fits: &[QuestionFit], lev
 /// What every row about a judged method begins with: workflow, task, method.
 fn judged_head(votes: &Votes, method: &str, evaluation: &Evaluation) -> [Cell; 3] {
     let question = &votes.questions[evaluation.question as usize];
-    [Cell::Text(question.workflow.clone()), Cell::Text(question.task.clone()), Cell::Text(method.to_owned())]
+    [
+        Cell::Text(question.workflow.clone()),
+        Cell::Text(question.task.clone()),
+        Cell::Text(method.to_owned()),
+    ]
 }
 
 fn ends(interval: Interval) -> [Cell; 2] {

@@ -86,7 +86,8 @@ impl Ballots {
     /// order, an index beyond its number, a weight that is not positive.
     pub fn new(columns: Columns) -> Result<Self, CrowdError> {
         columns.check()?;
-        let Columns { n_items, n_volunteers, n_classes, n_labels, item, volunteer, label, weight } = columns;
+        let Columns { n_items, n_volunteers, n_classes, n_labels, item, volunteer, label, weight } =
+            columns;
         let item_start = starts(count(&item, n_items).into_iter());
         // Votes by volunteer, in the order of items within one.
         let by_volunteer = starts(count(&volunteer, n_volunteers).into_iter());
@@ -337,7 +338,10 @@ impl Columns {
         must(u32::try_from(n).is_ok(), "there are more than 2^32 votes")?;
         must(self.weight.is_empty() || self.weight.len() == n, "one weight per vote is needed")?;
         must(self.item.is_sorted(), "votes must come sorted by item")?;
-        must(self.item.last().is_none_or(|&i| (i as usize) < self.n_items), "an item lies beyond the items")?;
+        must(
+            self.item.last().is_none_or(|&i| (i as usize) < self.n_items),
+            "an item lies beyond the items",
+        )?;
         let own = self.n_labels.len();
         must(own == 0 || own == self.n_volunteers, "one number of labels per volunteer is needed")?;
         let labels = |v: u32| self.n_labels.get(v as usize).map_or(self.n_classes, |&n| n as usize);
@@ -400,7 +404,8 @@ impl Panel {
         raw.label.iter_mut().for_each(|l| *l = class_of[*l as usize]);
         let n_classes = classes.len();
         raw.into_panel(votes, question, (None, classes, n_classes), |subject| {
-            gold.binary_search_by_key(&subject, |g| g.0).map_or(NO_GOLD, |at| class_of[gold[at].1 as usize])
+            gold.binary_search_by_key(&subject, |g| g.0)
+                .map_or(NO_GOLD, |at| class_of[gold[at].1 as usize])
         })
     }
 
@@ -546,7 +551,10 @@ mod tests {
             Columns { label: vec![0; 4], ..columns() },
         ];
         for columns in bad {
-            assert!(matches!(Ballots::new(columns.clone()), Err(CrowdError::Ballots { .. })), "{columns:?}");
+            assert!(
+                matches!(Ballots::new(columns.clone()), Err(CrowdError::Ballots { .. })),
+                "{columns:?}"
+            );
         }
         assert!(Ballots::new(columns()).unwrap().with_gold(vec![0, 2, NO_GOLD]).is_err());
         let empty = Ballots::new(Columns::default()).unwrap();

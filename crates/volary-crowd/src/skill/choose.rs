@@ -155,7 +155,12 @@ fn on_gold(
             }
         }
         let (mean, se) = mean_of(&logs);
-        scores.push(Score { model, mean_log: Some(mean), se, n_right: Some((logs.len() as u64, right)) });
+        scores.push(Score {
+            model,
+            mean_log: Some(mean),
+            se,
+            n_right: Some((logs.len() as u64, right)),
+        });
     }
     Ok(scores)
 }
@@ -168,7 +173,13 @@ fn hide_votes(ballots: &Ballots, seed: u64) -> Result<(Ballots, Vec<Hidden>), Cr
     let all = ballots.columns();
     let mut left: Vec<u32> =
         (0..ballots.n_items()).map(|i| u32::try_from(ballots.votes_of(i).len()).expect("u32")).collect();
-    let mut shown = Columns { item: Vec::new(), volunteer: Vec::new(), label: Vec::new(), weight: Vec::new(), ..all.clone() };
+    let mut shown = Columns {
+        item: Vec::new(),
+        volunteer: Vec::new(),
+        label: Vec::new(),
+        weight: Vec::new(),
+        ..all.clone()
+    };
     let mut hidden = Vec::new();
     for at in 0..all.item.len() {
         let (item, volunteer, label) = (all.item[at], all.volunteer[at], all.label[at]);

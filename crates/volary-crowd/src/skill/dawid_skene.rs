@@ -155,8 +155,11 @@ impl DawidSkene {
             }
         };
         let shares: Vec<f64> = totals.iter().map(|t| (t + pseudo) / (n + k * pseudo)).collect();
-        let penalty =
-            if self.variant == Variant::Map { pseudo * shares.iter().map(|p| p.ln()).sum::<f64>() } else { 0.0 };
+        let penalty = if self.variant == Variant::Map {
+            pseudo * shares.iter().map(|p| p.ln()).sum::<f64>()
+        } else {
+            0.0
+        };
         (shares, penalty)
     }
 
@@ -176,7 +179,13 @@ impl DawidSkene {
                 let a = self.pseudo_votes;
                 em::each_volunteer(ballots, rows, |w, own| {
                     add(ballots, posterior, w, own);
-                    log_with(own, k, |_, _| a, a * ballots.n_labels(w) as f64, ballots.slots_of(w).map(|s| ballots.label(s)));
+                    log_with(
+                        own,
+                        k,
+                        |_, _| a,
+                        a * ballots.n_labels(w) as f64,
+                        ballots.slots_of(w).map(|s| ballots.label(s)),
+                    );
                 });
                 (Prior::Even(a), self.log_prior(ballots, rows, a))
             }
@@ -214,7 +223,8 @@ impl DawidSkene {
     fn log_coin(&self, ballots: &Ballots, w: usize, own: &mut [f64]) {
         let k = ballots.n_classes();
         let slots = ballots.slots_of(w);
-        let right: f64 = slots.clone().zip(own.chunks_exact(k)).map(|(s, row)| row[ballots.label(s)]).sum();
+        let right: f64 =
+            slots.clone().zip(own.chunks_exact(k)).map(|(s, row)| row[ballots.label(s)]).sum();
         let (a, b) = self.coin;
         let n = ballots.weight_of(w);
         let skill = if n + a + b > 0.0 { (right + a) / (n + a + b) } else { 0.5 };

@@ -44,7 +44,7 @@ impl Dependence {
     }
 
     /// The signs that are strong enough to say, in words. The thresholds (five standard errors and two
-    /// percent; three percent overruled, nine of ten one way) gave no warning on 200 simulated crowds
+    /// percent; three percent overruled, nine of ten one way) gave one warning on 200 simulated crowds
     /// without shared bias or difficulty.
     #[must_use]
     pub fn warnings(&self, class_name: impl Fn(usize) -> String) -> Vec<String> {
@@ -94,8 +94,11 @@ fn excess_agreement(ballots: &Ballots, fit: &Fit) -> Dependence {
     let k = ballots.n_classes();
     let owner = ballots.volunteer_of_slots();
     let person = ballots.person_slots();
-    let chances: Vec<Vec<f64>> =
-        (0..ballots.n_volunteers()).into_par_iter().with_min_len(64).map(|w| fit.matrices.chances(w)).collect();
+    let chances: Vec<Vec<f64>> = (0..ballots.n_volunteers())
+        .into_par_iter()
+        .with_min_len(64)
+        .map(|w| fit.matrices.chances(w))
+        .collect();
     let of_item = |item: usize| {
         let mut sums = vec![0.0; k * k];
         let mut squares = vec![0.0; k];
@@ -138,7 +141,12 @@ fn excess_agreement(ballots: &Ballots, fit: &Fit) -> Dependence {
     }
     let mean = per_item.iter().map(|p| p.1).sum::<f64>() / n_pairs;
     let spread: f64 = per_item.iter().map(|(pairs, excess)| (excess - mean * pairs).powi(2)).sum();
-    Dependence { n_pairs, excess_agreement: mean, excess_se: spread.sqrt() / n_pairs, ..Dependence::default() }
+    Dependence {
+        n_pairs,
+        excess_agreement: mean,
+        excess_se: spread.sqrt() / n_pairs,
+        ..Dependence::default()
+    }
 }
 
 fn overruling(ballots: &Ballots, fit: &Fit, signs: &mut Dependence) {

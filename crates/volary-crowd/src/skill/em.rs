@@ -46,7 +46,12 @@ pub(crate) fn vote_shares(ballots: &Ballots) -> Vec<f64> {
 
 /// Posteriors of all items from log rows `[n_slots][K]` and log prevalence; returns the log-likelihood:
 /// for items without known answer log Σ_k π_k Π C, for gold ones log Π C of their class.
-pub(crate) fn judge(ballots: &Ballots, log_rows: &[f64], log_prior: &[f64], posterior: &mut [f64]) -> f64 {
+pub(crate) fn judge(
+    ballots: &Ballots,
+    log_rows: &[f64],
+    log_prior: &[f64],
+    posterior: &mut [f64],
+) -> f64 {
     match ballots.n_classes() {
         0 => 0.0,
         1 => judge_k::<1>(ballots, log_rows, log_prior, posterior),
@@ -61,7 +66,9 @@ pub(crate) fn judge(ballots: &Ballots, log_rows: &[f64], log_prior: &[f64], post
                 .map(|(chunk, rows)| {
                     let items = rows.chunks_exact_mut(k).enumerate();
                     items
-                        .map(|(at, row)| judge_any(ballots, log_rows, log_prior, chunk * ITEMS + at, row))
+                        .map(|(at, row)| {
+                            judge_any(ballots, log_rows, log_prior, chunk * ITEMS + at, row)
+                        })
                         .sum::<f64>()
                 })
                 .collect();
@@ -107,7 +114,13 @@ fn judge_k<const K: usize>(
     parts.iter().sum()
 }
 
-fn judge_any(ballots: &Ballots, log_rows: &[f64], log_prior: &[f64], item: usize, out: &mut [f64]) -> f64 {
+fn judge_any(
+    ballots: &Ballots,
+    log_rows: &[f64],
+    log_prior: &[f64],
+    item: usize,
+    out: &mut [f64],
+) -> f64 {
     let k = log_prior.len();
     let mut sum = vec![0.0; k];
     for vote in ballots.votes_of(item) {

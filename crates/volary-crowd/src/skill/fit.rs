@@ -125,7 +125,11 @@ impl Fit {
             .zip(sd)
             .enumerate()
             .map(|(at, (&p, &sd))| {
-                if ballots.gold(at / k) == NO_GOLD { around(p, z * sd) } else { Interval { low: p, high: p } }
+                if ballots.gold(at / k) == NO_GOLD {
+                    around(p, z * sd)
+                } else {
+                    Interval { low: p, high: p }
+                }
             })
             .collect()
     }

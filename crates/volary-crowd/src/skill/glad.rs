@@ -2,8 +2,9 @@
 //!
 //! Whitehill et al. 2009: a vote is right with chance σ(α_w β_t), wrong answers spread evenly; β_t > 0.
 //! Normal priors α ~ N(1, 1), log β ~ N(1, 1) as in the authors' code; EM whose M-step is a few damped
-//! Newton steps, α and log β in turn. Standard errors are those of the curvature at the end. Classes are
-//! equally likely, as in the paper. A negative ability is somebody who is reliably wrong.
+//! Newton steps, α and log β in turn. Standard errors come from the curvature at the end, less what is not
+//! known of the classes (Louis 1982) and, for abilities, of the easiness. Classes are equally likely, as
+//! in the paper. A negative ability is somebody who is reliably wrong.
 
 use rayon::prelude::*;
 
@@ -80,6 +81,7 @@ impl Glad {
                 }
             }
         }
+        view.correct_curvature(&mut state, &posterior);
         let z = two_sided_z(self.level);
         let ability = |(&value, &curvature): (&f64, &f64)| {
             let half = z / curvature.sqrt();
@@ -91,7 +93,12 @@ impl Glad {
             posterior,
             prevalence: vec![1.0 / k.max(1) as f64; k],
             abilities: state.ability.iter().zip(&state.ability_curvature).map(ability).collect(),
-            log_easiness: state.log_easiness.iter().zip(&state.easiness_curvature).map(easiness).collect(),
+            log_easiness: state
+                .log_easiness
+                .iter()
+                .zip(&state.easiness_curvature)
+                .map(easiness)
+                .collect(),
             log_likelihood,
             history,
             converged,
@@ -209,6 +216,53 @@ impl View<'_> {
                 step.abs()
             })
             .reduce(|| 0.0, f64::max)
+    }
+
+    /// Takes from the curvature what the unknown classes and the easiness of the items leave open; the
+    /// prior's own curvature of 1 always remains.
+    fn correct_curvature(&self, state: &mut State, posterior: &[f64]) {
+        let k = self.ballots.n_classes();
+        let missing_of_easiness = |item: usize| {
+            // Variance over the classes of the slope, of which only the votes for the class depend on it.
+            let mut pull = vec![0.0; k];
+            for vote in self.ballots.votes_of(item) {
+                let (slot, weight) = self.ballots.vote(vote);
+                if self.is_person(slot) {
+                    let w = self.owner[slot] as usize;
+                    pull[self.ballots.label(slot)] +=
+                        weight * state.ability[w] * state.log_easiness[item].exp();
+                }
+            }
+            let q = &posterior[item * k..(item + 1) * k];
+            let mean: f64 = q.iter().zip(&pull).map(|(q, p)| q * p).sum();
+            q.iter().zip(&pull).map(|(q, p)| q * p * p).sum::<f64>() - mean * mean
+        };
+        let easiness: Vec<f64> = (0..self.ballots.n_items())
+            .into_par_iter()
+            .with_min_len(PIECE)
+            .map(|item| (state.easiness_curvature[item] - missing_of_easiness(item)).max(1.0))
+            .collect();
+        let ability: Vec<f64> = (0..self.ballots.n_volunteers())
+            .into_par_iter()
+            .with_min_len(PIECE)
+            .map(|w| {
+                let mut curvature = state.ability_curvature[w];
+                for slot in self.ballots.slots_of(w).filter(|&slot| self.is_person(slot)) {
+                    let label = self.ballots.label(slot);
+                    for (item, weight) in self.ballots.items_of(slot) {
+                        let e = state.log_easiness[item].exp();
+                        let z = state.ability[w] * e;
+                        let s = sigmoid(z);
+                        let p = posterior[item * k + label];
+                        let cross = weight * s * (1.0 - s) * e * z;
+                        curvature -=
+                            weight * weight * p * (1.0 - p) * e * e + cross * cross / easiness[item];
+                    }
+                }
+                curvature.max(1.0)
+            })
+            .collect();
+        (state.ability_curvature, state.easiness_curvature) = (ability, easiness);
     }
 
     /// Each vote for class k adds α β + log(K − 1) to its score: the doubt of every α, and of β for all

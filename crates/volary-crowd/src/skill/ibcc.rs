@@ -64,7 +64,8 @@ impl Ibcc {
             self.learn(ballots, &posterior, &prior, &mut rows);
             before.copy_from_slice(&posterior);
             em::judge(ballots, &rows, &expected, &mut posterior);
-            let change = before.par_iter().zip(&posterior).map(|(a, b)| (a - b).abs()).reduce(|| 0.0, f64::max);
+            let change =
+                before.par_iter().zip(&posterior).map(|(a, b)| (a - b).abs()).reduce(|| 0.0, f64::max);
             history.push(-change);
             if change < self.tolerance {
                 converged = true;

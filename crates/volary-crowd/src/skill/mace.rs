@@ -63,7 +63,8 @@ impl Mace {
         let runs: Vec<Run> =
             (0..self.restarts.max(1)).into_par_iter().map(|start| self.run(ballots, start)).collect();
         let history = runs.iter().map(|r| r.log_likelihood).collect();
-        let better = |best: Run, run: Run| if run.log_likelihood > best.log_likelihood { run } else { best };
+        let better =
+            |best: Run, run: Run| if run.log_likelihood > best.log_likelihood { run } else { best };
         let best = runs.into_iter().reduce(better).expect("one start at least");
         let level = self.level;
         let (a, b) = self.competence;
@@ -98,7 +99,8 @@ impl Mace {
         for w in 0..ballots.n_volunteers() {
             let draw = [0.5 + 0.5 * rng.random::<f64>(), 0.5 + 0.5 * rng.random::<f64>()];
             run.theta.push(draw.map(|d| d / (draw[0] + draw[1])));
-            let shares: Vec<f64> = (0..ballots.n_labels(w)).map(|_| 1.0 + 0.5 * rng.random::<f64>()).collect();
+            let shares: Vec<f64> =
+                (0..ballots.n_labels(w)).map(|_| 1.0 + 0.5 * rng.random::<f64>()).collect();
             let total: f64 = shares.iter().sum();
             for slot in ballots.slots_of(w) {
                 run.pattern[slot] = shares[ballots.label(slot)] / total;

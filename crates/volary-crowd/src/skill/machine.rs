@@ -41,7 +41,9 @@ pub fn add(panel: Panel, scores: &Scores) -> Result<Panel, CrowdError> {
     }
     columns.n_volunteers += 1;
     // As many bins as classes would look like a person's labels.
-    columns.n_labels.push(u32::try_from(if n_labels == k { k + 1 } else { n_labels }).expect("u32 bins"));
+    columns
+        .n_labels
+        .push(u32::try_from(if n_labels == k { k + 1 } else { n_labels }).expect("u32 bins"));
     let mut votes: Vec<(u32, u32, u32, f64)> = (0..columns.item.len())
         .map(|at| {
             let weight = columns.weight.get(at).copied().unwrap_or(1.0);

@@ -164,8 +164,11 @@ impl Matrices {
     pub fn cell(dirichlet_row: &[f64], given: usize, level: f64) -> Estimate {
         let total: f64 = dirichlet_row.iter().sum();
         let own = dirichlet_row[given];
-        let interval =
-            if total > own { beta_interval(own, total - own, level) } else { Interval { low: 1.0, high: 1.0 } };
+        let interval = if total > own {
+            beta_interval(own, total - own, level)
+        } else {
+            Interval { low: 1.0, high: 1.0 }
+        };
         Estimate { value: own / total, interval }
     }
 
@@ -215,7 +218,8 @@ impl Matrices {
     pub(crate) fn log_variances(&self, volunteer: usize, out: &mut [f64]) {
         let (k, n) = (self.n_classes, self.n_labels(volunteer));
         let dirichlet = self.dirichlet(volunteer);
-        let totals: Vec<f64> = dirichlet.chunks_exact(n.max(1)).map(|row| trigamma(row.iter().sum())).collect();
+        let totals: Vec<f64> =
+            dirichlet.chunks_exact(n.max(1)).map(|row| trigamma(row.iter().sum())).collect();
         for (slot, row) in self.slots(volunteer).zip(out.chunks_exact_mut(k)) {
             let label = self.slot_label[slot] as usize;
             for (truth, out) in row.iter_mut().enumerate() {
@@ -285,8 +289,7 @@ mod tests {
             ..Columns::default()
         })
         .unwrap();
-        let posterior: Vec<f64> =
-            truth.iter().flat_map(|&t| [f64::from(1 - t), f64::from(t)]).collect();
+        let posterior: Vec<f64> = truth.iter().flat_map(|&t| [f64::from(1 - t), f64::from(t)]).collect();
         let mut counts = vec![0.0; ballots.n_slots() * 2];
         crate::skill::em::count(&ballots, &posterior, &mut counts);
         Matrices::new(&ballots, counts, prior)

@@ -29,6 +29,8 @@ pub mod matrices;
 pub mod model;
 pub mod running;
 pub mod swap;
+#[cfg(test)]
+mod testing;
 pub mod weighted;
 
 pub use ballots::{Ballots, Columns, NO_GOLD, Panel};

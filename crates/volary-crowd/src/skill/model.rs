@@ -187,11 +187,14 @@ pub fn model_consensus(
         };
         for answer in answers {
             let panel = match answer {
-                Some(answer) => Panel::of_answer(votes, counted, (index, answer), &gold, extras.weights)?,
+                Some(answer) => {
+                    Panel::of_answer(votes, counted, (index, answer), &gold, extras.weights)?
+                }
                 None => Panel::of_question(votes, counted, index, &gold, extras.weights)?,
             };
             let panel = machine::add(panel, &scores)?;
-            n_gold = panel.ballots.golds().iter().filter(|&&g| g != crate::skill::NO_GOLD).count() as u64;
+            n_gold =
+                panel.ballots.golds().iter().filter(|&&g| g != crate::skill::NO_GOLD).count() as u64;
             let choice = match pick {
                 Pick::Fixed(_) => None,
                 Pick::Auto { seed } => {
@@ -346,7 +349,8 @@ fn put(consensus: &mut Consensus, panel: &Panel, fit: &Fit, intervals: &[crate::
             };
             if let Some(class) = class {
                 let cell = item * k + class;
-                row.probability = Some(fit::Probability { p: fit.posterior[cell], interval: intervals[cell] });
+                row.probability =
+                    Some(fit::Probability { p: fit.posterior[cell], interval: intervals[cell] });
             }
         }
     }

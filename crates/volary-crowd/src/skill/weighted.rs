@@ -56,7 +56,10 @@ impl Weighted {
                 break;
             }
             skills = agreement(ballots, &now);
-            weights = skills.iter().map(|&(hits, n)| self.weight(if n > 0.0 { hits / n } else { 0.5 }, k)).collect();
+            weights = skills
+                .iter()
+                .map(|&(hits, n)| self.weight(if n > 0.0 { hits / n } else { 0.5 }, k))
+                .collect();
             answers = Some(now);
         }
         let (mut scores, n_effective) = self.score(ballots, &owner, &weights);

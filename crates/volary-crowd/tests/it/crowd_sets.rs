@@ -17,7 +17,9 @@ fn model(method: &str) -> Option<Model> {
         "ds20" => Model::DawidSkene(DawidSkene { max_rounds: 20, tolerance: 0.0, ..ds(Variant::Ml) }),
         "ds_map" => Model::DawidSkene(ds(Variant::Map)),
         "ds_pool" => Model::DawidSkene(ds(Variant::Shrunk)),
-        "onecoin" => Model::DawidSkene(DawidSkene { coin: (0.0, 0.0), max_rounds: 100, ..ds(Variant::OneCoin) }),
+        "onecoin" => {
+            Model::DawidSkene(DawidSkene { coin: (0.0, 0.0), max_rounds: 100, ..ds(Variant::OneCoin) })
+        }
         "onecoin_map" => Model::DawidSkene(ds(Variant::OneCoin)),
         "ibcc" => Model::Ibcc(Ibcc::default()),
         "wawa" => Model::Weighted(Weighted { floor: None, ..Weighted::default() }),
@@ -44,20 +46,23 @@ fn each(methods: &[&str], check: impl Fn(&Golden, &Fit, usize)) {
 
 #[test]
 fn matrix_models_equal_the_reference() {
-    each(&["ds", "ds20", "ds_map", "ds_pool", "onecoin", "onecoin_map", "ibcc"], |golden, fit, correct| {
-        let n = fit.posterior.len() / golden.middle.len();
-        let sum: f64 = (0_u32..).zip(&fit.posterior).map(|(i, p)| f64::from(i).sin() * p).sum();
-        close("checksum", golden, sum, golden.checksum, 1e-6);
-        for (p, expected) in fit.of_item(n / 2).iter().zip(golden.middle) {
-            close("posterior", golden, *p, *expected, 1e-8);
-        }
-        assert_eq!(correct, golden.correct, "{} {}", golden.set, golden.method);
-        assert!(fit.history.len().abs_diff(golden.rounds) <= 1, "{} {}", golden.set, golden.method);
-        if golden.log_likelihood.is_finite() {
-            let ll = golden.log_likelihood;
-            close("log-likelihood", golden, fit.log_likelihood, ll, 1e-9 * ll.abs());
-        }
-    });
+    each(
+        &["ds", "ds20", "ds_map", "ds_pool", "onecoin", "onecoin_map", "ibcc"],
+        |golden, fit, correct| {
+            let n = fit.posterior.len() / golden.middle.len();
+            let sum: f64 = (0_u32..).zip(&fit.posterior).map(|(i, p)| f64::from(i).sin() * p).sum();
+            close("checksum", golden, sum, golden.checksum, 1e-6);
+            for (p, expected) in fit.of_item(n / 2).iter().zip(golden.middle) {
+                close("posterior", golden, *p, *expected, 1e-8);
+            }
+            assert_eq!(correct, golden.correct, "{} {}", golden.set, golden.method);
+            assert!(fit.history.len().abs_diff(golden.rounds) <= 1, "{} {}", golden.set, golden.method);
+            if golden.log_likelihood.is_finite() {
+                let ll = golden.log_likelihood;
+                close("log-likelihood", golden, fit.log_likelihood, ll, 1e-9 * ll.abs());
+            }
+        },
+    );
 }
 
 #[test]
@@ -91,8 +96,15 @@ fn mace_finds_as_likely_an_answer() {
     each(&["mace"], |golden, fit, correct| {
         // Other random starts: the best of ten may be better, and may not be clearly worse.
         let per_item = (fit.log_likelihood - golden.log_likelihood) / fit.posterior.len() as f64;
-        assert!(per_item > -2e-3, "{}: {} for {}", golden.set, fit.log_likelihood, golden.log_likelihood);
-        let (accuracy, expected) = (correct as f64 / golden.n as f64, golden.correct as f64 / golden.n as f64);
+        assert!(
+            per_item > -2e-3,
+            "{}: {} for {}",
+            golden.set,
+            fit.log_likelihood,
+            golden.log_likelihood
+        );
+        let (accuracy, expected) =
+            (correct as f64 / golden.n as f64, golden.correct as f64 / golden.n as f64);
         assert!(accuracy > expected - 0.01, "{}: {accuracy} for {expected}", golden.set);
     });
 }
