@@ -113,7 +113,8 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     session.settings.rows = rows.clone();
     let truth = args.truth.clone().or_else(|| session.settings.input.truth.clone());
     let truth = truth.as_ref().map(|p| read_truth(p, &mut session)).transpose()?;
-    let gold = args.gold.as_ref().map(|p| read_truth(p, &mut session)).transpose()?;
+    let gold = args.gold.clone().or_else(|| session.settings.consensus.gold.clone());
+    let gold = gold.as_ref().map(|p| read_truth(p, &mut session)).transpose()?;
     let workflows = args.workflows.clone().or_else(|| session.settings.input.workflows.clone());
     let votes = read_input(&args.input, &rows, workflows.as_deref(), &[], &mut session)?;
     let replayed = match &args.caesar {

@@ -17,7 +17,7 @@ impl Swap {
     }
 
     /// The Dirichlet shape of one cell: what was learnt and the pseudo-count.
-    fn shape(&self, volunteer: u32, class: usize, given: usize) -> f64 {
+    pub(super) fn shape(&self, volunteer: u32, class: usize, given: usize) -> f64 {
         let n = self.counts[(volunteer as usize * self.k + class) * self.k + given];
         n + if class == given { self.right } else { self.params.wrong }
     }
@@ -47,7 +47,7 @@ impl Swap {
         information_bits(self.k, |class, given| self.shape(volunteer, class, given))
     }
 
-    fn skill_bits(&self, volunteer: usize) -> f64 {
+    pub(super) fn skill_bits(&self, volunteer: usize) -> f64 {
         let known = self.bits[volunteer];
         if !known.is_nan() {
             return known;
