@@ -10,7 +10,8 @@
 //!
 //! Then w learns: n_w[g, l] += 1 on a subject known to be of class g; with [`Learning::SelfTaught`],
 //! n_w[k, l] += p_t(k) on any other. The vote is judged first and learnt from afterwards, so nobody's
-//! vote is weighed by itself. Results depend on the order of the votes.
+//! vote is weighed by itself. When a subject is settled, what its voters learnt from it moves to what is
+//! believed at that time. Results depend on the order of the votes.
 //!
 //! Differs from the sources: sums are of logs, so thousands of votes on one subject do not underflow;
 //! rows of C sum to one whatever K ([`Denominator::TwoGamma`] gives kSWAP's n + 2γ); volunteers may
@@ -98,6 +99,19 @@ pub enum Standing {
     },
 }
 
+/// What a volunteer learnt from a subject that was still open.
+#[derive(Clone, Debug)]
+struct Lesson {
+    volunteer: u32,
+    answer: u32,
+    believed: Box<[f64]>,
+}
+
+/// Whether lessons are kept until their subject is settled.
+fn corrects(params: &SwapParams) -> bool {
+    params.learning == Learning::SelfTaught && params.threshold.is_some()
+}
+
 /// What a vote did.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {
@@ -130,6 +144,8 @@ pub struct Swap {
     /// Skill in bits; NaN where the counts have changed since.
     bits: Vec<f64>,
     kept: Vec<Vec<(u32, u32)>>,
+    /// Per open subject: what its voters have learnt from it so far (self-taught, with a threshold).
+    taught: Vec<Vec<Lesson>>,
     scratch: Vec<f64>,
     sorted: Vec<f64>,
 }
@@ -172,6 +188,7 @@ impl Swap {
             contribution: vec![0.0; n_volunteers],
             bits: vec![f64::NAN; n_volunteers],
             kept: if params.keep_votes { vec![Vec::new(); n_subjects] } else { Vec::new() },
+            taught: if corrects(params) { vec![Vec::new(); n_subjects] } else { Vec::new() },
             scratch: vec![0.0; k],
             sorted: Vec::with_capacity(k),
             params: params.clone(),
@@ -203,6 +220,9 @@ impl Swap {
         }
         if self.params.keep_votes {
             self.kept.push(Vec::new());
+        }
+        if corrects(&self.params) {
+            self.taught.push(Vec::new());
         }
         self.n_votes.push(0);
         self.standing.push(Standing::Open);
@@ -290,6 +310,7 @@ impl Swap {
                     self.counts[(row + class) * k + answer as usize] += self.scratch[class];
                     self.totals[row + class] += self.scratch[class];
                 }
+                self.correct(subject as usize, volunteer, answer);
             }
             (None, Learning::Gold) => return,
         }
@@ -297,6 +318,27 @@ impl Swap {
         let w = volunteer as usize;
         if k <= FEW_CLASSES || self.n_cast[w].is_multiple_of(k as u64) {
             self.bits[w] = f64::NAN;
+        }
+    }
+
+    /// When a subject is settled, what its earlier voters learnt from it moves to what is believed now:
+    /// they were taught while it was still open.
+    fn correct(&mut self, subject: usize, volunteer: u32, answer: u32) {
+        let Some(lessons) = self.taught.get_mut(subject) else { return };
+        if self.standing[subject] == Standing::Open {
+            let believed = self.scratch.clone().into_boxed_slice();
+            lessons.push(Lesson { volunteer, answer, believed });
+            return;
+        }
+        let k = self.k;
+        for lesson in std::mem::take(lessons) {
+            let row = lesson.volunteer as usize * k;
+            for class in 0..k {
+                let moved = self.scratch[class] - lesson.believed[class];
+                self.counts[(row + class) * k + lesson.answer as usize] += moved;
+                self.totals[row + class] += moved;
+            }
+            self.bits[lesson.volunteer as usize] = f64::NAN;
         }
     }
 
