@@ -58,6 +58,7 @@ pub(crate) fn write(
             evaluation: Some(e.clone()),
         })
     });
+    let models = analysis.models_for_report(session.global.seed)?;
     let input = ReportInput {
         title: project.settings.project.title.as_deref().unwrap_or("A project"),
         votes: &analysis.votes,
@@ -67,6 +68,7 @@ pub(crate) fn write(
         volunteers: &analysis.volunteers,
         activity: &analysis.activity,
         methods: &methods.collect::<Vec<_>>(),
+        models: &models,
         retirement: &retirement(project, analysis, session)?,
         surveys: &analysis.surveys,
         subjects: &read_subjects(&project.extracts())?,

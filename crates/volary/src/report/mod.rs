@@ -12,6 +12,7 @@ mod confusing;
 mod headline;
 mod ingest;
 mod methods;
+mod models;
 mod page;
 mod people;
 mod progress;
@@ -26,6 +27,7 @@ mod widths;
 
 use std::collections::BTreeMap;
 
+pub(crate) use models::ModelReport;
 use volary_core::Votes;
 use volary_crowd::{Activity, Consensus, Counted, Evaluation, FractionParams, SurveyRow, Volunteers};
 
@@ -50,6 +52,8 @@ pub(crate) struct ReportInput<'a> {
     pub activity: &'a Activity,
     /// Methods compared with known answers.
     pub methods: &'a [MethodRow],
+    /// Models of skill.
+    pub models: &'a [ModelReport],
     /// What retirement rules would have done.
     pub retirement: &'a [PollStudy],
     /// Agreed choices of survey tasks.
@@ -195,6 +199,7 @@ fn sections(input: &ReportInput<'_>) -> Result<Vec<Section>, ReportError> {
         answers::section(input)?,
         confusing::section(input),
         people::section(input)?,
+        models::section(input)?,
         methods::section(input)?,
         retirement::section(input)?,
         surveys::section(input),

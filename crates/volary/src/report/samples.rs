@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use volary_core::votes::{QuestionKind, VotesBuilder};
 use volary_core::{Votes, truth::Truth};
+use volary_crowd::retire::{Rule, StudyParams};
+use volary_crowd::skill::model::{Extras, Pick, model_consensus};
 use volary_crowd::{
     Activity, Consensus, Counted, CrowdParams, FractionParams, IntervalKind, Repeats, SurveyRow,
     Volunteers, activity, counted, evaluate, fraction, simulate, survey_of, volunteers,
 };
 
-use super::{IngestSummary, MethodRow, ReportInput, SubjectProgress};
+use super::{IngestSummary, MethodRow, ModelReport, ReportInput, SubjectProgress};
 use crate::retirement::{Plan, studies};
-use volary_crowd::retire::{Rule, StudyParams};
 
 /// Owns what a [`ReportInput`] borrows.
 pub(super) struct Sample {
@@ -23,6 +24,7 @@ pub(super) struct Sample {
     pub(super) volunteers: Volunteers,
     pub(super) activity: Activity,
     pub(super) methods: Vec<MethodRow>,
+    pub(super) models: Vec<ModelReport>,
     pub(super) retirement: Vec<crate::retirement::PollStudy>,
     pub(super) surveys: Vec<SurveyRow>,
     pub(super) subjects: Vec<SubjectProgress>,
@@ -42,6 +44,7 @@ impl Sample {
             activity: activity(&votes, &counted),
             surveys: survey_of(&votes, &counted, &consensus).unwrap(),
             methods: Vec::new(),
+            models: Vec::new(),
             retirement: Vec::new(),
             subjects: Vec::new(),
             ingest: None,
@@ -63,12 +66,23 @@ impl Sample {
             volunteers: &self.volunteers,
             activity: &self.activity,
             methods: &self.methods,
+            models: &self.models,
             retirement: &self.retirement,
             surveys: &self.surveys,
             subjects: &self.subjects,
             ingest: self.ingest.clone(),
             question_texts: self.texts.clone(),
         }
+    }
+
+    /// Fits what `auto` chooses.
+    pub(super) fn fit(&mut self) {
+        let extras = Extras::default();
+        let base = self.consensus.clone();
+        let found =
+            model_consensus(&self.votes, &self.counted, base, Pick::Auto { seed: 1 }, &extras, 0.95)
+                .unwrap();
+        self.models = crate::skill::reports(&self.votes, found.fits, 0.95);
     }
 
     /// Judges intervals of each kind as if they were methods, and one that gave nothing.
@@ -137,6 +151,7 @@ pub(super) fn galaxies(n_subjects: u32) -> Sample {
     let mut sample = Sample::of(votes);
     sample.title = "Galaxy shapes, spring campaign".to_owned();
     sample.judge(&truth);
+    sample.fit();
     sample.retire(Some(&truth));
     sample.subjects = progress(&sample);
     sample.ingest = Some(messy());

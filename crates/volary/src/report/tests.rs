@@ -56,10 +56,11 @@ fn a_page_of_galaxies() {
     let names: Vec<&str> = all.iter().map(|f| f.name.as_str()).collect();
     assert!(names.contains(&"retirement_1"), "{names:?}");
     assert!(names.contains(&"lorenz_curve") && names.contains(&"reliability_q0"), "{names:?}");
+    assert!(names.contains(&"model_choice_0") && names.contains(&"skill_bits_0"), "{names:?}");
     let sections = sections(&sample.input()).unwrap();
     assert_eq!(
         ids(&sections),
-        ["progress", "consensus", "confusing", "volunteers", "methods", "retirement", "input"]
+        ["progress", "consensus", "confusing", "volunteers", "models", "methods", "retirement", "input"]
     );
     assert_eq!(html, render(&galaxies(600).input()).unwrap(), "same input, same bytes");
 }
