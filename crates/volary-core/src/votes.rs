@@ -485,7 +485,10 @@ impl VotesBuilder {
         arrival.par_sort_unstable_by(|&a, &b| {
             let (i, j) = (by_key[a as usize], by_key[b as usize]);
             let time_and_id = |old: u32| (self.created_ms[old as usize], self.ids[old as usize]);
-            time_and_id(i).cmp(&time_and_id(j)).then_with(|| text(i).cmp(&text(j))).then_with(|| a.cmp(&b))
+            time_and_id(i)
+                .cmp(&time_and_id(j))
+                .then_with(|| text(i).cmp(&text(j)))
+                .then_with(|| a.cmp(&b))
         });
         arrival
     }
