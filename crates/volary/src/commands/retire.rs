@@ -299,15 +299,7 @@ fn summarise(found: &[PollStudy], votes: &Votes, n_orders: u32, session: &mut Se
         let table: Vec<Vec<String>> = shown.map(|(rule, _, _, f)| row(rule, f)).collect();
         let title = format!("Retirement: {}{}", printable(&one.title(votes)), vote_over_all(one));
         if at < MOST_SHOWN {
-            let header = [
-                "rule",
-                "votes a subject",
-                "median",
-                "votes saved",
-                "retired",
-                "answer changed",
-                "right",
-            ];
+            let header = ["rule", "votes a subject", "votes saved", "answer changed", "right"];
             session.summary.table(&title, &header, &table);
         }
         all.extend(rows.iter().map(|(rule, order, _, f)| row_json(one, votes, (rule, order), f)));
@@ -336,9 +328,7 @@ fn row(rule: &str, figures: &Figures) -> Vec<String> {
     vec![
         printable(rule),
         format!("{:.2} ({:.2}–{:.2}){}", votes.value, votes.low, votes.high, spread(votes.sd, 1.0, 2)),
-        format!("{:.1}", figures.median_votes.value),
         share(figures.saved),
-        share(figures.retired),
         share(figures.changed),
         figures.accuracy.map_or_else(String::new, share),
     ]

@@ -126,7 +126,7 @@ fn random_orders_have_a_spread_and_threads_change_nothing() {
     assert_eq!(record["summary"]["rules"].as_array().unwrap().len(), 6);
     let shown =
         place.volary(&["retire", "labels.csv", "--rule", "first:3", "--orders", "3", "-o", "again.csv"]);
-    assert!(shown.stdout.contains(" ± ") && shown.stdout.contains("order: by time"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("±") && shown.stdout.contains("order: by time"), "{}", shown.stdout);
 }
 
 #[test]
