@@ -6,7 +6,9 @@ use volary_ingest::Progress;
 fuzz_target!(|data: &[u8]| {
     // Half of the inputs are a condition within a good frame, so that the operators are reached.
     let file = if data.first().is_some_and(|b| b % 2 == 0) {
-        [&b"{\"rules\": [{\"if\": "[..], &data[1..], b", \"then\": [{\"action\": \"retire_subject\"}]}]}"].concat()
+        let (before, after) =
+            (&br#"{"rules": [{"if": "#[..], &br#", "then": [{"action": "retire_subject"}]}]}"#[..]);
+        [before, &data[1..], after].concat()
     } else {
         data.to_vec()
     };
