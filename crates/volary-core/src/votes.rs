@@ -126,6 +126,9 @@ pub struct Votes {
     pub workflow: Vec<u32>,
     /// Per classification: milliseconds since 1970, `i64::MIN` where unknown.
     pub created_ms: Vec<i64>,
+    /// Classifications in the order in which they came: by time, then by id; those of unknown time first.
+    /// What depends on the order (replays, SWAP) walks this.
+    pub arrival: Vec<u32>,
     /// The votes, sorted by (question, subject, classification).
     pub votes: Vec<Vote>,
 }
@@ -420,6 +423,7 @@ impl VotesBuilder {
         }
         let pick = |column: &[u32]| by_key.iter().map(|&i| column[i as usize]).collect::<Vec<_>>();
         let subject = pick(&subject);
+        let arrival = self.in_order_of_arrival(&by_key);
         drop((self.ids, self.subject, self.volunteer, self.workflow));
         // In place: at ten million votes a second copy would be felt.
         let mut votes: Vec<Vote> = self
@@ -443,6 +447,7 @@ impl VotesBuilder {
             volunteer: pick(&volunteer),
             workflow: pick(&workflow),
             created_ms: by_key.iter().map(|&i| self.created_ms[i as usize]).collect(),
+            arrival,
             subject,
             subjects,
             volunteers,
@@ -471,6 +476,21 @@ impl VotesBuilder {
             });
         });
         order
+    }
+
+    /// Ranks of classifications (positions in `by_key`) by time, then id.
+    fn in_order_of_arrival(&self, by_key: &[u32]) -> Vec<u32> {
+        let mut arrival: Vec<u32> = (0..u32::try_from(by_key.len()).expect("u32")).collect();
+        let text = |old: u32| self.text_ids.get(&old).map(|&id| self.pool.text(id));
+        arrival.par_sort_unstable_by(|&a, &b| {
+            let (i, j) = (by_key[a as usize], by_key[b as usize]);
+            let time_and_id = |old: u32| (self.created_ms[old as usize], self.ids[old as usize]);
+            time_and_id(i)
+                .cmp(&time_and_id(j))
+                .then_with(|| text(i).cmp(&text(j)))
+                .then_with(|| a.cmp(&b))
+        });
+        arrival
     }
 }
 
@@ -543,6 +563,23 @@ mod tests {
     }
 
     #[test]
+    fn arrival_is_by_time_then_id() {
+        let mut builder = VotesBuilder::default();
+        let rows = [("b", Some(20), "3"), ("a", Some(20), "12"), ("c", None, "9"), ("c", Some(5), "x")];
+        for (subject, time, id) in rows {
+            builder.classification("w", subject, "v", time, id);
+        }
+        let votes = builder.finish();
+        let came: Vec<&str> = votes
+            .arrival
+            .iter()
+            .map(|&c| votes.subjects[votes.subject[c as usize] as usize].as_str())
+            .collect();
+        assert_eq!(came, ["c", "c", "b", "a"]);
+        assert_eq!(votes.created_ms[votes.arrival[0] as usize], i64::MIN);
+    }
+
+    #[test]
     fn kinds_are_learnt_from_what_is_seen() {
         use QuestionKind::{Multiple, Single, Unknown};
         assert_eq!(merge_kinds(Unknown, Single), Single);
@@ -581,6 +618,7 @@ mod tests {
             prop_assert_eq!(a.subject, b.subject);
             prop_assert_eq!(a.volunteer, b.volunteer);
             prop_assert_eq!(a.created_ms, b.created_ms);
+            prop_assert_eq!(a.arrival, b.arrival);
         }
     }
 }

@@ -11,6 +11,7 @@ mod demo;
 mod input;
 mod project;
 mod report;
+mod retirement;
 mod session;
 mod settings;
 mod skill;
@@ -50,6 +51,7 @@ enum Command {
     Extract(commands::extract::Args),
     Consensus(commands::consensus::Args),
     Report(commands::report::Args),
+    Retire(commands::retire::Args),
     Simulate(commands::simulate::Args),
     Flatten(commands::flatten::Args),
     Dedup(commands::dedup::Args),
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Command::Extract(args) => commands::extract::run(&args, session),
         Command::Consensus(args) => commands::consensus::run(&args, session),
         Command::Report(args) => commands::report::run(&args, session),
+        Command::Retire(args) => commands::retire::run(&args, session),
         Command::Simulate(args) => commands::simulate::run(&args, session),
         Command::Flatten(args) => commands::flatten::run(&args, session),
         Command::Dedup(args) => commands::dedup::run(&args, session),
@@ -96,6 +99,7 @@ impl Command {
             Self::Extract(_) => "extract",
             Self::Consensus(_) => "consensus",
             Self::Report(_) => "report",
+            Self::Retire(_) => "retire",
             Self::Simulate(_) => "simulate",
             Self::Flatten(_) => "flatten",
             Self::Dedup(_) => "dedup",

@@ -18,6 +18,7 @@ mod people;
 mod progress;
 mod questions;
 mod reliability;
+pub(crate) mod retirement;
 mod scale;
 mod surveys;
 mod text;
@@ -29,6 +30,8 @@ use std::collections::BTreeMap;
 pub(crate) use models::ModelReport;
 use volary_core::Votes;
 use volary_crowd::{Activity, Consensus, Counted, Evaluation, FractionParams, SurveyRow, Volunteers};
+
+use crate::retirement::PollStudy;
 
 /// What the report shows.
 #[derive(Clone, Debug)]
@@ -51,6 +54,8 @@ pub(crate) struct ReportInput<'a> {
     pub methods: &'a [MethodRow],
     /// Models of skill.
     pub models: &'a [ModelReport],
+    /// What retirement rules would have done.
+    pub retirement: &'a [PollStudy],
     /// Agreed choices of survey tasks.
     pub surveys: &'a [SurveyRow],
     /// How far each subject is.
@@ -196,6 +201,7 @@ fn sections(input: &ReportInput<'_>) -> Result<Vec<Section>, ReportError> {
         people::section(input)?,
         models::section(input)?,
         methods::section(input)?,
+        retirement::section(input)?,
         surveys::section(input),
         ingest::section(input),
     ];

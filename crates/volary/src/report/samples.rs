@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use volary_core::votes::{QuestionKind, VotesBuilder};
 use volary_core::{Votes, truth::Truth};
+use volary_crowd::retire::{Rule, StudyParams};
+use volary_crowd::skill::model::{Extras, Pick, model_consensus};
 use volary_crowd::{
     Activity, Consensus, Counted, CrowdParams, FractionParams, IntervalKind, Repeats, SurveyRow,
     Volunteers, activity, counted, evaluate, fraction, simulate, survey_of, volunteers,
 };
 
-use volary_crowd::skill::model::{Extras, Pick, model_consensus};
-
 use super::{IngestSummary, MethodRow, ModelReport, ReportInput, SubjectProgress};
+use crate::retirement::{Plan, studies};
 
 /// Owns what a [`ReportInput`] borrows.
 pub(super) struct Sample {
@@ -24,6 +25,7 @@ pub(super) struct Sample {
     pub(super) activity: Activity,
     pub(super) methods: Vec<MethodRow>,
     pub(super) models: Vec<ModelReport>,
+    pub(super) retirement: Vec<crate::retirement::PollStudy>,
     pub(super) surveys: Vec<SurveyRow>,
     pub(super) subjects: Vec<SubjectProgress>,
     pub(super) ingest: Option<IngestSummary>,
@@ -43,6 +45,7 @@ impl Sample {
             surveys: survey_of(&votes, &counted, &consensus).unwrap(),
             methods: Vec::new(),
             models: Vec::new(),
+            retirement: Vec::new(),
             subjects: Vec::new(),
             ingest: None,
             texts: BTreeMap::new(),
@@ -64,6 +67,7 @@ impl Sample {
             activity: &self.activity,
             methods: &self.methods,
             models: &self.models,
+            retirement: &self.retirement,
             surveys: &self.surveys,
             subjects: &self.subjects,
             ingest: self.ingest.clone(),
@@ -99,6 +103,23 @@ impl Sample {
     }
 }
 
+impl Sample {
+    /// Replays the usual retirement rules.
+    pub(super) fn retire(&mut self, truth: Option<&Truth>) {
+        let plan = Plan {
+            rules: &Rule::defaults(),
+            gold: None,
+            truth,
+            params: StudyParams::default(),
+            repeats: Repeats::First,
+            tasks: &[],
+            caesar: None,
+            most_polls: 3,
+        };
+        self.retirement = studies(&self.votes, &plan).unwrap().0;
+    }
+}
+
 /// Three classes, readable names, a retirement table and a messy input.
 pub(super) fn galaxies(n_subjects: u32) -> Sample {
     let params = CrowdParams {
@@ -131,6 +152,7 @@ pub(super) fn galaxies(n_subjects: u32) -> Sample {
     sample.title = "Galaxy shapes, spring campaign".to_owned();
     sample.judge(&truth);
     sample.fit();
+    sample.retire(Some(&truth));
     sample.subjects = progress(&sample);
     sample.ingest = Some(messy());
     let text = "Is the galaxy simply smooth and rounded, with no sign of a disk?".to_owned();

@@ -9,4 +9,5 @@ mod models;
 mod pipeline;
 mod privacy;
 mod real_data;
+mod retire;
 mod support;
