@@ -46,6 +46,9 @@ pub enum CrowdError {
         /// The number of classifications.
         expected: usize,
     },
+    /// Settings that SWAP cannot start from.
+    #[error(transparent)]
+    Swap(#[from] crate::skill::swap::SwapError),
     /// Columns of votes that do not fit each other.
     #[error("votes cannot be arranged: {what}")]
     Ballots {

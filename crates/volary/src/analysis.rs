@@ -89,7 +89,7 @@ impl Analysis {
         let extras = inputs.extras(self.weights.as_ref());
         let level = self.params.level();
         let mut model =
-            model_consensus(&self.votes, &self.counted, counted_consensus, pick, &extras, level)?;
+            model_consensus(&self.votes, &self.counted, counted_consensus, &pick, &extras, level)?;
         self.consensus = std::mem::take(&mut model.consensus);
         self.model = Some(model);
         Ok(())
@@ -126,10 +126,11 @@ impl Analysis {
         judge("weighted by agreement with others", &counts(Some(&self.by_agreement()?))?)?;
         let extras = Extras { weights: None, ..inputs.extras(None) };
         for model in self.models(seed) {
+            let name = model.name();
             let pick = Pick::Fixed(model);
             let fitted =
-                model_consensus(&self.votes, &self.counted, plain.clone(), pick, &extras, level)?;
-            judge(&model.name(), &fitted.consensus)?;
+                model_consensus(&self.votes, &self.counted, plain.clone(), &pick, &extras, level)?;
+            judge(&name, &fitted.consensus)?;
         }
         Ok(methods)
     }
@@ -147,7 +148,7 @@ impl Analysis {
         let plain = fraction(&self.votes, &self.counted, None, &self.params)?;
         let extras = Extras::default();
         let pick = Pick::Auto { seed };
-        let auto = model_consensus(&self.votes, &self.counted, plain, pick, &extras, level)?;
+        let auto = model_consensus(&self.votes, &self.counted, plain, &pick, &extras, level)?;
         let mut chosen = skill::reports(&self.votes, auto.fits, level);
         if let Some(own) = own {
             for (report, own) in chosen.iter_mut().zip(own) {

@@ -103,6 +103,9 @@ pub(crate) struct ConsensusSettings {
     /// Change at which a model has settled; 0 runs all rounds.
     #[arg(long, value_name = "X")]
     pub(crate) tolerance: Option<f64>,
+    /// Of swap: probability of an answer before any vote, as ANSWER=P (may be given several times).
+    #[arg(long, value_name = "ANSWER=P")]
+    pub(crate) prior: Vec<String>,
     /// Known answers (subject_id,answer or task,label) that a model holds fixed.
     #[arg(long, value_name = "TABLE")]
     pub(crate) gold: Option<PathBuf>,
@@ -149,6 +152,9 @@ impl ConsensusSettings {
             self.rounds = self.rounds.or(file.rounds);
             self.tolerance = self.tolerance.or(file.tolerance);
             self.vote_floor = self.vote_floor.or(file.vote_floor);
+            if self.prior.is_empty() {
+                self.prior.clone_from(&file.prior);
+            }
         }
         self.gold = self.gold.or_else(|| file.gold.clone());
         self.machine = self.machine.or_else(|| file.machine.clone());

@@ -12,8 +12,9 @@ use volary_crowd::skill::glad::Glad;
 use volary_crowd::skill::ibcc::Ibcc;
 use volary_crowd::skill::mace::Mace;
 use volary_crowd::skill::model::{
-    Extras, GoldProblem, MachineTable, Model, ModelConsensus, Pick, QuestionFit,
+    Extras, GoldProblem, MachineTable, Model, ModelConsensus, Pick, QuestionFit, class_names,
 };
+use volary_crowd::skill::sequential::Sequential;
 use volary_crowd::skill::weighted::Weighted;
 use volary_ingest::label_table;
 
@@ -24,7 +25,7 @@ use crate::settings::ConsensusSettings;
 use crate::summary::{Summary, grouped, percent, printable};
 
 /// The methods, as the help lists them.
-const METHODS: &str = "fraction, dawid-skene, ibcc, glad, mace, wawa, iwmv, auto";
+const METHODS: &str = "fraction, dawid-skene, ibcc, glad, mace, wawa, iwmv, swap, auto";
 
 /// The model that the settings ask for; none for `fraction`.
 pub(crate) fn pick(settings: &ConsensusSettings, seed: u64, level: f64) -> Result<Option<Pick>> {
@@ -48,7 +49,8 @@ pub(crate) fn pick(settings: &ConsensusSettings, seed: u64, level: f64) -> Resul
         "--vote-floor",
         "--method dawid-skene, ibcc or auto",
     )?;
-    let iterates = is_model && !matches!(method, "auto" | "wawa");
+    refuse(!settings.prior.is_empty() && method != "swap", "--prior", "--method swap")?;
+    let iterates = is_model && !matches!(method, "auto" | "wawa" | "swap");
     refuse(settings.rounds.is_some() && !iterates, "--rounds", "a model that goes round by round")?;
     let settles = iterates && !matches!(method, "mace" | "iwmv");
     refuse(
@@ -98,8 +100,24 @@ pub(crate) fn pick(settings: &ConsensusSettings, seed: u64, level: f64) -> Resul
             };
             Model::Weighted(Weighted { floor, max_rounds: rounds.unwrap_or(model.max_rounds), ..model })
         }
+        "swap" => Model::Swap(Sequential { learning: None, prior: prior(settings)? }),
         other => bail!("no method {other:?}; there are {METHODS}"),
     })))
+}
+
+/// `--prior ANSWER=P`, checked.
+fn prior(settings: &ConsensusSettings) -> Result<Vec<(String, f64)>> {
+    let read = |text: &String| {
+        let (answer, p) = text.rsplit_once('=')?;
+        Some((answer.trim().to_owned(), p.trim().parse::<f64>().ok().filter(|p| *p > 0.0 && *p < 1.0)?))
+    };
+    let all: Option<Vec<(String, f64)>> = settings.prior.iter().map(read).collect();
+    let all = all
+        .ok_or_else(|| anyhow!("--prior wants ANSWER=P with P between 0 and 1: --prior lens=0.0002"))?;
+    if all.iter().map(|(_, p)| p).sum::<f64>() > 1.0 {
+        bail!("--prior: the probabilities of the answers add up to more than 1");
+    }
+    Ok(all)
 }
 
 fn dawid_skene(settings: &ConsensusSettings) -> Result<DawidSkene> {
@@ -183,12 +201,9 @@ pub(crate) fn about(votes: &Votes, fit: &QuestionFit) -> Option<String> {
     Some(votes.questions[fit.panel.question as usize].answers[answer as usize].clone())
 }
 
-/// The names of a fit's classes.
+/// The name of one of a fit's classes.
 pub(crate) fn class_name(question: &Question, fit: &QuestionFit, class: usize) -> String {
-    match fit.panel.answer {
-        Some(_) => if class == 1 { "yes" } else { "no" }.to_owned(),
-        None => question.answers[fit.panel.classes[class] as usize].clone(),
-    }
+    class_names(question, &fit.panel).swap_remove(class)
 }
 
 fn task_name(votes: &Votes, fit: &QuestionFit) -> String {

@@ -364,6 +364,8 @@ pub struct Panel {
     pub subjects: Vec<u32>,
     /// Per volunteer: index into the volunteers of the votes.
     pub volunteers: Vec<u32>,
+    /// Per vote, by item: its place in the order of arrival.
+    pub arrival: Vec<u32>,
     /// The votes.
     pub ballots: Ballots,
 }
@@ -447,6 +449,7 @@ struct Raw {
     volunteer: Vec<u32>,
     label: Vec<u32>,
     weight: Vec<f64>,
+    classification: Vec<u32>,
 }
 
 impl Raw {
@@ -456,6 +459,7 @@ impl Raw {
         self.subject.push(votes.subject[at]);
         self.volunteer.push(votes.volunteer[at]);
         self.label.push(label);
+        self.classification.push(classification);
         if let Some(weights) = weights {
             self.weight.push(weights.per_classification[at]);
         }
@@ -482,7 +486,12 @@ impl Raw {
             weight: self.weight,
         })?
         .with_gold(gold)?;
-        Ok(Panel { question, answer, classes, subjects, volunteers, ballots })
+        let mut place = vec![0; votes.n_classifications()];
+        for (at, &classification) in (0..).zip(&votes.arrival) {
+            place[classification as usize] = at;
+        }
+        let arrival = self.classification.iter().map(|&c| place[c as usize]).collect();
+        Ok(Panel { question, answer, classes, subjects, volunteers, arrival, ballots })
     }
 }
 

@@ -110,7 +110,10 @@ pub fn choose(ballots: &Ballots, models: Vec<Model>, seed: u64) -> Result<Choice
         (Basis::Gold, gold.len(), on_gold(ballots, models, gold, seed)?)
     } else {
         let (shown, hidden) = hide_votes(ballots, seed)?;
-        let scores = models.into_iter().map(|model| on_votes(&shown, &hidden, model)).collect();
+        let scores: Vec<Score> = models
+            .into_iter()
+            .map(|model| on_votes(&shown, &hidden, model))
+            .collect::<Result<_, _>>()?;
         (Basis::HeldOutVotes, hidden.len(), scores)
     };
     let known = scores.iter().enumerate().filter_map(|(at, s): (usize, &Score)| Some((at, s.mean_log?)));
@@ -146,7 +149,7 @@ fn on_gold(
             let hidden: Vec<usize> = gold.iter().copied().skip(fold).step_by(FOLDS).collect();
             let mut golds = ballots.golds().to_vec();
             hidden.iter().for_each(|&item| golds[item] = NO_GOLD);
-            let fit = model.fit(&ballots.clone().with_gold(golds)?);
+            let fit = model.fit(&ballots.clone().with_gold(golds)?)?;
             for item in hidden {
                 let class = ballots.gold(item) as usize;
                 let posterior = fit.of_item(item);
@@ -200,14 +203,14 @@ fn hide_votes(ballots: &Ballots, seed: u64) -> Result<(Ballots, Vec<Hidden>), Cr
     Ok((Ballots::new(shown)?.with_gold(ballots.golds().to_vec())?, hidden))
 }
 
-fn on_votes(shown: &Ballots, hidden: &[Hidden], model: Model) -> Score {
+fn on_votes(shown: &Ballots, hidden: &[Hidden], model: Model) -> Result<Score, CrowdError> {
     if !model.predicts_votes() {
-        return Score { model, mean_log: None, se: 0.0, n_right: None };
+        return Ok(Score { model, mean_log: None, se: 0.0, n_right: None });
     }
-    let fit = model.fit(shown);
+    let fit = model.fit(shown)?;
     let logs = log_chances(shown, hidden, &fit);
     let (mean, se) = mean_of(&logs);
-    Score { model, mean_log: Some(mean), se, n_right: None }
+    Ok(Score { model, mean_log: Some(mean), se, n_right: None })
 }
 
 fn log_chances(shown: &Ballots, hidden: &[Hidden], fit: &Fit) -> Vec<f64> {

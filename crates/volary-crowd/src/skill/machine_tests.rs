@@ -12,6 +12,7 @@ fn panel(crowd: &crate::SimulatedCrowd) -> Panel {
         classes: (0..crowd.n_classes).collect(),
         subjects: (0..u32::try_from(ballots.n_items()).unwrap()).collect(),
         volunteers: (0..u32::try_from(ballots.n_volunteers()).unwrap()).collect(),
+        arrival: (0..u32::try_from(ballots.n_votes()).unwrap()).collect(),
         ballots,
     }
 }
@@ -55,7 +56,7 @@ fn every_matrix_model_takes_a_machine() {
         Variant::ALL.into_iter().map(|v| crate::skill::Model::DawidSkene(DawidSkene::new(v))).collect();
     models.push(crate::skill::Model::Ibcc(crate::skill::ibcc::Ibcc::default()));
     for model in models {
-        let fit = model.fit(&panel.ballots);
+        let fit = model.fit(&panel.ballots).unwrap();
         assert!(fit.intervals(&panel.ballots, 0.95).iter().all(|i| i.low <= i.high), "{}", model.name());
         let machine = fit.skills(&panel.ballots, 0.95).pop().unwrap();
         assert!(machine.skill.is_none() && machine.bits.unwrap().value > 0.2, "{}", model.name());

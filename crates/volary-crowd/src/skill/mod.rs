@@ -28,6 +28,7 @@ pub mod machine;
 pub mod matrices;
 pub mod model;
 pub mod running;
+pub mod sequential;
 pub mod swap;
 #[cfg(test)]
 mod testing;

@@ -20,12 +20,13 @@ use crate::skill::glad::Glad;
 use crate::skill::ibcc::Ibcc;
 use crate::skill::mace::Mace;
 use crate::skill::machine;
+use crate::skill::sequential::Sequential;
 use crate::skill::weighted::Weighted;
 use crate::skill::{em, fit};
 use crate::weights::Weights;
 
 /// A model with its settings.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Model {
     /// Dawid–Skene, one of five variants.
     DawidSkene(DawidSkene),
@@ -37,6 +38,8 @@ pub enum Model {
     Mace(Mace),
     /// Wawa and its iterated form.
     Weighted(Weighted),
+    /// SWAP, vote after vote.
+    Swap(Sequential),
 }
 
 impl Model {
@@ -56,30 +59,48 @@ impl Model {
             Self::Mace(_) => "mace".to_owned(),
             Self::Weighted(m) if m.iterated => "iwmv".to_owned(),
             Self::Weighted(_) => "wawa".to_owned(),
+            Self::Swap(_) => "swap".to_owned(),
         }
     }
 
     /// Whether it says how likely a vote is that it has not seen.
     #[must_use]
     pub fn predicts_votes(&self) -> bool {
-        !matches!(self, Self::Weighted(_))
+        !matches!(self, Self::Weighted(_) | Self::Swap(_))
     }
 
     /// Fits one question's votes.
-    #[must_use]
-    pub fn fit(&self, ballots: &Ballots) -> Fit {
-        match self {
+    ///
+    /// # Errors
+    /// [`CrowdError::Ballots`] for SWAP, which needs to know the order of the votes: see
+    /// [`Model::fit_panel`].
+    pub fn fit(&self, ballots: &Ballots) -> Result<Fit, CrowdError> {
+        Ok(match self {
             Self::DawidSkene(model) => model.fit(ballots),
             Self::Ibcc(model) => model.fit(ballots),
             Self::Glad(model) => model.fit(ballots),
             Self::Mace(model) => model.fit(ballots),
             Self::Weighted(model) => model.fit(ballots),
+            Self::Swap(_) => {
+                return Err(CrowdError::Ballots { what: "SWAP needs the order of the votes" });
+            }
+        })
+    }
+
+    /// Fits a panel, whose classes are called `names`.
+    ///
+    /// # Errors
+    /// [`CrowdError::Swap`] for a prior that SWAP cannot start from.
+    pub fn fit_panel(&self, panel: &Panel, names: &[String]) -> Result<Fit, CrowdError> {
+        match self {
+            Self::Swap(model) => Ok(model.fit(panel, names)?),
+            other => other.fit(&panel.ballots),
         }
     }
 }
 
 /// How a model is picked for each question.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Pick {
     /// The same for all.
     Fixed(Model),
@@ -167,7 +188,7 @@ pub fn model_consensus(
     votes: &Votes,
     counted: &Counted,
     counted_consensus: Consensus,
-    pick: Pick,
+    pick: &Pick,
     extras: &Extras<'_>,
     level: f64,
 ) -> Result<ModelConsensus, CrowdError> {
@@ -195,19 +216,15 @@ pub fn model_consensus(
             let panel = machine::add(panel, &scores)?;
             n_gold =
                 panel.ballots.golds().iter().filter(|&&g| g != crate::skill::NO_GOLD).count() as u64;
-            let choice = match pick {
-                Pick::Fixed(_) => None,
+            let (model, choice) = match pick {
+                Pick::Fixed(model) => (model.clone(), None),
                 Pick::Auto { seed } => {
                     let few = panel.ballots.n_votes() <= SLOW;
-                    Some(choose(&panel.ballots, candidates(few, seed, level), seed)?)
+                    let choice = choose(&panel.ballots, candidates(few, *seed, level), *seed)?;
+                    (choice.model().clone(), Some(choice))
                 }
             };
-            let model = match (&choice, pick) {
-                (Some(choice), _) => *choice.model(),
-                (None, Pick::Fixed(model)) => model,
-                (None, Pick::Auto { .. }) => Model::DawidSkene(DawidSkene::new(Variant::Shrunk)),
-            };
-            let mut fitted = model.fit(&panel.ballots);
+            let mut fitted = model.fit_panel(&panel, &class_names(question, &panel))?;
             if let Some(floor) = extras.vote_floor {
                 let_every_vote_count(&panel.ballots, &mut fitted, floor);
             }
@@ -225,6 +242,15 @@ pub fn model_consensus(
         Pick::Auto { .. } => format!("chosen for each question, intervals at {level}"),
     };
     Ok(result)
+}
+
+/// What the classes of a panel are called: answers, or `no` and `yes`.
+#[must_use]
+pub fn class_names(question: &Question, panel: &Panel) -> Vec<String> {
+    match panel.answer {
+        Some(_) => crate::polls::NO_YES.map(str::to_owned).to_vec(),
+        None => panel.classes.iter().map(|&a| question.answers[a as usize].clone()).collect(),
+    }
 }
 
 /// The known (subject, answer) pairs of a question, sorted; see [`Panel`].

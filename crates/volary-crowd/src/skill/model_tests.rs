@@ -18,6 +18,7 @@ const MODELS: fn() -> Vec<Model> = || {
     models.push(Model::Glad(Glad::default()));
     models.push(Model::Weighted(Weighted::default()));
     models.push(Model::Weighted(Weighted { iterated: true, ..Weighted::default() }));
+    models.push(Model::Swap(Sequential::default()));
     models
 };
 
@@ -25,7 +26,7 @@ fn params() -> FractionParams {
     FractionParams::new(IntervalKind::Jeffreys, 0.95).unwrap()
 }
 
-fn run(votes: &Votes, pick: Pick, extras: &Extras<'_>) -> Result<ModelConsensus, CrowdError> {
+fn run(votes: &Votes, pick: &Pick, extras: &Extras<'_>) -> Result<ModelConsensus, CrowdError> {
     let counted = counted(votes, Repeats::First);
     let base = fraction(votes, &counted, None, &params())?;
     model_consensus(votes, &counted, base, pick, extras, 0.95)
@@ -55,7 +56,7 @@ impl Aggregate for Judge {
     type Value = Beliefs;
 
     fn aggregate(&self, votes: &Votes) -> BTreeMap<Key, Beliefs> {
-        let result = run(votes, Pick::Fixed(self.0), &Extras::default()).unwrap().consensus;
+        let result = run(votes, &Pick::Fixed(self.0.clone()), &Extras::default()).unwrap().consensus;
         let value = |item: &crate::Item| {
             let question = &votes.questions[item.question as usize];
             let key = Key {
@@ -78,15 +79,15 @@ fn every_model_keeps_the_contract() {
         .map(|i| (crowd.subject[i], crowd.volunteer[i], Some(crowd.answer[i]), crowd.created_ms[i]))
         .collect();
     for model in MODELS() {
-        contract::order_invariance(&Judge(model), &rows);
-        contract::duplicates_change_nothing(&Judge(model), &rows);
-        contract::empty(&Judge(model));
-        contract::many_votes(&Judge(model));
+        contract::order_invariance(&Judge(model.clone()), &rows);
+        contract::duplicates_change_nothing(&Judge(model.clone()), &rows);
+        contract::empty(&Judge(model.clone()));
+        contract::many_votes(&Judge(model.clone()));
         // Ties are broken by the order of the names while these two measure skill or assign.
         let by_name = matches!(model, Model::Weighted(_))
             || matches!(model, Model::DawidSkene(ds) if ds.variant == Variant::Hard);
         if !by_name {
-            contract::relabelling(&Judge(model), &rows);
+            contract::relabelling(&Judge(model.clone()), &rows);
         }
     }
 }
@@ -104,7 +105,7 @@ fn label_votes(rows: &[(&str, &str, Option<&str>)], kind: QuestionKind) -> Votes
 fn probabilities_stand_beside_the_counts() {
     let votes = honest(200, 20, 3, 1).to_votes();
     let pick = Pick::Fixed(Model::DawidSkene(DawidSkene::new(Variant::Shrunk)));
-    let result = run(&votes, pick, &Extras::default()).unwrap();
+    let result = run(&votes, &pick, &Extras::default()).unwrap();
     let base = fraction(&votes, &counted(&votes, Repeats::First), None, &params()).unwrap();
     for (item, before) in result.consensus.items.iter().zip(&base.items) {
         let rows = result.consensus.answers_of(item);
@@ -148,7 +149,7 @@ fn questions_with_several_answers_are_a_bernoulli_each() {
     }
     let votes = builder.finish();
     for model in MODELS() {
-        let result = run(&votes, Pick::Fixed(model), &Extras::default()).unwrap();
+        let result = run(&votes, &Pick::Fixed(model.clone()), &Extras::default()).unwrap();
         assert_eq!(result.fits.len(), 2, "{}", model.name());
         let belief = |item: usize, answer: usize| {
             result.consensus.answers_of(&result.consensus.items[item])[answer].belief()
@@ -181,7 +182,7 @@ fn gold_that_cannot_be_used_is_listed() {
     let mut other = truth.clone();
     other.add("T0", "1", "maybe");
     let pick = Pick::Fixed(Model::Ibcc(Ibcc::default()));
-    let result = run(&votes, pick, &Extras { gold: Some(&truth), ..Extras::default() }).unwrap();
+    let result = run(&votes, &pick, &Extras { gold: Some(&truth), ..Extras::default() }).unwrap();
     assert_eq!(
         result.gold_problems,
         [
@@ -191,7 +192,7 @@ fn gold_that_cannot_be_used_is_listed() {
     );
     assert_eq!(result.n_gold, 1);
     assert_eq!(result.consensus.items[0].outcome, Outcome::Agreed(vec![0]));
-    let result = run(&votes, pick, &Extras { gold: Some(&other), ..Extras::default() }).unwrap();
+    let result = run(&votes, &pick, &Extras { gold: Some(&other), ..Extras::default() }).unwrap();
     assert!(
         matches!(&result.gold_problems[1], GoldProblem::UnknownAnswer { answer, .. } if answer == "maybe")
     );
@@ -214,7 +215,7 @@ fn a_class_that_nobody_used_and_one_that_only_gold_knows() {
     truth.add("T0", "1", "rare");
     for model in MODELS() {
         let extras = Extras { gold: Some(&truth), ..Extras::default() };
-        let result = run(&votes, Pick::Fixed(model), &extras).unwrap();
+        let result = run(&votes, &Pick::Fixed(model.clone()), &extras).unwrap();
         // common, never, rare
         let rows = result.consensus.answers_of(&result.consensus.items[0]);
         let p: Vec<f64> = rows.iter().map(|r| r.probability.unwrap().p).collect();
@@ -237,7 +238,7 @@ fn every_vote_counts_for_its_own_answer_where_that_is_asked() {
     let votes = label_votes(&rows, QuestionKind::Single);
     let pick = Pick::Fixed(Model::DawidSkene(DawidSkene::new(Variant::Map)));
     let said = |floor| {
-        let result = run(&votes, pick, &Extras { vote_floor: floor, ..Extras::default() }).unwrap();
+        let result = run(&votes, &pick, &Extras { vote_floor: floor, ..Extras::default() }).unwrap();
         let last =
             result.consensus.items.iter().find(|i| votes.subjects[i.subject as usize] == "39").unwrap();
         result.consensus.answers_of(last)[1].belief()
@@ -255,17 +256,17 @@ fn sliders_and_unanswered_questions_keep_their_count() {
     builder.vote(c, "T0", QuestionKind::Single, None);
     let votes = builder.finish();
     for model in MODELS() {
-        let result = run(&votes, Pick::Fixed(model), &Extras::default()).unwrap();
+        let result = run(&votes, &Pick::Fixed(model.clone()), &Extras::default()).unwrap();
         assert!(result.consensus.answers.iter().all(|r| r.probability.is_none()));
     }
-    let none = run(&Votes::default(), Pick::Auto { seed: 1 }, &Extras::default()).unwrap();
+    let none = run(&Votes::default(), &Pick::Auto { seed: 1 }, &Extras::default()).unwrap();
     assert!(none.consensus.items.is_empty());
 }
 
 #[test]
 fn auto_fits_what_it_chose() {
     let votes = honest(200, 20, 2, 1).to_votes();
-    let result = run(&votes, Pick::Auto { seed: 1 }, &Extras::default()).unwrap();
+    let result = run(&votes, &Pick::Auto { seed: 1 }, &Extras::default()).unwrap();
     let fit = &result.fits[0];
     assert_eq!(Some(&fit.model), fit.choice.as_ref().map(Choice::model));
 }

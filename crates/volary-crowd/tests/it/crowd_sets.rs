@@ -39,7 +39,7 @@ fn each(methods: &[&str], check: impl Fn(&Golden, &Fit, usize)) {
     for golden in GOLDEN.iter().filter(|g| methods.contains(&g.method)) {
         let Some(set) = sets::read(golden.set) else { return };
         assert_eq!(set.n_truth, golden.n, "{}", golden.set);
-        let fit = model(golden.method).unwrap().fit(&set.ballots);
+        let fit = model(golden.method).unwrap().fit(&set.ballots).unwrap();
         check(golden, &fit, set.n_correct(&fit.posterior));
     }
 }

@@ -80,7 +80,7 @@ impl Sample {
         let extras = Extras::default();
         let base = self.consensus.clone();
         let found =
-            model_consensus(&self.votes, &self.counted, base, Pick::Auto { seed: 1 }, &extras, 0.95)
+            model_consensus(&self.votes, &self.counted, base, &Pick::Auto { seed: 1 }, &extras, 0.95)
                 .unwrap();
         self.models = crate::skill::reports(&self.votes, found.fits, 0.95);
     }

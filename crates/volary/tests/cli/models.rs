@@ -64,7 +64,7 @@ fn crowd(place: &Place, more: &[&str]) {
 fn every_method_writes_probabilities_with_intervals_and_skill() {
     let place = Place::new();
     crowd(&place, &[]);
-    for method in ["dawid-skene", "ibcc", "glad", "mace", "wawa", "iwmv", "auto"] {
+    for method in ["dawid-skene", "ibcc", "glad", "mace", "wawa", "iwmv", "swap", "auto"] {
         let record = place.record(&["consensus", "crowd/labels.csv", "--method", method, "-o", "m.csv"]);
         let rows = place.table("m.csv");
         assert_eq!(rows.len(), 400, "{method}");
@@ -93,7 +93,7 @@ fn every_method_writes_probabilities_with_intervals_and_skill() {
         assert_eq!(skill.len(), 30, "{method}");
         assert!(skill.iter().all(|r| !r["skill"].is_empty() && !r["skill_low"].is_empty()), "{method}");
         assert!(record["summary"]["models"][0]["n_votes"].as_u64().unwrap() > 1_000);
-        let has_matrices = matches!(method, "dawid-skene" | "ibcc");
+        let has_matrices = matches!(method, "dawid-skene" | "ibcc" | "swap");
         if has_matrices {
             assert_eq!(place.table("m_confusion.csv").len(), 30 * 4, "{method}");
         }
@@ -133,7 +133,7 @@ fn gold_and_a_machine_go_in() {
         &[&base[..], &["--machine", "scores.csv", "--truth", "crowd/truth.csv", "-o", "g.csv"]].concat(),
     );
     assert_eq!(record["summary"]["n_gold"], 40);
-    assert_eq!(record["problems"]["suspicious"], 1, "{}", record["problems"]);
+    assert_eq!(record["problems"]["suspicious value"], 1, "{}", record["problems"]);
     let rows = place.table("g.csv");
     for row in truth.iter().take(40) {
         let known =
@@ -144,6 +144,24 @@ fn gold_and_a_machine_go_in() {
     assert!(judged(&record, "as set")["accuracy"].as_f64().unwrap() > 0.98);
     let machine = place.table("g_skill.csv").into_iter().find(|r| r["volunteer"] == "machine").unwrap();
     assert!(machine["skill_bits"].parse::<f64>().unwrap() > 0.8 && machine["skill"].is_empty());
+}
+
+#[test]
+fn swap_starts_from_a_prior() {
+    let place = Place::new();
+    place.write("one.csv", "task,worker,label\n1,a,lens\n2,a,not\n2,b,not\n");
+    let belief = |more: &[&str]| {
+        let base = ["consensus", "one.csv", "--method", "swap", "-o", "w.csv"];
+        place.record(&[&base[..], more].concat());
+        let row =
+            place.table("w.csv").into_iter().find(|r| r["subject_id"] == "1" && r["answer"] == "lens");
+        row.unwrap()["probability"].parse::<f64>().unwrap()
+    };
+    // One vote of a newcomer, two thirds right: the odds double.
+    assert!((belief(&[]) - 2.0 / 3.0).abs() < 1e-9, "{}", belief(&[]));
+    let p = 0.0002;
+    let expected = 2.0 * p / (2.0 * p + 1.0 - p);
+    assert!((belief(&["--prior", "lens=0.0002"]) - expected).abs() < 1e-9);
 }
 
 #[test]
@@ -194,6 +212,9 @@ fn options_that_do_not_fit_are_one_clear_error() {
     fails(&["--method", "wawa", "--weight-floor=-2"], "--weight-floor -2");
     fails(&["--method", "ibcc", "--machine", "crowd/labels.csv"], "score");
     fails(&["--weight-floor", "2"], "--weight-floor needs");
+    fails(&["--method", "swap", "--prior", "1"], "--prior wants");
+    fails(&["--method", "swap", "--prior", "0=0.7", "--prior", "1=0.7"], "more than 1");
+    fails(&["--method", "ibcc", "--prior", "1=0.2"], "--prior needs");
 }
 
 #[test]
@@ -225,7 +246,7 @@ fn no_votes_and_one_vote() {
     let place = Place::new();
     place.write("none.csv", "task,worker,label\n");
     place.write("one.csv", "task,worker,label\n1,a,yes\n");
-    for method in ["dawid-skene", "ibcc", "glad", "mace", "wawa", "iwmv", "auto"] {
+    for method in ["dawid-skene", "ibcc", "glad", "mace", "wawa", "iwmv", "swap", "auto"] {
         place.record(&["consensus", "none.csv", "--method", method, "-o", "n.csv"]);
         assert!(place.table("n.csv").is_empty());
         place.record(&["consensus", "one.csv", "--method", method, "-o", "o.csv"]);
