@@ -43,7 +43,11 @@ pub use fraction::{FractionParams, fraction};
 pub use interval::{Interval, IntervalKind};
 pub use pairs::{PairRow, pairs};
 pub use repeats::{Counted, Repeats, counted};
-pub use simulate::{CrowdParams, SimulatedCrowd, simulate};
+pub use simulate::multiple::{MultipleParams, SimulatedMultiple, simulate_multiple};
+pub use simulate::{
+    CrowdParams, Effects, Machine, Scale, SharedBias, SimulatedCrowd, Spread, Temptation, VolunteerKind,
+    simulate,
+};
 pub use survey::{SurveyRow, survey, survey_of};
 pub use volunteers::{VolunteerRow, Volunteers, volunteers};
 pub use weights::{ExperienceRule, ExperienceSource, Weights};

@@ -7,6 +7,8 @@
 mod analysis;
 mod commands;
 mod consensus_tables;
+mod crowd_effects;
+mod crowd_tables;
 mod demo;
 mod input;
 mod project;

@@ -8,4 +8,5 @@ mod house;
 mod pipeline;
 mod privacy;
 mod real_data;
+mod simulate;
 mod support;
