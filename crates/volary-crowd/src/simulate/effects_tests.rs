@@ -55,9 +55,10 @@ fn slopes(x: &[[f64; 2]], offset: &[f64], y: &[bool]) -> ([f64; 2], [f64; 2]) {
         let (mut g, mut h) = ([0.0; 2], [[0.0; 2]; 2]);
         for ((x, o), y) in x.iter().zip(offset).zip(y) {
             let p = 1.0 / (1.0 + (-(o + b[0] * x[0] + b[1] * x[1])).exp());
-            for i in 0..2 {
-                g[i] += (f64::from(u8::from(*y)) - p) * x[i];
-                (0..2).for_each(|j| h[i][j] += p * (1.0 - p) * x[i] * x[j]);
+            let miss = f64::from(u8::from(*y)) - p;
+            for ((g, row), own) in g.iter_mut().zip(&mut h).zip(x) {
+                *g += miss * own;
+                row.iter_mut().zip(x).for_each(|(h, other)| *h += p * (1.0 - p) * own * other);
             }
         }
         let det = h[0][0] * h[1][1] - h[0][1] * h[1][0];
@@ -221,8 +222,7 @@ fn pair_agreement(crowd: &SimulatedCrowd, keep: impl Fn(usize) -> bool) -> f64 {
         counts[crowd.subject[i] as usize * k + crowd.answer[i] as usize] += 1.0;
     }
     let (mut agree, mut pairs) = (0.0, 0.0);
-    for (subject, counts) in counts.chunks_exact(k).enumerate().filter(|(s, _)| keep(*s)) {
-        let _ = subject;
+    for (_, counts) in counts.chunks_exact(k).enumerate().filter(|(s, _)| keep(*s)) {
         let n: f64 = counts.iter().sum();
         agree += counts.iter().map(|c| c * (c - 1.0)).sum::<f64>();
         pairs += n * (n - 1.0);

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
+use volary_crowd::{AgreementParams, agreement};
 use volary_ingest::Progress;
 use volary_ingest::output::write_whole;
 use volary_ingest::tables::for_each_batch;
@@ -54,6 +55,15 @@ pub(crate) fn write(
             evaluation: Some(e.clone()),
         })
     });
+    let agreement = agreement(
+        &analysis.votes,
+        &analysis.counted,
+        &AgreementParams {
+            confidence: analysis.params.level(),
+            seed: session.global.seed,
+            ..AgreementParams::default()
+        },
+    )?;
     let input = ReportInput {
         title: project.settings.project.title.as_deref().unwrap_or("A project"),
         votes: &analysis.votes,
@@ -62,6 +72,7 @@ pub(crate) fn write(
         params: &analysis.params,
         volunteers: &analysis.volunteers,
         activity: &analysis.activity,
+        agreement: &agreement,
         methods: &methods.collect::<Vec<_>>(),
         surveys: &analysis.surveys,
         subjects: &read_subjects(&project.extracts())?,

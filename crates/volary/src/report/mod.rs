@@ -6,6 +6,7 @@
 //! dark screens (`style.css`). Nothing is computed here that a table of the run does not hold as well,
 //! except medians and bins.
 
+mod agreement;
 mod answers;
 mod chart;
 mod confusing;
@@ -26,7 +27,9 @@ mod widths;
 use std::collections::BTreeMap;
 
 use volary_core::Votes;
-use volary_crowd::{Activity, Consensus, Counted, Evaluation, FractionParams, SurveyRow, Volunteers};
+use volary_crowd::{
+    Activity, AgreementRow, Consensus, Counted, Evaluation, FractionParams, SurveyRow, Volunteers,
+};
 
 /// What the report shows.
 #[derive(Clone, Debug)]
@@ -45,6 +48,8 @@ pub(crate) struct ReportInput<'a> {
     pub volunteers: &'a Volunteers,
     /// How the work is spread.
     pub activity: &'a Activity,
+    /// How much more than by chance the votes agree.
+    pub agreement: &'a [AgreementRow],
     /// Methods compared with known answers.
     pub methods: &'a [MethodRow],
     /// Agreed choices of survey tasks.
@@ -189,6 +194,7 @@ fn sections(input: &ReportInput<'_>) -> Result<Vec<Section>, ReportError> {
         progress::section(input)?,
         answers::section(input)?,
         confusing::section(input),
+        agreement::section(input)?,
         people::section(input)?,
         methods::section(input)?,
         surveys::section(input),

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use volary_core::votes::{QuestionKind, VotesBuilder};
 use volary_core::{Votes, truth::Truth};
 use volary_crowd::{
-    Activity, Consensus, Counted, CrowdParams, FractionParams, IntervalKind, Repeats, SurveyRow,
-    Volunteers, activity, counted, evaluate, fraction, simulate, survey_of, volunteers,
+    Activity, AgreementParams, AgreementRow, Consensus, Counted, CrowdParams, FractionParams,
+    IntervalKind, Repeats, SurveyRow, Volunteers, activity, agreement, counted, evaluate, fraction,
+    simulate, survey_of, volunteers,
 };
 
 use super::{IngestSummary, MethodRow, ReportInput, SubjectProgress};
@@ -20,6 +21,7 @@ pub(super) struct Sample {
     pub(super) params: FractionParams,
     pub(super) volunteers: Volunteers,
     pub(super) activity: Activity,
+    pub(super) agreement: Vec<AgreementRow>,
     pub(super) methods: Vec<MethodRow>,
     pub(super) surveys: Vec<SurveyRow>,
     pub(super) subjects: Vec<SubjectProgress>,
@@ -37,6 +39,7 @@ impl Sample {
             title: "A sample".to_owned(),
             volunteers: volunteers(&votes, &counted, &params).unwrap(),
             activity: activity(&votes, &counted),
+            agreement: agreement(&votes, &counted, &AgreementParams::default()).unwrap(),
             surveys: survey_of(&votes, &counted, &consensus).unwrap(),
             methods: Vec::new(),
             subjects: Vec::new(),
@@ -58,6 +61,7 @@ impl Sample {
             params: &self.params,
             volunteers: &self.volunteers,
             activity: &self.activity,
+            agreement: &self.agreement,
             methods: &self.methods,
             surveys: &self.surveys,
             subjects: &self.subjects,
