@@ -1,4 +1,4 @@
-//! How often the bootstrap interval covers, on simulated projects of many sizes.
+//! How often the bootstrap interval covers, on simulated projects of some sizes.
 //!
 //! One crowd on 60,000 subjects has the true value (to ±0.003); cut into projects of 30 to 300 subjects, each
 //! gives an interval. The numbers below stand in `docs/src/agreement.md`.
