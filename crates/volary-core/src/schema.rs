@@ -127,6 +127,140 @@ pub fn consensus() -> Arc<Schema> {
         ("fraction_low", DataType::Float64, false),
         ("fraction_high", DataType::Float64, false),
         ("fraction_shrunk", DataType::Float64, true),
+        // What a skill model says; empty for the method `fraction`.
+        ("probability", DataType::Float64, true),
+        ("probability_low", DataType::Float64, true),
+        ("probability_high", DataType::Float64, true),
+    ])
+}
+
+/// `consensus_skill`: one row per question and volunteer, of a skill model.
+#[must_use]
+pub fn consensus_skill() -> Arc<Schema> {
+    table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        // Of a question with several answers: the answer whose yes or no this is about.
+        ("about", DataType::Utf8, true),
+        ("volunteer", DataType::Utf8, false),
+        ("n_votes", DataType::UInt64, false),
+        ("skill", DataType::Float64, true),
+        ("skill_low", DataType::Float64, true),
+        ("skill_high", DataType::Float64, true),
+        ("skill_bits", DataType::Float64, true),
+        ("skill_bits_low", DataType::Float64, true),
+        ("skill_bits_high", DataType::Float64, true),
+        ("contribution_bits", DataType::Float64, true),
+    ])
+}
+
+/// `consensus_confusion`: one row per question, volunteer, true and given answer.
+#[must_use]
+pub fn consensus_confusion() -> Arc<Schema> {
+    table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        ("about", DataType::Utf8, true),
+        ("volunteer", DataType::Utf8, false),
+        ("true_answer", DataType::Utf8, false),
+        ("given_answer", DataType::Utf8, false),
+        // Soft count: votes times the probability of the true answer.
+        ("n_votes", DataType::Float64, false),
+        ("probability", DataType::Float64, false),
+        ("probability_low", DataType::Float64, false),
+        ("probability_high", DataType::Float64, false),
+    ])
+}
+
+/// `consensus_easiness`: one row per question and subject, of GLAD.
+#[must_use]
+pub fn consensus_easiness() -> Arc<Schema> {
+    table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        ("about", DataType::Utf8, true),
+        ("subject_id", DataType::Utf8, false),
+        ("easiness", DataType::Float64, false),
+        ("easiness_low", DataType::Float64, false),
+        ("easiness_high", DataType::Float64, false),
+    ])
+}
+
+/// `consensus_models`: one row per question and model that `auto` compared.
+#[must_use]
+pub fn consensus_models() -> Arc<Schema> {
+    table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        ("about", DataType::Utf8, true),
+        ("model", DataType::Utf8, false),
+        ("chosen", DataType::Boolean, false),
+        // `gold` or `held-out votes`.
+        ("scored_on", DataType::Utf8, false),
+        ("n_hidden", DataType::UInt64, false),
+        ("mean_log_nats", DataType::Float64, true),
+        ("mean_log_se_nats", DataType::Float64, true),
+        ("accuracy", DataType::Float64, true),
+        ("accuracy_low", DataType::Float64, true),
+        ("accuracy_high", DataType::Float64, true),
+    ])
+}
+
+/// `consensus_evaluation`: one row per question and method, against known answers.
+#[must_use]
+pub fn consensus_evaluation() -> Arc<Schema> {
+    table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        ("method", DataType::Utf8, false),
+        ("n", DataType::UInt64, false),
+        ("n_correct", DataType::UInt64, false),
+        ("n_ties", DataType::UInt64, false),
+        ("accuracy", DataType::Float64, true),
+        ("accuracy_low", DataType::Float64, false),
+        ("accuracy_high", DataType::Float64, false),
+        ("accuracy_random_ties", DataType::Float64, true),
+        ("accuracy_first_label", DataType::Float64, true),
+        ("log_loss_nats", DataType::Float64, true),
+        ("brier", DataType::Float64, true),
+        ("ece", DataType::Float64, true),
+    ])
+}
+
+/// `consensus_classes`: one row per question, method and answer, against known answers.
+#[must_use]
+pub fn consensus_classes() -> Arc<Schema> {
+    table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        ("method", DataType::Utf8, false),
+        ("answer", DataType::Utf8, false),
+        ("n_true", DataType::UInt64, false),
+        ("n_agreed", DataType::UInt64, false),
+        ("n_both", DataType::UInt64, false),
+        ("recall", DataType::Float64, true),
+        ("recall_low", DataType::Float64, false),
+        ("recall_high", DataType::Float64, false),
+        ("precision", DataType::Float64, true),
+        ("precision_low", DataType::Float64, false),
+        ("precision_high", DataType::Float64, false),
+    ])
+}
+
+/// `consensus_reliability`: one row per question, method and bin of stated belief, against known answers.
+#[must_use]
+pub fn consensus_reliability() -> Arc<Schema> {
+    table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        ("method", DataType::Utf8, false),
+        ("bin_low", DataType::Float64, false),
+        ("bin_high", DataType::Float64, false),
+        ("n", DataType::UInt64, false),
+        ("mean_belief", DataType::Float64, true),
+        ("share_true", DataType::Float64, true),
+        ("share_true_low", DataType::Float64, false),
+        ("share_true_high", DataType::Float64, false),
     ])
 }
 

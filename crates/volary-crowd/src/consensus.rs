@@ -1,11 +1,13 @@
 //! What every consensus method returns: one item per question and subject, one row per answer.
 //!
-//! No method lives here; see [`mod@crate::fraction`].
+//! No method lives here; see [`mod@crate::fraction`] and [`mod@crate::skill`].
 
 use std::ops::Range;
 
 use crate::beta_binomial::{BetaBinomial, BetaBinomialError};
+use crate::fraction::TIE;
 use crate::interval::Interval;
+use crate::skill::fit::Probability;
 
 /// What the crowd says on one subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +65,21 @@ pub struct AnswerShare {
     pub interval: Interval,
     /// Posterior mean of the share under the prior fitted to all subjects, where one was fitted.
     pub shrunk: Option<f64>,
+    /// What a skill model says, where one was asked.
+    pub probability: Option<Probability>,
+}
+
+impl AnswerShare {
+    /// The model's probability, or the fraction where no model was asked.
+    #[must_use]
+    pub fn belief(&self) -> f64 {
+        self.probability.map_or(self.fraction, |p| p.p)
+    }
+}
+
+/// Whether two shares or probabilities are the same but for rounding.
+pub(crate) fn is_tie(a: f64, b: f64) -> bool {
+    (a - b).abs() <= TIE
 }
 
 /// How one answer's share spreads over the subjects.

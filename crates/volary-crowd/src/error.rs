@@ -46,6 +46,12 @@ pub enum CrowdError {
         /// The number of classifications.
         expected: usize,
     },
+    /// Columns of votes that do not fit each other.
+    #[error("votes cannot be arranged: {what}")]
+    Ballots {
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A parameter of a simulated crowd out of its range.
     #[error("simulated crowd: {name} is {value}, it must be {must}")]
     Simulation {

@@ -3,15 +3,16 @@
 //! Undetermined counts as wrong in the accuracy; beside it stands what a fair draw among the tied
 //! answers would give in expectation, because on real sets the rule for ties moves the accuracy by up to
 //! five points. Wilson intervals. Reliability (Murphy & Winkler 1977), expected calibration error
-//! (ten bins), Brier score 1950 and log loss take the fractions as probabilities: the log clips at
-//! [`CLIP`], and fractions are not meant to be calibrated, so these say how far they are from it.
+//! (ten bins), Brier score 1950 and log loss take the fractions, or a model's
+//! probabilities where there are some, as they are: the log clips at [`CLIP`], and fractions are not meant
+//! to be calibrated, so these say how far they are from it.
 //! Subjects without truth are left out, truth without votes is counted apart.
 
 use volary_core::Votes;
 use volary_core::truth::Truth;
 use volary_core::votes::{Question, compare_ids};
 
-use crate::consensus::{Consensus, Item, Outcome};
+use crate::consensus::{AnswerShare, Consensus, Item, Outcome};
 use crate::error::CrowdError;
 use crate::fraction::{TIE, leaders};
 use crate::interval::{Interval, wilson};
@@ -42,6 +43,9 @@ pub struct Evaluation {
     pub accuracy_interval: Interval,
     /// Expected share with ties drawn at random.
     pub accuracy_random_ties: Option<f64>,
+    /// Share with ties given to the first label in the order of the answers, as `crowd-kit` does: not a
+    /// fair rule, but the one that published tables use.
+    pub accuracy_first_label: Option<f64>,
     /// Per answer of the question.
     pub classes: Vec<ClassScore>,
     /// Reliability table, empty bins included.
@@ -156,6 +160,7 @@ struct Score<'a> {
     n_ties: u64,
     n_nobody: u64,
     expected: f64,
+    n_first_label: u64,
     /// Per answer: true, agreed, both.
     classes: Vec<[u64; 3]>,
     /// Per bin: how many, sum of fractions, sum of hits.
@@ -174,6 +179,7 @@ impl<'a> Score<'a> {
             n_ties: 0,
             n_nobody: 0,
             expected: 0.0,
+            n_first_label: 0,
             classes: vec![[0; 3]; question.answers.len()],
             bins: [(0, 0.0, 0.0); BINS],
             n_scored: 0,
@@ -196,6 +202,11 @@ impl<'a> Score<'a> {
             credit_one(consensus, item, &is_true)
         };
         self.expected += credit;
+        self.n_first_label += u64::from(if several {
+            item.outcome != Outcome::Undetermined && credit == 1.0
+        } else {
+            leaders(consensus.answers_of(item)).next().is_some_and(|a| is_true[a as usize])
+        });
         self.n_correct += u64::from(item.outcome != Outcome::Undetermined && credit == 1.0);
         if item.n_answered > 0 || several {
             if several {
@@ -228,7 +239,7 @@ impl<'a> Score<'a> {
         let unknown = truth.iter().any(|t| !self.question.answers.contains(t));
         let mut fractions = vec![0.0; is_true.len()];
         for row in consensus.answers_of(item) {
-            fractions[row.answer as usize] = row.fraction;
+            fractions[row.answer as usize] = row.belief();
         }
         let one = |(&fraction, &truth): (&f64, &bool)| match fraction {
             f if (f - 0.5_f64).abs() <= TIE => 0.5,
@@ -246,9 +257,9 @@ impl<'a> Score<'a> {
         for row in rows {
             let target = if is_true[row.answer as usize] { 1.0 / n_true } else { 0.0 };
             // Answers without a row have a fraction of 0 and are in the sum already.
-            brier += (row.fraction - target).powi(2) - target * target;
+            brier += (row.belief() - target).powi(2) - target * target;
             if is_true[row.answer as usize] {
-                p_true += row.fraction;
+                p_true += row.belief();
             }
         }
         if !is_true.iter().any(|t| *t) {
@@ -257,7 +268,9 @@ impl<'a> Score<'a> {
         self.n_scored += 1;
         self.brier += brier;
         self.log_loss -= p_true.clamp(CLIP, 1.0).ln();
-        if let Some(fraction) = item.agreement {
+        let best =
+            rows.iter().filter(|r| r.probability.is_some()).map(AnswerShare::belief).reduce(f64::max);
+        if let Some(fraction) = best.or(item.agreement) {
             self.bin(fraction, credit);
         }
     }
@@ -265,7 +278,7 @@ impl<'a> Score<'a> {
     fn score_several(&mut self, consensus: &Consensus, item: &Item, is_true: &[bool]) {
         let mut fractions = vec![0.0; is_true.len()];
         for row in consensus.answers_of(item) {
-            fractions[row.answer as usize] = row.fraction;
+            fractions[row.answer as usize] = row.belief();
         }
         let n = is_true.len().max(1) as f64;
         self.n_scored += 1;
@@ -301,6 +314,7 @@ impl<'a> Score<'a> {
             accuracy: mean(self.n_correct as f64, self.n),
             accuracy_interval: wilson(self.n_correct as f64, self.n as f64, level),
             accuracy_random_ties: mean(self.expected, self.n),
+            accuracy_first_label: mean(self.n_first_label as f64, self.n),
             classes: (0..).zip(&self.classes).map(|(at, c)| class_score(at, *c, level)).collect(),
             reliability: (0..BINS).map(|at| reliability_bin(at, self.bins[at], level)).collect(),
             ece: mean(gaps, n_binned),

@@ -20,7 +20,7 @@ use volary_core::Votes;
 use volary_core::votes::{NO_ANSWER, Question, QuestionKind, Vote};
 
 use crate::beta_binomial::{BetaBinomial, Counts};
-use crate::consensus::{AnswerShare, Consensus, Item, Outcome, Prior};
+use crate::consensus::{AnswerShare, Consensus, Item, Outcome, Prior, is_tie};
 use crate::entropy::{entropy_bits, entropy_posterior_bits};
 use crate::error::CrowdError;
 use crate::interval::{Interval, IntervalKind, clopper_pearson, jeffreys, wilson};
@@ -329,6 +329,7 @@ fn share(tally: &Tally, answer: u32, of: Sums) -> AnswerShare {
         fraction: if of.weight > 0.0 { (weight / of.weight).min(1.0) } else { 0.0 },
         interval: Interval::WHOLE,
         shrunk: None,
+        probability: None,
     }
 }
 
@@ -339,10 +340,16 @@ pub(crate) fn top(rows: &[AnswerShare]) -> Option<&AnswerShare> {
         .reduce(|best, row| if row.weight > best.weight { row } else { best })
 }
 
-/// The answers that share the most weight.
+/// The answers that share the most weight, or the highest probability where a model gave some.
 pub(crate) fn leaders(rows: &[AnswerShare]) -> impl Iterator<Item = u32> {
+    let highest = rows.iter().filter_map(|row| row.probability.map(|p| p.p)).reduce(f64::max);
     let most = top(rows).map_or(f64::INFINITY, |row| row.weight);
-    rows.iter().filter(move |row| row.weight >= most * (1.0 - TIE)).map(|row| row.answer)
+    let leads = move |row: &&AnswerShare| match (highest, row.probability) {
+        (Some(highest), Some(own)) => is_tie(own.p, highest),
+        (Some(_), None) => false,
+        (None, _) => row.weight >= most * (1.0 - TIE),
+    };
+    rows.iter().filter(leads).map(|row| row.answer)
 }
 
 fn outcome_of_one(rows: &[AnswerShare]) -> Outcome {

@@ -124,6 +124,12 @@ pub fn beta_interval(a: f64, b: f64, level: f64) -> Interval {
     Interval { low: beta_quantile(a, b, tail), high: beta_upper_quantile(a, b, tail) }
 }
 
+/// z with P(|Z| ≤ z) = `level` for a normal Z: an interval is an estimate ± z standard errors.
+#[must_use]
+pub fn normal_half_width(level: f64) -> f64 {
+    two_sided_z(level)
+}
+
 /// P(p > x) for p ~ Beta(a, b): how sure a threshold is passed.
 #[must_use]
 pub fn beta_tail(a: f64, b: f64, x: f64) -> f64 {

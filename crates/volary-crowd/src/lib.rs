@@ -8,6 +8,7 @@
 //! | which classifications count | [`repeats`] |
 //! | how much each counts | [`weights`] |
 //! | what the crowd says | [`mod@fraction`] → [`consensus`] |
+//! | … by models of volunteers' skill | [`mod@skill`] |
 //! | … in survey tasks, … in combinations of answers | [`mod@survey`], [`mod@pairs`] |
 //! | how sure that is | [`interval`], [`beta_binomial`], [`entropy`] |
 //! | who the crowd is | [`mod@volunteers`], [`mod@activity`] |
@@ -32,6 +33,7 @@ pub mod interval;
 pub mod pairs;
 pub mod repeats;
 pub mod simulate;
+pub mod skill;
 mod special;
 pub mod survey;
 pub mod volunteers;

@@ -244,6 +244,51 @@ pub fn read_experience(
     read_numbers(path, &["n_classifications", "n", "count"], EXPECTED, progress)
 }
 
+/// Reads a machine's scores: `subject_id`, `answer` and `score` (or `probability`), one row per subject
+/// and answer; of a question with two answers one of them is enough.
+///
+/// A score outside 0 to 1 leaves its row out; of two rows for one subject and answer the last holds.
+///
+/// # Errors
+/// Where the file cannot be read or a column is missing.
+pub fn read_scores(
+    path: &Path,
+    progress: &Progress,
+) -> Result<(BTreeMap<(String, String), f64>, ReadReport), IngestError> {
+    const EXPECTED: &str = "a table of scores (subject_id,answer,score)";
+    let mut records = Records::open(path, RecordOptions::default(), progress)?;
+    let subject = need(records.header(), &["subject_id", "subject", "item", "task"], EXPECTED, path)?;
+    let answer = need(records.header(), &["answer", "label", "class"], EXPECTED, path)?;
+    let score = need(records.header(), &["score", "probability"], EXPECTED, path)?;
+    let column = records.header().names[score].clone();
+    let (mut scores, mut tally) = (BTreeMap::new(), Tally::default());
+    while let Some(record) = records.next_record()? {
+        let (id, label) = (record.get(Some(subject)), record.get(Some(answer)));
+        if id.is_empty() || label.is_empty() {
+            tally.problems.add(record.row, "", ProblemKind::EmptyCell, "no subject or no answer");
+            tally.leave_out("no subject or no answer");
+            continue;
+        }
+        let value = record.get(Some(score)).trim().parse::<f64>().ok();
+        let Some(value) = value.filter(|v| (0.0..=1.0).contains(v)) else {
+            tally.problems.add(
+                record.row,
+                &column,
+                ProblemKind::NotANumber,
+                "a number from 0 to 1 is needed",
+            );
+            tally.leave_out("not a score");
+            continue;
+        };
+        if scores.insert((id.to_owned(), label.to_owned()), value).is_some() {
+            let detail = "the subject and answer stand in an earlier row; this one holds";
+            tally.problems.add(record.row, "", ProblemKind::DuplicateRow, detail);
+        }
+        tally.used += 1;
+    }
+    Ok((scores, tally.finish(records)?))
+}
+
 fn read_numbers(
     path: &Path,
     names: &[&str],
@@ -329,6 +374,16 @@ mod tests {
         let wide = truth("subject_id,T0,T1,difficulty\n5,Smooth,Ring|Bar,0.1\n6,Smooth,,0.2\n");
         assert_eq!(wide.answers("T1", "5"), ["Ring", "Bar"]);
         assert!(wide.answers("T1", "6").is_empty());
+    }
+
+    #[test]
+    fn scores_lie_between_0_and_1() {
+        let f = file("subject_id,answer,score\n1,Yes,0.9\n2,Yes,1.5\n3,,0.5\n1,Yes,0.8\n4,Yes,NaN\n");
+        let (scores, report) = read_scores(f.path(), &Progress::default()).unwrap();
+        assert_eq!(scores.len(), 1);
+        assert!((scores[&("1".to_owned(), "Yes".to_owned())] - 0.8).abs() < 1e-12);
+        assert_eq!((report.rows_used, report.left_out["not a score"]), (2, 2));
+        assert!(report.adds_up());
     }
 
     #[test]

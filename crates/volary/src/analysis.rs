@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result};
 use volary_core::truth::Truth;
 use volary_core::votes::{NO_ANSWER, Vote};
 use volary_core::{QuestionKind, Votes};
+use volary_crowd::skill::choose::candidates;
+use volary_crowd::skill::model::{Extras, Model, ModelConsensus, Pick, model_consensus};
 use volary_crowd::{
     Activity, Consensus, Counted, Evaluation, ExperienceRule, ExperienceSource, FractionParams, Outcome,
     SurveyRow, Volunteers, Weights, activity, counted, evaluate, fraction, survey_of, volunteers,
@@ -16,6 +18,7 @@ use volary_ingest::{Progress, label_table};
 
 use crate::session::Session;
 use crate::settings::ConsensusSettings;
+use crate::skill::{self, ModelInputs};
 use crate::summary::{Summary, grouped, percent, printable};
 
 /// The votes of a project and all that follows from them.
@@ -28,6 +31,8 @@ pub(crate) struct Analysis {
     pub(crate) volunteers: Volunteers,
     pub(crate) activity: Activity,
     pub(crate) surveys: Vec<SurveyRow>,
+    /// The skill model's fits, where one was asked for; its consensus is `consensus`.
+    pub(crate) model: Option<ModelConsensus>,
     /// Method, and how it fares against the truth on each question; the first is the one asked for.
     pub(crate) methods: Vec<(String, Vec<Evaluation>)>,
 }
@@ -40,8 +45,10 @@ impl Analysis {
         truth: Option<&Truth>,
         session: &mut Session,
     ) -> Result<Self> {
-        settings.check_method()?;
+        settings.check()?;
         let params = settings.params()?;
+        let pick = skill::pick(settings, session.global.seed, params.level())?;
+        let inputs = ModelInputs::read(settings, session)?;
         let counted = counted(&votes, settings.repeats()?);
         let weights = weights(&votes, &counted, settings, session)?;
         let consensus = fraction(&votes, &counted, weights.as_ref(), &params)?;
@@ -57,45 +64,94 @@ impl Analysis {
             volunteers,
             activity,
             surveys,
+            model: None,
             methods: Vec::new(),
         };
+        if let Some(pick) = pick {
+            analysis.fit(pick, &inputs)?;
+        }
+        if let Some(model) = &analysis.model {
+            skill::note_gold(model, session);
+        }
         if let Some(truth) = truth {
-            analysis.methods = analysis.compare(truth)?;
+            analysis.methods = analysis.compare(truth, &inputs, session.global.seed)?;
         }
         Ok(analysis)
     }
 
-    /// The method asked for, and the plain ways of weighing beside it.
-    fn compare(&self, truth: &Truth) -> Result<Vec<(String, Vec<Evaluation>)>> {
+    /// Lets the model decide; the counted fractions stay beside its probabilities.
+    fn fit(&mut self, pick: Pick, inputs: &ModelInputs) -> Result<()> {
+        let counted_consensus = std::mem::take(&mut self.consensus);
+        let extras = inputs.extras(self.weights.as_ref());
         let level = self.params.level();
-        let judge = |name: &str, weights: Option<&Weights>| -> Result<(String, Vec<Evaluation>)> {
-            let consensus = fraction(&self.votes, &self.counted, weights, &self.params)?;
-            Ok((name.to_owned(), evaluate(&self.votes, &consensus, truth, level)?))
-        };
+        let mut model =
+            model_consensus(&self.votes, &self.counted, counted_consensus, pick, &extras, level)?;
+        self.consensus = std::mem::take(&mut model.consensus);
+        self.model = Some(model);
+        Ok(())
+    }
+
+    /// The method asked for, the plain ways of weighing, and the models beside it.
+    fn compare(
+        &self,
+        truth: &Truth,
+        inputs: &ModelInputs,
+        seed: u64,
+    ) -> Result<Vec<(String, Vec<Evaluation>)>> {
+        let level = self.params.level();
+        let counts =
+            |weights: Option<&Weights>| fraction(&self.votes, &self.counted, weights, &self.params);
         let mut methods = Vec::new();
-        if self.weights.is_some() {
-            methods.push(judge("as set, weighted", self.weights.as_ref())?);
+        let mut judge = |name: &str, consensus: &Consensus| -> Result<()> {
+            methods.push((name.to_owned(), evaluate(&self.votes, consensus, truth, level)?));
+            Ok(())
+        };
+        if self.weights.is_some() || self.model.is_some() {
+            let name = if self.model.is_some() { "as set" } else { "as set, weighted" };
+            judge(name, &self.consensus)?;
         }
-        methods.push(judge("every vote counts the same", None)?);
+        let plain = counts(None)?;
+        judge("every vote counts the same", &plain)?;
         let by_experience = Weights::experience(
             &self.votes,
             &self.counted,
             &ExperienceRule::Log10,
             &ExperienceSource::Total,
         );
-        methods.push(judge("weighted by experience (log10)", Some(&by_experience))?);
-        let by_agreement: BTreeMap<String, f64> = self
-            .volunteers
-            .rows
-            .iter()
-            .filter_map(|row| {
-                let name = self.votes.volunteers[row.volunteer as usize].clone();
-                Some((name, row.agreement_shrunk?.max(0.01)))
-            })
-            .collect();
-        let weights = Weights::from_table(&self.votes, &by_agreement, 1.0, None)?;
-        methods.push(judge("weighted by agreement with others", Some(&weights))?);
+        judge("weighted by experience (log10)", &counts(Some(&by_experience))?)?;
+        judge("weighted by agreement with others", &counts(Some(&self.by_agreement()?))?)?;
+        let extras = Extras { weights: None, ..inputs.extras(None) };
+        for model in self.models(seed) {
+            let pick = Pick::Fixed(model);
+            let fitted =
+                model_consensus(&self.votes, &self.counted, plain.clone(), pick, &extras, level)?;
+            judge(&model.name(), &fitted.consensus)?;
+        }
         Ok(methods)
+    }
+
+    /// Weights by agreement with the others.
+    fn by_agreement(&self) -> Result<Weights> {
+        let weight = |row: &volary_crowd::volunteers::VolunteerRow| {
+            let name = self.votes.volunteers[row.volunteer as usize].clone();
+            Some((name, row.agreement_shrunk?.max(0.01)))
+        };
+        let table: BTreeMap<String, f64> = self.volunteers.rows.iter().filter_map(weight).collect();
+        Ok(Weights::from_table(&self.votes, &table, 1.0, None)?)
+    }
+
+    /// The models that are compared with the truth: those that `auto` chooses from, without the pooled
+    /// matrix and the other strengths of shrinkage.
+    fn models(&self, seed: u64) -> Vec<Model> {
+        let few = skill::n_votes(&self.votes) <= volary_crowd::skill::choose::SLOW;
+        let all = candidates(few, seed, self.params.level());
+        let keep = |m: &Model| match m {
+            Model::DawidSkene(ds) => {
+                ds.variant != volary_crowd::skill::Variant::Shrunk || ds.pseudo_votes == 5.0
+            }
+            _ => true,
+        };
+        all.into_iter().filter(keep).collect()
     }
 
     /// The lines that every command prints about a consensus.
@@ -132,6 +188,9 @@ impl Analysis {
             "between 0.3 and 0.7",
         ];
         summary.table("Consensus", &header, &rows);
+        if let Some(model) = &self.model {
+            skill::summarise(votes, model, self.params.level(), summary);
+        }
         self.summarise_methods(summary);
     }
 
@@ -181,7 +240,8 @@ impl Analysis {
                     "workflow": question.workflow, "task": question.task, "method": name, "n": e.n,
                     "accuracy": accuracy, "accuracy_low": e.accuracy_interval.low,
                     "accuracy_high": e.accuracy_interval.high,
-                    "accuracy_random_ties": e.accuracy_random_ties, "n_ties": e.n_ties, "ece": e.ece,
+                    "accuracy_random_ties": e.accuracy_random_ties,
+                    "accuracy_first_label": e.accuracy_first_label, "n_ties": e.n_ties, "ece": e.ece,
                     "brier": e.brier, "log_loss": e.log_loss,
                 }));
             }

@@ -15,7 +15,7 @@ use volary_core::{Votes, schema};
 use volary_crowd::{Consensus, Outcome, PairRow, SurveyRow, Volunteers, Weights, survey::AgreedChoice};
 use volary_ingest::tables::TableWriter;
 
-const BATCH: usize = 1 << 13;
+pub(crate) const BATCH: usize = 1 << 13;
 
 /// Where the parts of a consensus go: `NAME.ext`, `NAME_subjects.ext`, …
 pub(crate) fn beside(path: &Path, part: &str) -> PathBuf {
@@ -24,7 +24,7 @@ pub(crate) fn beside(path: &Path, part: &str) -> PathBuf {
     path.with_file_name(format!("{stem}_{part}.{ending}"))
 }
 
-fn write_batches(
+pub(crate) fn write_batches(
     path: &Path,
     schema: &Arc<Schema>,
     batches: impl Iterator<Item = Vec<ArrayRef>>,
@@ -41,7 +41,7 @@ pub(crate) fn write_consensus(path: &Path, votes: &Votes, consensus: &Consensus)
     let batches = consensus.items.chunks(BATCH).map(|items| {
         let mut text: [StringBuilder; 4] = Default::default();
         let mut counts: [UInt32Builder; 3] = Default::default();
-        let mut numbers: [Float64Builder; 6] = Default::default();
+        let mut numbers: [Float64Builder; 9] = Default::default();
         for item in items {
             let question = &votes.questions[item.question as usize];
             for share in consensus.answers_of(item) {
@@ -58,6 +58,9 @@ pub(crate) fn write_consensus(path: &Path, votes: &Votes, consensus: &Consensus)
                 numbers[3].append_value(share.interval.low);
                 numbers[4].append_value(share.interval.high);
                 numbers[5].append_option(share.shrunk);
+                numbers[6].append_option(share.probability.map(|p| p.p));
+                numbers[7].append_option(share.probability.map(|p| p.interval.low));
+                numbers[8].append_option(share.probability.map(|p| p.interval.high));
             }
         }
         finish(&mut text, &mut counts, &mut numbers)

@@ -16,6 +16,8 @@ mod project;
 mod report;
 mod session;
 mod settings;
+mod skill;
+mod skill_tables;
 mod summary;
 
 use std::process::ExitCode;

@@ -86,9 +86,33 @@ impl RowSettings {
 #[command(next_help_heading = "How votes become consensus")]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ConsensusSettings {
-    /// The method; `fraction` counts votes.
+    /// The method: fraction (counts votes; default), dawid-skene, ibcc, glad, mace, wawa, iwmv, swap, or
+    /// auto (chosen for each question by gold subjects or held-out votes).
     #[arg(long, value_name = "NAME")]
     pub(crate) method: Option<String>,
+    /// Of dawid-skene: shrunk (default), ml, map, one-coin or hard.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) variant: Option<String>,
+    /// Of dawid-skene: pseudo-votes per row of a volunteer's matrix (shrunk; default 5) or per cell (map;
+    /// 0.5).
+    #[arg(long, value_name = "N")]
+    pub(crate) pseudo_votes: Option<f64>,
+    /// Most rounds of a model.
+    #[arg(long, value_name = "N")]
+    pub(crate) rounds: Option<u32>,
+    /// Change at which a model has settled; 0 runs all rounds.
+    #[arg(long, value_name = "X")]
+    pub(crate) tolerance: Option<f64>,
+    /// Known answers (subject_id,answer or task,label) that a model holds fixed.
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) gold: Option<PathBuf>,
+    /// A machine's scores (subject_id,answer,score) as one more voter of its own skill.
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) machine: Option<PathBuf>,
+    /// Let every vote speak for its own answer by at least this log-likelihood ratio (nats), whoever
+    /// gave it; without it a model may turn the vote of an unreliable volunteer round.
+    #[arg(long, value_name = "NATS")]
+    pub(crate) vote_floor: Option<f64>,
     /// jeffreys (default), wilson, clopper-pearson or beta-binomial.
     #[arg(long, value_name = "NAME")]
     pub(crate) interval: Option<String>,
@@ -109,7 +133,8 @@ pub(crate) struct ConsensusSettings {
     /// Weights from a table with columns volunteer or user_name, and weight.
     #[arg(long, value_name = "TABLE")]
     pub(crate) weights: Option<PathBuf>,
-    /// Raise smaller weights to this, so that every label counts.
+    /// Raise smaller weights to this, so that every label counts (wawa and iwmv: default 0.01; 0 is the
+    /// original behaviour).
     #[arg(long, value_name = "WEIGHT")]
     pub(crate) weight_floor: Option<f64>,
 }
@@ -117,7 +142,16 @@ pub(crate) struct ConsensusSettings {
 impl ConsensusSettings {
     /// These, and those of `file` where these say nothing.
     pub(crate) fn or(mut self, file: &Self) -> Self {
-        self.method = self.method.or_else(|| file.method.clone());
+        if self.method.is_none() {
+            self.method = file.method.clone();
+            self.variant = self.variant.or_else(|| file.variant.clone());
+            self.pseudo_votes = self.pseudo_votes.or(file.pseudo_votes);
+            self.rounds = self.rounds.or(file.rounds);
+            self.tolerance = self.tolerance.or(file.tolerance);
+            self.vote_floor = self.vote_floor.or(file.vote_floor);
+        }
+        self.gold = self.gold.or_else(|| file.gold.clone());
+        self.machine = self.machine.or_else(|| file.machine.clone());
         self.interval = self.interval.or_else(|| file.interval.clone());
         self.level = self.level.or(file.level);
         self.repeats = self.repeats.or_else(|| file.repeats.clone());
@@ -157,18 +191,16 @@ impl ConsensusSettings {
         Some(PathBuf::from(from))
     }
 
-    /// Refuses methods that are not there, and options that would change nothing.
-    pub(crate) fn check_method(&self) -> Result<()> {
+    /// Refuses options that would change nothing; methods are checked where they are picked.
+    pub(crate) fn check(&self) -> Result<()> {
         if self.experience_from.is_some() && self.experience.is_none() {
             return Err(anyhow!("--experience-from needs a rule: --experience 100:2, say"));
         }
-        if self.weight_floor.is_some() && self.weights.is_none() {
-            return Err(anyhow!("--weight-floor needs --weights"));
+        let weighs_itself = matches!(self.method.as_deref(), Some("wawa" | "iwmv"));
+        if self.weight_floor.is_some() && self.weights.is_none() && !weighs_itself {
+            return Err(anyhow!("--weight-floor needs --weights, or --method wawa or iwmv"));
         }
-        match self.method.as_deref().unwrap_or("fraction") {
-            "fraction" => Ok(()),
-            other => Err(anyhow!("no method {other:?}; there is fraction")),
-        }
+        Ok(())
     }
 }
 
@@ -186,8 +218,13 @@ impl Settings {
             }
         };
         settings.input.exports.iter_mut().for_each(place);
-        let single =
-            [&mut settings.input.workflows, &mut settings.input.truth, &mut settings.consensus.weights];
+        let single = [
+            &mut settings.input.workflows,
+            &mut settings.input.truth,
+            &mut settings.consensus.weights,
+            &mut settings.consensus.gold,
+            &mut settings.consensus.machine,
+        ];
         single.into_iter().flatten().for_each(place);
         if let Some(from) = &mut settings.consensus.experience_from
             && !matches!(from.as_str(), "total" | "past")

@@ -1,4 +1,4 @@
-//! `volary consensus`: votes to fractions with intervals.
+//! `volary consensus`: votes to fractions and probabilities with intervals.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,13 +13,15 @@ use crate::consensus_tables as tables;
 use crate::input::{InputKind, read_input};
 use crate::session::{Session, run_json_for};
 use crate::settings::{ConsensusSettings, RowSettings};
+use crate::skill_tables;
 use volary_crowd::pairs;
 
 /// Say what the crowd agreed on, and how sure that is.
 ///
 /// Writes one row per subject and answer to FILE, and beside it FILE_subjects (one row per subject: the
 /// agreed answer or `undetermined`, agreement, entropy), FILE_volunteers, and FILE_surveys and
-/// FILE_pairs where the tasks have them. A count table (subject, seen, selected) gives one row per
+/// FILE_pairs where the tasks have them. A model adds probabilities, and FILE_skill, FILE_confusion,
+/// FILE_easiness and FILE_models; --truth adds FILE_evaluation, FILE_classes, FILE_reliability. A count table (subject, seen, selected) gives one row per
 /// subject and the fitted beta–binomial.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -27,6 +29,8 @@ use volary_crowd::pairs;
   volary consensus classifications.csv --extracts extracts -o consensus.parquet
   volary consensus extracts -o consensus.csv --interval wilson --repeats last
   volary consensus labels.csv --truth truth.csv -o consensus.csv
+  volary consensus labels.csv --method dawid-skene -o consensus.csv
+  volary consensus labels.csv --method auto --gold truth.csv -o consensus.csv
   volary consensus classifications.csv --experience 100:2 -o consensus.parquet
   volary consensus counts.dat --interval beta-binomial -o consensus.parquet")]
 pub(crate) struct Args {
@@ -54,7 +58,7 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let settings = args.consensus.clone().or(&session.settings.consensus);
-    settings.check_method()?;
+    settings.check()?;
     session.settings.consensus = settings.clone();
     TableFormat::of(&args.output)?;
     let is_counts = args
@@ -123,6 +127,30 @@ fn write_others(analysis: &Analysis, output: &Path) -> Result<Vec<(&'static str,
     if has(QuestionKind::Multiple) {
         let rows = pairs(votes, &analysis.counted, &analysis.params)?;
         written.push(("pairs", tables::write_pairs(&path("pairs"), votes, &rows)?));
+    }
+    let level = analysis.params.level();
+    if let Some(model) = &analysis.model {
+        let fits = &model.fits;
+        written.push(("skill", skill_tables::write_skill(&path("skill"), votes, fits, level)?));
+        if fits.iter().any(|f| f.fit.matrices.n_volunteers() > 0) {
+            let n = skill_tables::write_confusion(&path("confusion"), votes, fits, level)?;
+            written.push(("confusion", n));
+        }
+        if fits.iter().any(|f| !f.fit.log_easiness.is_empty()) {
+            let n = skill_tables::write_easiness(&path("easiness"), votes, fits, level)?;
+            written.push(("easiness", n));
+        }
+        if fits.iter().any(|f| f.choice.is_some()) {
+            written.push(("models", skill_tables::write_models(&path("models"), votes, fits, level)?));
+        }
+    }
+    let methods = &analysis.methods;
+    if !methods.is_empty() {
+        let n = skill_tables::write_evaluation(&path("evaluation"), votes, methods)?;
+        written.push(("evaluation", n));
+        written.push(("classes", skill_tables::write_classes(&path("classes"), votes, methods)?));
+        let n = skill_tables::write_reliability(&path("reliability"), votes, methods)?;
+        written.push(("reliability", n));
     }
     Ok(written)
 }
