@@ -86,6 +86,11 @@ fn effects_come_out_as_tables() {
     assert_eq!(place.table("c/scores.csv").len(), 900);
     let record = place.record(&["consensus", "c/labels.csv", "--truth", "c/truth.csv", "-o", "out.csv"]);
     assert!(record["summary"]["methods"][0]["accuracy"].as_f64().unwrap() > 0.6);
+    // Gold and scores are what the models read.
+    let helped = ["--gold", "c/gold.csv", "--machine", "c/scores.csv", "--truth", "c/truth.csv"];
+    let command = ["consensus", "c/labels.csv", "-o", "helped.csv", "--method", "dawid-skene"];
+    let record = place.record(&[&command[..], &helped[..]].concat());
+    assert!(record["summary"]["methods"][0]["accuracy"].as_f64().unwrap() > 0.7);
     // Twice the same, in another format too.
     let labels = place.read("c/labels.csv");
     place.record(&effects);
