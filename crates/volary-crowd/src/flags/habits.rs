@@ -11,7 +11,9 @@ const BREAK_MS: i64 = 30 * 60 * 1000;
 /// From the median absolute deviation to a standard deviation.
 const MAD_TO_SD: f64 = 1.4826;
 /// Paces differ by this much at least, in the logarithm.
-const LEAST_PACE_SD: f64 = 0.1;
+const LEAST_PACE_SD: f64 = 0.2;
+/// A median errs by so many standard deviations over √n.
+const MEDIAN_ERROR: f64 = 1.2533;
 
 /// The habits of one volunteer.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +30,8 @@ pub(super) struct Habits {
     pub(super) longest_run: u32,
     pub(super) longest_run_p: f64,
     pub(super) seconds_per_vote: Option<f64>,
+    /// Error of its logarithm.
+    pub(super) log_seconds_se: f64,
     pub(super) n_gaps: usize,
 }
 
@@ -137,7 +141,11 @@ fn pace(in_time: &[Seen], habits: &mut Habits) {
     let mut gaps: Vec<i64> = gaps.filter(|gap| *gap <= BREAK_MS).collect();
     gaps.sort_unstable();
     habits.n_gaps = gaps.len();
-    habits.seconds_per_vote = gaps.get(gaps.len() / 2).map(|ms| *ms as f64 / 1000.0);
+    let Some(median) = gaps.get(gaps.len() / 2).map(|ms| *ms as f64 / 1000.0) else { return };
+    let apart = |ms: &i64| (log_seconds(*ms as f64 / 1000.0) - log_seconds(median)).abs();
+    let mut apart: Vec<f64> = gaps.iter().map(apart).collect();
+    habits.seconds_per_vote = Some(median);
+    habits.log_seconds_se = MEDIAN_ERROR * MAD_TO_SD * middle(&mut apart) / (gaps.len() as f64).sqrt();
 }
 
 /// The crowd's pace: median and robust standard deviation of the logarithm of seconds.
@@ -161,9 +169,10 @@ impl Pace {
         Some(Self { median, sd })
     }
 
-    /// A volunteer's pace in standard deviations.
-    pub(super) fn z(self, seconds: f64) -> f64 {
-        (log_seconds(seconds) - self.median) / self.sd
+    /// A volunteer's pace in standard deviations, of the crowd and of its own error.
+    pub(super) fn z(self, habits: &Habits) -> Option<f64> {
+        let apart = log_seconds(habits.seconds_per_vote?) - self.median;
+        Some(apart / self.sd.hypot(habits.log_seconds_se))
     }
 }
 

@@ -120,7 +120,7 @@ pub struct FlagRow {
 /// The typical relation must stand out by this for its lack to mean something.
 const TYPICAL_Z: f64 = 6.0;
 /// Below this there is no sign of a relation.
-const NO_RELATION_Z: f64 = 2.0;
+const NO_RELATION_Z: f64 = 1.5;
 /// Share of one answer, and how far above the others'.
 const ONE_ANSWER: (f64, f64) = (0.95, 5.0);
 /// Chance of a run.
@@ -187,7 +187,7 @@ fn row(
         longest_run: h.longest_run,
         longest_run_p: h.longest_run_p,
         seconds_per_vote: h.seconds_per_vote,
-        seconds_z: h.seconds_per_vote.zip(pace).map(|(s, pace)| pace.z(s)),
+        seconds_z: pace.and_then(|pace| pace.z(h)),
         partner: partner.map(|p| p.volunteer),
         partner_n_shared: partner.map_or(0, |p| p.n_shared),
         partner_agreement: partner.map(|p| p.agreement),

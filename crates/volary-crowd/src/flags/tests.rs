@@ -46,7 +46,7 @@ fn honest_volunteers_are_hardly_ever_flagged() {
     }
     eprintln!("honest: {flagged:?} of {n}");
     assert!(n > 1_500, "{n}");
-    assert!(flagged.iter().all(|k| *k * 200 <= n), "each at most 0.5 %: {flagged:?} of {n}");
+    assert!(flagged.iter().all(|k| *k * 100 <= n), "each at most 1 %: {flagged:?} of {n}");
 }
 
 #[test]
@@ -56,9 +56,10 @@ fn spammers_are_found() {
     for seed in 0..4 {
         let crowd = crowd(kinds.clone(), 50 + seed);
         let votes = crowd.to_votes();
-        for row in of(&votes).iter().filter(|r| r.n_votes >= 40) {
-            let is_hinted =
-                row.flags.contains(&Flag::NoRelation) || row.flags.contains(&Flag::OneAnswer);
+        // Those on whom there are votes enough to tell: a typical volunteer would stand out.
+        let is_judged = |r: &&FlagRow| r.relation_z_typical.is_some_and(|z| z >= TYPICAL_Z);
+        for row in of(&votes).iter().filter(is_judged) {
+            let is_hinted = row.flags.contains(&Flag::NoRelation);
             if crowd.kind[number(&votes, row)] == VolunteerKind::Spammer {
                 n += 1;
                 found += usize::from(is_hinted);
@@ -69,8 +70,8 @@ fn spammers_are_found() {
         }
     }
     eprintln!("spammers found: {found} of {n}; honest flagged {wrongly} of {honest}");
-    assert!(n > 100 && found * 100 >= n * 70, "{found} of {n}");
-    assert!(wrongly * 100 <= honest, "{wrongly} of {honest}");
+    assert!(n > 40 && found * 100 >= n * 85, "{found} of {n}");
+    assert!(wrongly * 100 <= honest * 2, "{wrongly} of {honest}");
 }
 
 /// Votes of a simulated crowd with the answers changed.
