@@ -3,8 +3,9 @@
 
 Makes exports with ../shared/tools/gen_export.py, then runs in turn: `wc -l`, the `csv` crate alone
 reading the same bytes, `volary consensus --extracts` (votes and consensus as Parquet) at three sizes,
-and, with --peer, panoptes_aggregation 5.3.1 (extract + reduce) at a size that it finishes. Prints a
-Markdown table of wall time, processor time and peak memory. Uses the standard library only.
+and, with --peer, panoptes_aggregation 5.3.1 (extract + reduce) at sizes that it finishes. Prints a
+Markdown table of wall time, processor time and peak memory, the memory that extraction takes for each
+further classification, and the peer's law of growth. Uses the standard library only.
 """
 import argparse, os, pathlib, shutil, subprocess, sys, tempfile, time
 
@@ -42,9 +43,8 @@ def row(name, rows, result):
     return result
 
 
-def peer(folder, rows):
-    """panoptes_aggregation in a virtual environment of its own."""
-    venv = folder / "venv"
+def peer(folder, rows, venv):
+    """Processor seconds of panoptes_aggregation's extraction and reduction."""
     tool = venv / "bin" / "panoptes_aggregation"
     if not tool.exists():
         run([sys.executable, "-m", "venv", str(venv)])
@@ -59,14 +59,43 @@ def peer(folder, rows):
     reduce = row("panoptes_aggregation reduce", rows, run(
         [str(tool), "reduce", "question_extractor_extractions.csv",
          "Reducer_config_workflow_9001_V12.34_question_extractor.yaml"], out))
-    return extract[1] + reduce[1]
+    return extract[1], reduce[1]
 
+
+def law(points):
+    """a, b of seconds = a n + b n², through the smallest and the largest size; b is 0 for a single size."""
+    (n, s), (m, t) = points[0], points[-1]
+    b = 0.0 if n == m else max(0.0, (t / m - s / n) / (m - n))
+    return s / n - b * n, b
+
+
+def peer_report(folder, sizes, venv, ours):
+    """The peer at each size, its law of growth, and what that law says of our largest size."""
+    measured = {rows: peer(folder, rows, venv) for rows in sizes}
+    print()
+    for rows, seconds in measured.items():
+        if rows in ours:
+            ratio = sum(seconds) / ours[rows][1]
+            print(f"At {rows:,} classifications the peer takes {ratio:,.0f} times our processor time (measured).")
+    if len(sizes) < 2:
+        return
+    largest = max(ours)
+    total = 0.0
+    for name, part in (("extract", 0), ("reduce", 1)):
+        a, b = law([(rows, seconds[part]) for rows, seconds in measured.items()])
+        total += a * largest + b * largest**2
+        between = ", ".join(f"{rows:,}: {seconds[part]:.1f} s measured, {a * rows + b * rows**2:.1f} s by the law"
+                            for rows, seconds in list(measured.items())[1:-1])
+        print(f"{name}: {a * 1e6:.1f} µs n + {b * 1e12:.1f} ps n²" + (f" ({between})" if between else ""))
+    print(f"Extrapolated to {largest:,}: {total:,.0f} s, {total / ours[largest][1]:,.0f} times our processor time.")
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rows", type=int, default=1_000_000)
     arguments.add_argument("--folder", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()) / "volary-bench")
-    arguments.add_argument("--peer", type=int, default=0, metavar="ROWS", help="run the peer at this size too")
+    arguments.add_argument("--peer", type=int, nargs="*", default=[], metavar="ROWS", help="run the peer at these sizes")
+    arguments.add_argument("--venv", type=pathlib.Path, help="where panoptes_aggregation is or will be installed")
+    arguments.add_argument("--repeat", type=int, default=3, help="runs of each program, of which the fastest counts")
     arguments = arguments.parse_args()
     if not GENERATOR.exists():
         sys.exit(f"the generator is not here: {GENERATOR}")
@@ -74,22 +103,22 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     volary = str(TARGET / "volary")
     print("| run | classifications | wall s | processor s | peak MB |\n|---|---|---|---|---|")
-    ours = {}
-    for rows in sorted({10_000, 100_000, arguments.rows}):
+    ours, extracted, n = {}, {}, arguments.repeat
+    for rows in sorted({10_000, 100_000, arguments.rows, *arguments.peer}):
         file = str(export(folder, rows) / "classifications.csv")
-        row("wc -l", rows, best(["wc", "-l", file], 3))
-        floor = row("csv crate alone", rows, best([str(TARGET / "examples" / "csv_floor"), file], 3))
+        row("wc -l", rows, best(["wc", "-l", file], n))
+        floor = row("csv crate alone", rows, best([str(TARGET / "examples" / "csv_floor"), file], n))
         out = folder / "out"
         ours[rows] = row("volary: votes + consensus", rows, best(
-            [volary, "consensus", file, "--extracts", str(out), "-o", str(out / "consensus.parquet")], 3))
-        row("volary extract", rows, best([volary, "extract", file, "-o", str(out)], 3))
+            [volary, "consensus", file, "--extracts", str(out), "-o", str(out / "consensus.parquet")], n))
+        extracted[rows] = row("volary extract", rows, best([volary, "extract", file, "-o", str(out)], n))
         print(f"|   ratio to the csv crate | {rows:,} | {ours[rows][0] / floor[0]:.2f} | {ours[rows][1] / floor[1]:.2f} | |")
+    few, many = 100_000, max(ours)
+    if many > few:
+        bytes_each = (extracted[many][2] - extracted[few][2]) * 1024**2 / (many - few)
+        print(f"\nExtraction takes {bytes_each:.1f} bytes more for each classification from {few:,} to {many:,}.")
     if arguments.peer:
-        seconds = peer(folder, arguments.peer)
-        export(folder, arguments.peer)
-        mine = ours.get(arguments.peer) or best(
-            [volary, "consensus", str(folder / str(arguments.peer) / "classifications.csv"), "-o", str(folder / "p.parquet")], 3)
-        print(f"\nAt {arguments.peer:,} classifications the peer takes {seconds / mine[1]:,.0f} times our processor time.")
+        peer_report(folder, sorted(arguments.peer), arguments.venv or folder / "venv", ours)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,18 @@ pub struct ClassificationRow {
     pub repeat: bool,
     /// Fingerprint of the row's content, to tell a repeated id from a conflicting one.
     pub fingerprint: u64,
+    /// What saves whoever gathers rows from looking up their texts; `None` where nobody has numbered them.
+    pub numbers: Option<Numbers>,
+}
+
+/// Numbers that mean the same in all rows of an input, while a [`Symbol`] means something only beside its
+/// pool: from 0 on, in order of first appearance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// Of the subject within its workflow: a subject of two workflows has two.
+    pub subject: u32,
+    /// Of the volunteer.
+    pub volunteer: u32,
 }
 
 /// One answer of one volunteer, or none.

@@ -4,6 +4,7 @@
 //! This crate does no I/O, reads no clock and draws no unseeded randomness; everything else stands on
 //! it, so it stays small. File formats live in `volary-ingest`, statistics in `volary-crowd`.
 
+pub mod caesar;
 pub mod extracts;
 pub mod problem;
 pub mod schema;

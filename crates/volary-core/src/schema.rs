@@ -398,3 +398,78 @@ pub fn agreement_flags() -> Arc<Schema> {
     }
     table(columns)
 }
+
+/// The figures of a retirement study; each has `_low` and `_high`, and over random orders `_sd`, `_min`
+/// and `_max`.
+pub const RETIREMENT_FIGURES: [&str; 8] =
+    ["mean_votes", "median_votes", "retired", "capped", "saved", "changed", "changed_own", "accuracy"];
+
+/// `retirement`: one row per question (or answer of several), rule and kind of order.
+#[must_use]
+pub fn retirement() -> Arc<Schema> {
+    let mut columns = vec![
+        Field::new("workflow_id", DataType::Utf8, false),
+        Field::new("task", DataType::Utf8, false),
+        // The answer that it is about, in a question with several.
+        Field::new("about", DataType::Utf8, true),
+        Field::new("rule", DataType::Utf8, false),
+        // `time` or `random`.
+        Field::new("order", DataType::Utf8, false),
+        Field::new("n_orders", DataType::UInt32, false),
+        Field::new("n_subjects", DataType::UInt64, false),
+        Field::new("n_gold", DataType::UInt64, false),
+        Field::new("n_truth", DataType::UInt64, false),
+    ];
+    for figure in RETIREMENT_FIGURES {
+        for ending in ["", "_low", "_high", "_sd", "_min", "_max"] {
+            columns.push(Field::new(format!("{figure}{ending}"), DataType::Float64, true));
+        }
+    }
+    for last in ["accuracy_ties_wrong", "n_ties", "accuracy_all_votes"] {
+        columns.push(Field::new(last, DataType::Float64, true));
+    }
+    Arc::new(Schema::new(columns))
+}
+
+/// `retirement_subjects`: one row per question, rule and subject, in the order of time.
+#[must_use]
+pub fn retirement_subjects() -> Arc<Schema> {
+    table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        ("about", DataType::Utf8, true),
+        ("rule", DataType::Utf8, false),
+        ("subject_id", DataType::Utf8, false),
+        ("n_taken", DataType::UInt32, false),
+        ("n_all", DataType::UInt32, false),
+        // `rule`, `cap` or `votes` (there were no more).
+        ("ended_by", DataType::Utf8, false),
+        ("answer", DataType::Utf8, true),
+        ("answer_all", DataType::Utf8, true),
+        ("probability", DataType::Float64, true),
+        ("probability_all", DataType::Float64, true),
+    ])
+}
+
+/// `retirement_caesar`: one row per rule of a Caesar configuration.
+#[must_use]
+pub fn retirement_caesar() -> Arc<Schema> {
+    table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("rule", DataType::Utf8, false),
+        ("effects", DataType::Utf8, false),
+        ("n_subjects", DataType::UInt64, false),
+        ("n_fired", DataType::UInt64, false),
+        ("fired", DataType::Float64, false),
+        ("fired_low", DataType::Float64, false),
+        ("fired_high", DataType::Float64, false),
+        ("n_first", DataType::UInt64, false),
+        ("n_retired", DataType::UInt64, false),
+        ("retired", DataType::Float64, false),
+        ("retired_low", DataType::Float64, false),
+        ("retired_high", DataType::Float64, false),
+        ("median_at", DataType::Float64, true),
+        ("n_errors", DataType::UInt64, false),
+        ("first_error", DataType::Utf8, true),
+    ])
+}

@@ -22,6 +22,12 @@ impl Symbol {
     pub fn index(self) -> usize {
         self.0 as usize
     }
+
+    /// The same as the 32 bits that it is.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        self.0
+    }
 }
 
 /// Strings, each once, in the order in which they were first seen.

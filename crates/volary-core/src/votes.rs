@@ -6,9 +6,9 @@
 //! `volary_crowd::repeats`).
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use rayon::slice::ParallelSliceMut as _;
+use rayon::prelude::*;
 
 use crate::symbol::{Pool, Symbol};
 
@@ -126,6 +126,9 @@ pub struct Votes {
     pub workflow: Vec<u32>,
     /// Per classification: milliseconds since 1970, `i64::MIN` where unknown.
     pub created_ms: Vec<i64>,
+    /// Classifications in the order in which they came: by time, then by id; those of unknown time first.
+    /// What depends on the order (replays, SWAP) walks this.
+    pub arrival: Vec<u32>,
     /// The votes, sorted by (question, subject, classification).
     pub votes: Vec<Vote>,
 }
@@ -205,12 +208,14 @@ pub struct VotesBuilder {
     volunteer: Vec<Symbol>,
     workflow: Vec<Symbol>,
     created_ms: Vec<i64>,
-    order: Vec<(u64, Option<Symbol>)>,
+    // Ids that are whole numbers; the others are in `text_ids` and stand here as the highest.
+    ids: Vec<u64>,
+    text_ids: BTreeMap<u32, Symbol>,
     votes: Vec<Vote>,
     questions: Vec<(Symbol, Symbol)>,
     question_kinds: Vec<QuestionKind>,
     question_answers: Vec<Pool>,
-    question_index: std::collections::BTreeMap<(Symbol, Symbol), u32>,
+    question_index: BTreeMap<(Symbol, Symbol), u32>,
     last_question: Option<((Symbol, Symbol), u32)>,
 }
 
@@ -227,11 +232,16 @@ impl VotesBuilder {
         created_ms: Option<i64>,
         id: &str,
     ) -> u32 {
-        let order = match id.parse::<u64>() {
-            Ok(number) => (number, None),
-            Err(_) => (u64::MAX, Some(self.pool.intern(id))),
-        };
-        self.push_classification(workflow, subject, volunteer, created_ms, order)
+        match id.parse() {
+            Ok(number) => self.numbered_classification(workflow, subject, volunteer, created_ms, number),
+            Err(_) => {
+                let index =
+                    self.numbered_classification(workflow, subject, volunteer, created_ms, u64::MAX);
+                let id = self.pool.intern(id);
+                self.text_ids.insert(index, id);
+                index
+            }
+        }
     }
 
     /// The same with a whole number for an id, as the platform gives them.
@@ -246,23 +256,32 @@ impl VotesBuilder {
         created_ms: Option<i64>,
         id: u64,
     ) -> u32 {
-        self.push_classification(workflow, subject, volunteer, created_ms, (id, None))
+        let who = [workflow, subject, volunteer].map(|text| self.pool.intern(text));
+        self.interned_classification(who, created_ms, id)
     }
 
-    fn push_classification(
+    /// A text for [`VotesBuilder::interned_classification`].
+    pub fn intern(&mut self, text: &str) -> Symbol {
+        self.pool.intern(text)
+    }
+
+    /// The same as [`VotesBuilder::numbered_classification`] where workflow, subject and volunteer were
+    /// looked up before: the fast path for millions of rows.
+    ///
+    /// # Panics
+    /// When there are more than 2^32 classifications.
+    pub fn interned_classification(
         &mut self,
-        workflow: &str,
-        subject: &str,
-        volunteer: &str,
+        [workflow, subject, volunteer]: [Symbol; 3],
         created_ms: Option<i64>,
-        order: (u64, Option<Symbol>),
+        id: u64,
     ) -> u32 {
         let index = u32::try_from(self.subject.len()).expect("fewer than 2^32 classifications");
-        self.workflow.push(self.pool.intern(workflow));
-        self.subject.push(self.pool.intern(subject));
-        self.volunteer.push(self.pool.intern(volunteer));
+        self.workflow.push(workflow);
+        self.subject.push(subject);
+        self.volunteer.push(volunteer);
         self.created_ms.push(created_ms.unwrap_or(i64::MIN));
-        self.order.push(order);
+        self.ids.push(id);
         index
     }
 
@@ -317,6 +336,14 @@ impl VotesBuilder {
         let question = self.question(workflow, task) as usize;
         self.question_kinds[question] = merge_kinds(self.question_kinds[question], kind);
         self.question_answers[question].intern(answer);
+    }
+
+    /// The same, but only where the question has come up: a question that nobody met is not added.
+    pub fn offer_where_asked(&mut self, workflow: &str, task: &str, kind: QuestionKind, answer: &str) {
+        let known = self.pool.get(workflow).zip(self.pool.get(task));
+        if known.is_some_and(|key| self.question_index.contains_key(&key)) {
+            self.offer(workflow, task, kind, answer);
+        }
     }
 
     fn question(&mut self, workflow: Symbol, task: Symbol) -> u32 {
@@ -389,24 +416,15 @@ impl VotesBuilder {
             });
         }
 
-        // Classifications by (subject, volunteer, time, id): then equal inputs give equal columns.
-        let mut by_key: Vec<u32> = (0..u32::try_from(subject.len()).expect("u32")).collect();
-        by_key.par_sort_by(|&a, &b| {
-            let (a, b) = (a as usize, b as usize);
-            (workflow[a], subject[a], volunteer[a], self.created_ms[a], self.order[a].0)
-                .cmp(&(workflow[b], subject[b], volunteer[b], self.created_ms[b], self.order[b].0))
-                .then_with(|| {
-                    let text = |s: Option<Symbol>| s.map(|s| self.pool.text(s));
-                    text(self.order[a].1).cmp(&text(self.order[b].1))
-                })
-        });
+        let by_key = self.canonical_order(&workflow, &subject, &volunteer);
         let mut class_rank = vec![0_u32; by_key.len()];
         for (rank, &old) in by_key.iter().enumerate() {
             class_rank[old as usize] = u32::try_from(rank).expect("u32");
         }
         let pick = |column: &[u32]| by_key.iter().map(|&i| column[i as usize]).collect::<Vec<_>>();
         let subject = pick(&subject);
-        drop(self.order);
+        let arrival = self.in_order_of_arrival(&by_key);
+        drop((self.ids, self.subject, self.volunteer, self.workflow));
         // In place: at ten million votes a second copy would be felt.
         let mut votes: Vec<Vote> = self
             .votes
@@ -420,14 +438,16 @@ impl VotesBuilder {
                 },
             })
             .collect();
+        // A question is of one workflow, so that its classifications are in order of subject already.
         // Equal keys are equal votes, so that the threads cannot change the order.
         votes.par_sort_unstable_by_key(|v| {
-            (v.question, subject[v.classification as usize], v.classification, v.answer)
+            (u64::from(v.question) << 32 | u64::from(v.classification), v.answer)
         });
         Votes {
             volunteer: pick(&volunteer),
             workflow: pick(&workflow),
             created_ms: by_key.iter().map(|&i| self.created_ms[i as usize]).collect(),
+            arrival,
             subject,
             subjects,
             volunteers,
@@ -436,6 +456,59 @@ impl VotesBuilder {
             votes,
         }
     }
+
+    /// Classifications by (workflow, subject, volunteer, time, id): then equal inputs give equal columns.
+    fn canonical_order(&self, workflow: &[u32], subject: &[u32], volunteer: &[u32]) -> Vec<u32> {
+        let mut order = counting_sort(subject, 0..u32::try_from(subject.len()).expect("u32"));
+        if workflow.iter().any(|w| *w != workflow[0]) {
+            order = counting_sort(workflow, order.into_iter());
+        }
+        let visit = |i: u32| (workflow[i as usize], subject[i as usize]);
+        let time_and_id = |i: u32| (self.created_ms[i as usize], self.ids[i as usize]);
+        let text = |i: u32| self.text_ids.get(&i).map(|&id| self.pool.text(id));
+        order.par_chunk_by_mut(|&a, &b| visit(a) == visit(b)).for_each(|of_subject| {
+            of_subject.par_sort_unstable_by(|&a, &b| {
+                volunteer[a as usize]
+                    .cmp(&volunteer[b as usize])
+                    .then_with(|| time_and_id(a).cmp(&time_and_id(b)))
+                    .then_with(|| text(a).cmp(&text(b)))
+                    .then_with(|| a.cmp(&b))
+            });
+        });
+        order
+    }
+
+    /// Ranks of classifications (positions in `by_key`) by time, then id.
+    fn in_order_of_arrival(&self, by_key: &[u32]) -> Vec<u32> {
+        let mut arrival: Vec<u32> = (0..u32::try_from(by_key.len()).expect("u32")).collect();
+        let text = |old: u32| self.text_ids.get(&old).map(|&id| self.pool.text(id));
+        arrival.par_sort_unstable_by(|&a, &b| {
+            let (i, j) = (by_key[a as usize], by_key[b as usize]);
+            let time_and_id = |old: u32| (self.created_ms[old as usize], self.ids[old as usize]);
+            time_and_id(i)
+                .cmp(&time_and_id(j))
+                .then_with(|| text(i).cmp(&text(j)))
+                .then_with(|| a.cmp(&b))
+        });
+        arrival
+    }
+}
+
+/// Positions in order of their ranks; of equal ranks in the order in which they come.
+fn counting_sort(ranks: &[u32], positions: impl Iterator<Item = u32>) -> Vec<u32> {
+    let n_ranks = ranks.iter().max().map_or(0, |&most| most as usize + 1);
+    let mut next = vec![0_u32; n_ranks + 1];
+    ranks.iter().for_each(|&rank| next[rank as usize + 1] += 1);
+    for rank in 1..next.len() {
+        next[rank] += next[rank - 1];
+    }
+    let mut sorted = vec![0; ranks.len()];
+    for position in positions {
+        let place = &mut next[ranks[position as usize] as usize];
+        sorted[*place as usize] = position;
+        *place += 1;
+    }
+    sorted
 }
 
 /// What two looks at one question show together: a list of answers once means a list always.
@@ -459,9 +532,14 @@ fn sorted_pool(pool: &Pool) -> (Vec<String>, Vec<u32>) {
 }
 
 fn sorted_column(pool: &Pool, column: &[Symbol]) -> (Vec<String>, Vec<u32>) {
-    let used: BTreeSet<Symbol> = column.iter().copied().collect();
-    let mut order: Vec<Symbol> = used.into_iter().collect();
-    order.sort_by(|&a, &b| compare_ids(pool.text(a), pool.text(b)));
+    let mut is_used = vec![false; pool.len()];
+    let mut order: Vec<Symbol> = Vec::new();
+    for &symbol in column {
+        if !std::mem::replace(&mut is_used[symbol.index()], true) {
+            order.push(symbol);
+        }
+    }
+    order.par_sort_unstable_by(|&a, &b| compare_ids(pool.text(a), pool.text(b)));
     let mut rank = vec![0_u32; pool.len()];
     for (new, &symbol) in order.iter().enumerate() {
         rank[symbol.index()] = u32::try_from(new).expect("u32");
@@ -482,6 +560,23 @@ mod tests {
         let mut ids = vec!["10", "9", "b", "98765432109876543210", "a", "009", ""];
         ids.sort_by(|a, b| compare_ids(a, b));
         assert_eq!(ids, ["009", "9", "10", "98765432109876543210", "", "a", "b"]);
+    }
+
+    #[test]
+    fn arrival_is_by_time_then_id() {
+        let mut builder = VotesBuilder::default();
+        let rows = [("b", Some(20), "3"), ("a", Some(20), "12"), ("c", None, "9"), ("c", Some(5), "x")];
+        for (subject, time, id) in rows {
+            builder.classification("w", subject, "v", time, id);
+        }
+        let votes = builder.finish();
+        let came: Vec<&str> = votes
+            .arrival
+            .iter()
+            .map(|&c| votes.subjects[votes.subject[c as usize] as usize].as_str())
+            .collect();
+        assert_eq!(came, ["c", "c", "b", "a"]);
+        assert_eq!(votes.created_ms[votes.arrival[0] as usize], i64::MIN);
     }
 
     #[test]
@@ -523,6 +618,7 @@ mod tests {
             prop_assert_eq!(a.subject, b.subject);
             prop_assert_eq!(a.volunteer, b.volunteer);
             prop_assert_eq!(a.created_ms, b.created_ms);
+            prop_assert_eq!(a.arrival, b.arrival);
         }
     }
 }

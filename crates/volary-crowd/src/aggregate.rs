@@ -211,9 +211,7 @@ pub fn replay(votes: &Votes, running: &mut impl Running) {
         let answer = (vote.answer != NO_ANSWER).then(|| question.answers[vote.answer as usize].as_str());
         answers[vote.classification as usize].push((&question.task, answer));
     }
-    let mut order: Vec<usize> = (0..votes.n_classifications()).collect();
-    order.sort_by_key(|&i| (votes.created_ms[i], i));
-    for i in order {
+    for i in votes.arrival.iter().map(|&i| i as usize) {
         running.add(&Classification {
             workflow: &votes.workflows[votes.workflow[i] as usize],
             subject: &votes.subjects[votes.subject[i] as usize],

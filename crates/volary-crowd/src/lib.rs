@@ -11,6 +11,8 @@
 //! | … by models of volunteers' skill | [`mod@skill`] |
 //! | … in survey tasks, … in combinations of answers | [`mod@survey`], [`mod@pairs`] |
 //! | how sure that is | [`interval`], [`beta_binomial`], [`entropy`] |
+//! | who is right, vote by vote | [`polls`] → [`skill::swap`] |
+//! | when enough has been asked | [`mod@retire`] |
 //! | who the crowd is | [`mod@volunteers`], [`mod@activity`] |
 //! | whether it agrees more than by chance | [`mod@agreement`] |
 //! | whose votes look odd | [`mod@flags`] |
@@ -31,7 +33,9 @@ pub mod flags;
 pub mod fraction;
 pub mod interval;
 pub mod pairs;
+pub mod polls;
 pub mod repeats;
+pub mod retire;
 pub mod simulate;
 pub mod skill;
 mod special;

@@ -4,6 +4,7 @@
 //! it fails ([`IngestError`]) only where there is nothing to read. Every writer writes beside its target
 //! and renames, so that no half-written file is ever seen. No statistics here.
 
+pub mod caesar;
 mod columns;
 pub mod count_table;
 mod error;

@@ -4,6 +4,7 @@
 //! training set that trains nobody. Every rule here is one that the platform's sources show
 //! (`specs/zooniverse.md` 1.9). Nothing is changed and nothing is uploaded.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -15,6 +16,7 @@ use crate::report::{ReadReport, Tally};
 use crate::source::Progress;
 
 mod feedback;
+mod typo;
 mod workflow;
 
 use feedback::FeedbackColumns;
@@ -123,7 +125,7 @@ fn bare_name(name: &str) -> &str {
 }
 
 /// What a column name probably meant, and what to do; `None` where it is fine.
-fn misspelling(name: &str) -> Option<&'static str> {
+fn misspelling(name: &str) -> Option<Cow<'static, str>> {
     let low = bare_name(name).to_ascii_lowercase().replace([' ', '-'], "_");
     let hint = match low.as_str() {
         "training_subject" if name == "#training_subject" => return None,
@@ -143,9 +145,26 @@ fn misspelling(name: &str) -> Option<&'static str> {
         }
         "priority" if name == "#priority" || name == "priority" => return None,
         "priority" | "priorities" => "only #priority (or priority) orders subjects; rename the column",
-        _ => return feedback::misspelling(name),
+        _ => return feedback::misspelling(name).or_else(|| typing_error(name, &low)),
     };
-    Some(hint)
+    Some(Cow::Borrowed(hint))
+}
+
+/// Columns that the platform reads, and as what.
+const KNOWN: [(&str, &str); 3] = [
+    ("training_subject", "#training_subject"),
+    ("previous_subject_ids", "previous_subject_ids"),
+    ("priority", "#priority"),
+];
+
+/// A name that is one or two letters away from a column that the platform reads.
+fn typing_error(name: &str, low: &str) -> Option<Cow<'static, str>> {
+    // With the right letters only the prefix or the case can be wrong.
+    let exact = KNOWN.iter().find(|(known, _)| *known == low).map(|&(known, _)| known);
+    let near = exact.or_else(|| typo::nearest(low, KNOWN.map(|(known, _)| known)))?;
+    let &(_, right) = KNOWN.iter().find(|(known, _)| *known == near)?;
+    (name != right)
+        .then(|| Cow::Owned(format!("the platform ignores it; if {right} is meant, rename the column")))
 }
 
 /// Walks the rows; problems of a column as a whole are found at the end.
@@ -292,6 +311,41 @@ mod tests {
              a.jpg,true,0.5,7,1,1,0.1,hi,r,2\n",
         );
         assert_eq!(report.report.problems.count(ProblemKind::Misspelt), 8, "{:?}", details(&report));
+    }
+
+    #[test]
+    fn typing_errors_are_found_and_other_words_are_not() {
+        for (name, right) in [
+            ("#traning_subject", "#training_subject"),
+            ("#training_subjct", "#training_subject"),
+            ("#proirity", "#priority"),
+            ("previous_subject_id", "previous_subject_ids"),
+            ("#previous_subject_ids", "previous_subject_ids"),
+            ("Previous Subject IDs", "previous_subject_ids"),
+            ("#fedback_1_x", "#feedback_1_x"),
+            ("#feedback_1_tolernace", "tolerance"),
+            ("#feedback_1_succesMessage", "successMessage"),
+        ] {
+            let hint = misspelling(name).unwrap_or_default();
+            assert!(hint.contains(right), "{name}: {hint}");
+        }
+        for name in [
+            "image",
+            "property",
+            "majority",
+            "#prior",
+            "subject_ids",
+            "#subject",
+            "feed",
+            "training",
+            "#backlog_1_x",
+            "setback_rate",
+            "id",
+            "x",
+            "#tolerance",
+        ] {
+            assert_eq!(misspelling(name), None, "{name}");
+        }
     }
 
     #[test]

@@ -217,6 +217,7 @@ impl Collector {
             classifier: 1,
             repeat: false,
             fingerprint: record.row,
+            numbers: None,
         });
         self.has_row.push(false);
         self.index_of.insert(id, index);

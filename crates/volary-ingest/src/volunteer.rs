@@ -21,9 +21,23 @@ pub fn key(name: &str) -> (String, bool) {
     (format!("{}{}", if logged_in { 'v' } else { 'a' }, &hex.as_str()[..16]), logged_in)
 }
 
+/// Whether a key is that of somebody who was not logged in. Ids of label tables are nobody's key.
+#[must_use]
+pub fn is_anonymous(key: &str) -> bool {
+    key.strip_prefix('a').is_some_and(|digits| {
+        digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::key;
+    use super::{is_anonymous, key};
+
+    #[test]
+    fn who_was_not_logged_in() {
+        assert!(is_anonymous(&key("not-logged-in-b644753d0e3948f81dc2").0));
+        assert!(!is_anonymous(&key("ann").0) && !is_anonymous("ann") && !is_anonymous("a"));
+    }
 
     #[test]
     fn keys_repeat_differ_and_hide_the_name() {

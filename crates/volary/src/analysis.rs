@@ -16,10 +16,14 @@ use volary_crowd::{
 };
 use volary_ingest::{Progress, label_table};
 
+use crate::report::ModelReport;
 use crate::session::Session;
 use crate::settings::ConsensusSettings;
 use crate::skill::{self, ModelInputs};
 use crate::summary::{Summary, grouped, percent, printable};
+
+/// Votes beyond which the report does not try all models by itself; `--method auto` still does.
+const MANY_VOTES: usize = 2_000_000;
 
 /// The votes of a project and all that follows from them.
 pub(crate) struct Analysis {
@@ -128,6 +132,29 @@ impl Analysis {
             judge(&model.name(), &fitted.consensus)?;
         }
         Ok(methods)
+    }
+
+    /// What the report shows of models: the scores of the candidates, and the skills by the model that
+    /// was asked for, or else by the chosen one.
+    pub(crate) fn models_for_report(&self, seed: u64) -> Result<Vec<ModelReport>> {
+        let level = self.params.level();
+        let own = self.model.as_ref().map(|m| skill::reports(&self.votes, m.fits.clone(), level));
+        if skill::n_votes(&self.votes) > MANY_VOTES
+            || own.as_ref().is_some_and(|own| own.iter().all(|fit| fit.choice.is_some()))
+        {
+            return Ok(own.unwrap_or_default());
+        }
+        let plain = fraction(&self.votes, &self.counted, None, &self.params)?;
+        let extras = Extras::default();
+        let pick = Pick::Auto { seed };
+        let auto = model_consensus(&self.votes, &self.counted, plain, pick, &extras, level)?;
+        let mut chosen = skill::reports(&self.votes, auto.fits, level);
+        if let Some(own) = own {
+            for (report, own) in chosen.iter_mut().zip(own) {
+                (report.model, report.skills, report.warnings) = (own.model, own.skills, own.warnings);
+            }
+        }
+        Ok(chosen)
     }
 
     /// Weights by agreement with the others.

@@ -116,9 +116,7 @@ pub(crate) fn read_input(
 ) -> Result<Votes> {
     let Some(first) = paths.first() else { bail!("no input") };
     if first.is_dir() {
-        let table = find_votes(first)?;
-        session.input_file(&table)?;
-        return Ok(read_votes(&table, &session.progress)?);
+        return read_votes_table(&find_votes(first)?, workflows, session);
     }
     match InputKind::of(first)? {
         InputKind::Export => {
@@ -126,10 +124,7 @@ pub(crate) fn read_input(
             read_export(paths, rows, workflows, text_tasks, session, &mut sink)?;
             Ok(sink.finish())
         }
-        InputKind::VotesTable => {
-            session.input_file(first)?;
-            Ok(read_votes(first, &session.progress)?)
-        }
+        InputKind::VotesTable => read_votes_table(first, workflows, session),
         InputKind::LabelTable => {
             let table = label_table::read_label_table(first, &session.progress)?;
             session.report(table.report);
@@ -142,6 +137,12 @@ pub(crate) fn read_input(
             first.display()
         ),
     }
+}
+
+fn read_votes_table(table: &Path, workflows: Option<&Path>, session: &mut Session) -> Result<Votes> {
+    session.input_file(table)?;
+    let workflows = read_workflow_export(workflows, session)?;
+    Ok(read_votes(table, workflows.as_deref(), &session.progress)?)
 }
 
 /// The votes table of a folder of extracts.
@@ -235,6 +236,7 @@ pub(crate) fn note_export(report: &ExportReport, summary: &mut Summary) {
     for (workflow, mut versions) in by_workflow {
         versions.sort_by_key(|v| Version::parse(v));
         let ends = match versions.as_slice() {
+            [only] if only.is_empty() => "no versions in the export".to_owned(),
             [only] => format!("version {only}"),
             [first, .., last] => {
                 format!("{} versions, {first} to {last}, merged by task and label", versions.len())

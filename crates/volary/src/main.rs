@@ -14,6 +14,7 @@ mod demo;
 mod input;
 mod project;
 mod report;
+mod retirement;
 mod session;
 mod settings;
 mod skill;
@@ -54,6 +55,7 @@ enum Command {
     Consensus(commands::consensus::Args),
     Agreement(commands::agreement::Args),
     Report(commands::report::Args),
+    Retire(commands::retire::Args),
     Simulate(commands::simulate::Args),
     Flatten(commands::flatten::Args),
     Dedup(commands::dedup::Args),
@@ -78,6 +80,7 @@ fn main() -> ExitCode {
         Command::Consensus(args) => commands::consensus::run(&args, session),
         Command::Agreement(args) => commands::agreement::run(&args, session),
         Command::Report(args) => commands::report::run(&args, session),
+        Command::Retire(args) => commands::retire::run(&args, session),
         Command::Simulate(args) => commands::simulate::run(&args, session),
         Command::Flatten(args) => commands::flatten::run(&args, session),
         Command::Dedup(args) => commands::dedup::run(&args, session),
@@ -102,6 +105,7 @@ impl Command {
             Self::Consensus(_) => "consensus",
             Self::Agreement(_) => "agreement",
             Self::Report(_) => "report",
+            Self::Retire(_) => "retire",
             Self::Simulate(_) => "simulate",
             Self::Flatten(_) => "flatten",
             Self::Dedup(_) => "dedup",

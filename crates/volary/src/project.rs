@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use volary_ingest::output::write_whole;
+use volary_ingest::panoptes::workflows::read_workflows;
 use volary_ingest::tables::{TableFormat, read_votes};
 
 use crate::analysis::{Analysis, read_truth};
@@ -129,7 +130,12 @@ impl Project {
     /// The votes of the project and all that follows from them.
     pub(crate) fn analyse(&self, session: &mut Session) -> Result<Analysis> {
         let votes = match find_votes(&self.extracts()) {
-            Ok(table) => read_votes(&table, &session.progress)?,
+            Ok(table) => {
+                // The extract stage, where it ran, has told of the problems in this file.
+                let path = self.settings.input.workflows.as_deref();
+                let workflows = path.map(|p| read_workflows(p, &session.progress)).transpose()?;
+                read_votes(&table, workflows.as_ref(), &session.progress)?
+            }
             // A project of drawings only has no votes, and that is no failure.
             Err(_) if self.extracts().join("classifications.parquet").is_file() => Default::default(),
             Err(error) => return Err(error),

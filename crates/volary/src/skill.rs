@@ -18,6 +18,7 @@ use volary_crowd::skill::weighted::Weighted;
 use volary_ingest::label_table;
 
 use crate::analysis::read_truth;
+use crate::report::ModelReport;
 use crate::session::Session;
 use crate::settings::ConsensusSettings;
 use crate::summary::{Summary, grouped, percent, printable};
@@ -315,6 +316,23 @@ fn summarise_dependence(votes: &Votes, model: &ModelConsensus, summary: &mut Sum
         }
     }
     summary.value("shared_bias", values);
+}
+
+/// Fits as the report shows them.
+pub(crate) fn reports(votes: &Votes, fits: Vec<QuestionFit>, level: f64) -> Vec<ModelReport> {
+    let report = |fit: QuestionFit| {
+        let question = &votes.questions[fit.panel.question as usize];
+        let signs = dependence(&fit.panel.ballots, &fit.fit);
+        ModelReport {
+            question: fit.panel.question,
+            about: about(votes, &fit),
+            model: fit.model.name(),
+            skills: fit.fit.skills(&fit.panel.ballots, level),
+            warnings: signs.warnings(|class| class_name(question, &fit, class)),
+            choice: fit.choice,
+        }
+    };
+    fits.into_iter().map(report).collect()
 }
 
 /// How many votes a question holds, for what is too slow to try on many.

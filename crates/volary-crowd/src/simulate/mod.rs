@@ -249,6 +249,11 @@ impl SimulatedCrowd {
             question: 0,
             answer: self.answer[i as usize],
         };
+        let mut arrival: Vec<u32> = (0..u32::try_from(n).expect("fewer than 2^32 votes")).collect();
+        arrival.sort_unstable_by_key(|&at| {
+            let i = order[at as usize];
+            (self.created_ms[i as usize], i)
+        });
         let question = Question {
             workflow: String::new(),
             task: "T0".to_owned(),
@@ -262,6 +267,7 @@ impl SimulatedCrowd {
             volunteer: pick(&self.volunteer, &volunteer_rank),
             workflow: vec![0; n],
             created_ms: order.iter().map(|&i| self.created_ms[i as usize]).collect(),
+            arrival,
             votes: (0..).zip(&order).map(vote).collect(),
             subjects,
             volunteers,

@@ -48,6 +48,22 @@ fn a_good_machine_helps_and_a_random_one_does_no_harm() {
 }
 
 #[test]
+fn every_matrix_model_takes_a_machine() {
+    let crowd = honest(300, 60, 2, 6);
+    let panel = add(panel(&crowd), &scores(&crowd.true_class, 0.9)).unwrap();
+    let mut models: Vec<crate::skill::Model> =
+        Variant::ALL.into_iter().map(|v| crate::skill::Model::DawidSkene(DawidSkene::new(v))).collect();
+    models.push(crate::skill::Model::Ibcc(crate::skill::ibcc::Ibcc::default()));
+    for model in models {
+        let fit = model.fit(&panel.ballots);
+        assert!(fit.intervals(&panel.ballots, 0.95).iter().all(|i| i.low <= i.high), "{}", model.name());
+        let machine = fit.skills(&panel.ballots, 0.95).pop().unwrap();
+        assert!(machine.skill.is_none() && machine.bits.unwrap().value > 0.2, "{}", model.name());
+        assert!(accuracy(&fit.posterior, &crowd.true_class) > 0.95, "{}", model.name());
+    }
+}
+
+#[test]
 fn equal_scores_are_one_answer_and_missing_ones_none() {
     let crowd = honest(100, 20, 2, 1);
     let same: Vec<(u32, u32, f64)> = (0..50).map(|s| (s, 1, 0.7)).collect();

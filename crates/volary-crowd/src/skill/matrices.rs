@@ -118,9 +118,16 @@ impl Matrices {
             }
             // A machine's rows are pulled to how often it gives each label.
             Prior::Pool(pool) => self.add_label_shares(volunteer, pool, &mut matrix),
-            Prior::Coin(a, b) => return self.coin_matrix(&matrix, *a, *b),
+            Prior::Coin(a, b) if self.is_coin(volunteer) => return self.coin_matrix(&matrix, *a, *b),
+            // A machine's bins are no coin.
+            Prior::Coin(..) => matrix.iter_mut().for_each(|c| *c += 0.5),
         }
         matrix
+    }
+
+    /// Whether one chance says all of a volunteer.
+    fn is_coin(&self, volunteer: usize) -> bool {
+        matches!(self.prior, Prior::Coin(..)) && self.n_labels(volunteer) == self.n_classes
     }
 
     fn add_label_shares(&self, volunteer: usize, pool: &[f64], matrix: &mut [f64]) {
@@ -218,20 +225,21 @@ impl Matrices {
     pub(crate) fn log_variances(&self, volunteer: usize, out: &mut [f64]) {
         let (k, n) = (self.n_classes, self.n_labels(volunteer));
         let dirichlet = self.dirichlet(volunteer);
+        let is_coin = self.is_coin(volunteer);
         let totals: Vec<f64> =
             dirichlet.chunks_exact(n.max(1)).map(|row| trigamma(row.iter().sum())).collect();
         for (slot, row) in self.slots(volunteer).zip(out.chunks_exact_mut(k)) {
             let label = self.slot_label[slot] as usize;
             for (truth, out) in row.iter_mut().enumerate() {
-                *out = match self.prior {
+                let own = trigamma(dirichlet[truth * n + label]);
+                *out = match (is_coin, truth == label) {
+                    (false, _) => (own - totals[truth]).max(0.0),
                     // All of a coin's doubt is in the log-odds of its label against the others.
-                    Prior::Coin(..) if truth == label => {
-                        let others: f64 = dirichlet[truth * n..(truth + 1) * n].iter().sum::<f64>()
-                            - dirichlet[truth * n + label];
-                        trigamma(dirichlet[truth * n + label]) + trigamma(others.max(1e-3))
+                    (true, true) => {
+                        let row: f64 = dirichlet[truth * n..(truth + 1) * n].iter().sum();
+                        own + trigamma((row - dirichlet[truth * n + label]).max(1e-3))
                     }
-                    Prior::Coin(..) => 0.0,
-                    _ => (trigamma(dirichlet[truth * n + label]) - totals[truth]).max(0.0),
+                    (true, false) => 0.0,
                 };
             }
         }

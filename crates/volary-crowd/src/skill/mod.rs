@@ -10,6 +10,7 @@
 //! | GLAD | an ability; and an easiness of every item | [`glad`] |
 //! | MACE | a chance to know, else a spam pattern | [`mace`] |
 //! | Wawa, iterated weighted vote | a weight | [`weighted`] |
+//! | SWAP, one vote after the other | a confusion matrix, learnt on the way | [`swap`] |
 //!
 //! Which of them to believe is the business of [`choose`]; whether volunteers share a bias that all of
 //! them would learn as truth, that of [`dependence`].
@@ -27,6 +28,7 @@ pub mod machine;
 pub mod matrices;
 pub mod model;
 pub mod running;
+pub mod swap;
 #[cfg(test)]
 mod testing;
 pub mod weighted;

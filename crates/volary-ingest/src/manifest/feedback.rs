@@ -3,11 +3,13 @@
 //! Which fields a rule needs depends on its strategy, which stands in the workflow and not here. Without
 //! the workflow it is told by the fields themselves, as far as they show it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use volary_core::{ProblemKind, Problems};
 
+use super::typo::nearest;
 use crate::records::Record;
 
 /// Fields that the platform reads.
@@ -40,21 +42,38 @@ pub fn feedback_rules(tasks: &Value) -> FeedbackRules {
 }
 
 /// What is wrong with a column name that looks like feedback; `None` where it is fine or something else.
-pub(super) fn misspelling(name: &str) -> Option<&'static str> {
+pub(super) fn misspelling(name: &str) -> Option<Cow<'static, str>> {
     let low = name.to_ascii_lowercase();
-    if !low.trim_start_matches(['#', '!', '%', '/', ' ']).starts_with("feedback") {
-        return None;
+    let bare = low.trim_start_matches(['#', '!', '%', '/', ' ']);
+    if !bare.starts_with("feedback") {
+        let (word, rest) = bare.split_once('_')?;
+        let has_number = rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains('_');
+        nearest(word, ["feedback"]).filter(|_| has_number)?;
+        return Some(format!("the platform ignores it; if #feedback_{rest} is meant, rename it").into());
     }
-    match parse(name) {
+    let hint = match parse(name) {
         None => {
-            Some("feedback columns are #feedback_<number>_<field>, in lower case; rename the column")
+            "feedback columns are #feedback_<number>_<field>, in lower case; rename the column".into()
         }
-        Some((_, field)) if FIELDS.contains(&field) => None,
-        Some(_) => Some(
-            "no such feedback field; there are id, successMessage, failureMessage, answer, x, y, width, \
-             tolerance, choiceIds (capitals count)",
-        ),
-    }
+        Some((_, field)) if FIELDS.contains(&field) => return None,
+        Some((_, field)) => match field_meant(field) {
+            Some(right) => {
+                format!("no such feedback field; if {right} is meant, rename it (capitals count)").into()
+            }
+            None => {
+                "no such feedback field; there are id, successMessage, failureMessage, answer, x, y, \
+                     width, tolerance, choiceIds (capitals count)"
+                    .into()
+            }
+        },
+    };
+    Some(hint)
+}
+
+/// The field that was probably meant, in any case.
+fn field_meant(field: &str) -> Option<&'static str> {
+    let same = FIELDS.into_iter().find(|known| known.eq_ignore_ascii_case(field));
+    same.or_else(|| nearest(field, FIELDS))
 }
 
 /// `#feedback_1_x` → 1, `x`.

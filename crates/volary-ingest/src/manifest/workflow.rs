@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 use volary_core::{ProblemKind, Problems};
 
+use super::typo::nearest;
 use super::{ManifestKind, ManifestReport};
 use crate::error::IngestError;
 use crate::report::ReadReport;
@@ -136,27 +137,12 @@ fn check_chance(key: &str, value: &Value, problems: &mut Problems) {
     }
 }
 
-/// The known key that a key is one or two letters away from, in any case.
+/// The known key that a key was probably meant to be, in any case.
 fn meant(key: &str) -> Option<&'static str> {
     let low = key.to_ascii_lowercase().replace('-', "_");
-    let known = || LISTS.iter().chain(&MAPS).copied().chain([CHANCES, DEFAULT]);
-    known().filter(|k| distance(&low, k) <= 2).min_by_key(|k| distance(&low, k))
-}
-
-/// Letters to change, add or take away.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(64).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let change = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+    let known = || LISTS.into_iter().chain(MAPS).chain([CHANCES, DEFAULT]);
+    // The right letters in the wrong case are no known key either.
+    known().find(|k| *k == low).or_else(|| nearest(&low, known()))
 }
 
 #[cfg(test)]
@@ -200,6 +186,6 @@ mod tests {
             found(r#"{"training_chances":[0.1]}"#),
             one("training_chances", ProblemKind::Suspicious)
         );
-        assert_eq!(distance("training_chance", "training_chances"), 1);
+        assert_eq!(with(r#""Traning_Chances":[0.5]"#), one("Traning_Chances", ProblemKind::Misspelt));
     }
 }

@@ -1,19 +1,21 @@
 //! The blocks of an export, one after the other: repeated ids, repeats by one volunteer, kinds of tasks,
 //! counts. Everything that needs to have seen the rows before.
 //!
-//! What it holds grows with the numbers of subjects and volunteers, and by about thirty bytes with each
-//! classification (ids and pairs seen), not with what the classifications say.
+//! What it holds grows with the numbers of subjects and volunteers, and by about eleven bytes with each
+//! classification ([`super::seen`]), not with what the classifications say.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashSet;
-use volary_core::extracts::{ExternalId, SubjectStatus, VoteRow};
+use hashbrown::HashTable;
+use volary_core::extracts::{ExternalId, Numbers, SubjectStatus, VoteRow};
 use volary_core::{Extracts, Pool, ProblemKind, Problems, Symbol};
 
+use super::offers::Offer;
 use super::resolve::Kinds;
 use super::row::{Sheet, left_out};
+use super::seen::{SeenIds, Viewers};
 use crate::error::IngestError;
 
 /// Where the columns of an export go: a folder of tables, votes in memory, both.
@@ -31,10 +33,13 @@ pub trait ExtractSink {
     /// # Errors
     /// Where they cannot be written.
     fn take_late(&mut self, extracts: &Extracts, ordinals: &[u64]) -> Result<(), IngestError>;
+
+    /// Takes an answer that could have been given, after all classifications; only with a workflow export.
+    fn take_offer(&mut self, _offer: &Offer<'_>) {}
 }
 
 /// Blocks that are held back at the start, to see what kinds the tasks are.
-const START_BLOCKS: usize = 8;
+const START_BLOCKS: usize = 16;
 /// Rows of unknown kind that are held until the end; more are settled at once, as of unknown kind.
 const MAX_PENDING: usize = 100_000;
 
@@ -74,35 +79,6 @@ pub struct Collected {
     pub wordings: Wordings,
 }
 
-#[derive(Debug, Default)]
-struct SeenIds {
-    // Ids mostly come in order: then two sorted columns are a fraction of a hash table.
-    ordered: Vec<u64>,
-    fingerprints: Vec<u32>,
-    stray: BTreeMap<u64, u32>,
-}
-
-impl SeenIds {
-    /// The fingerprint under which this id was seen before, if it was.
-    fn insert(&mut self, id: u64, fingerprint: u32) -> Option<u32> {
-        if self.ordered.last().is_none_or(|&last| id > last) {
-            self.ordered.push(id);
-            self.fingerprints.push(fingerprint);
-            return None;
-        }
-        if let Ok(at) = self.ordered.binary_search(&id) {
-            return Some(self.fingerprints[at]);
-        }
-        match self.stray.entry(id) {
-            Entry::Occupied(entry) => Some(*entry.get()),
-            Entry::Vacant(entry) => {
-                entry.insert(fingerprint);
-                None
-            }
-        }
-    }
-}
-
 /// A subject of a workflow: how many classifications, and its last known status.
 #[derive(Clone, Debug)]
 pub struct SubjectRow {
@@ -125,6 +101,7 @@ struct SubjectState {
     n_classifications: u64,
     retired_ms: Option<i64>,
     reason: Option<Symbol>,
+    viewers: Viewers,
 }
 
 /// Takes sheets in order and passes their columns on.
@@ -133,13 +110,10 @@ pub(super) struct Collector<'s> {
     kinds: Kinds,
     start: Vec<Sheet>,
     has_started: bool,
-    pool: Pool,
-    subject_of: Pool,
-    subjects: Vec<SubjectState>,
+    subjects: Subjects,
     volunteers: Pool,
     ids: SeenIds,
     text_ids: BTreeMap<String, u32>,
-    pairs: HashSet<u64, FixedState>,
     pending: Extracts,
     pending_ordinals: Vec<u64>,
     collected: Collected,
@@ -152,13 +126,10 @@ impl<'s> Collector<'s> {
             kinds,
             start: Vec::new(),
             has_started: false,
-            pool: Pool::default(),
-            subject_of: Pool::default(),
-            subjects: Vec::new(),
+            subjects: Subjects::default(),
             volunteers: Pool::default(),
             ids: SeenIds::default(),
             text_ids: BTreeMap::new(),
-            pairs: HashSet::with_hasher(FixedState::with_seed(2)),
             pending: Extracts::default(),
             pending_ordinals: Vec::new(),
             collected: Collected::default(),
@@ -242,21 +213,16 @@ impl<'s> Collector<'s> {
         let Extracts { pool, classifications, statuses, .. } = extracts;
         // Subjects and volunteers repeat within a block: translate each text once.
         let mut volunteer_of: Vec<Option<Symbol>> = vec![None; pool.len()];
-        let mut subject_of = SubjectTranslation::default();
+        let mut subject_of = vec![None; pool.len()];
         for class in classifications.iter_mut() {
             let volunteer = *volunteer_of[class.volunteer.key.index()]
                 .get_or_insert_with(|| self.volunteers.intern(pool.text(class.volunteer.key)));
-            let subject = subject_of.get(class.workflow, class.subject, || {
-                dense_subject(
-                    &mut self.pool,
-                    &mut self.subject_of,
-                    &mut self.subjects,
-                    pool.text(class.workflow),
-                    pool.text(class.subject),
-                )
-            });
-            self.subjects[subject].n_classifications += 1;
-            class.repeat = !self.pairs.insert((subject as u64) << 32 | volunteer.index() as u64);
+            let (subject, state) =
+                self.subjects.get(pool, (class.workflow, class.subject), &mut subject_of);
+            let volunteer = volunteer.number();
+            state.n_classifications += 1;
+            class.repeat = !state.viewers.insert(volunteer);
+            class.numbers = Some(Numbers { subject, volunteer });
             let c = &mut self.collected;
             c.n_repeats += u64::from(class.repeat);
             c.n_seen_before += u64::from(class.seen_before);
@@ -264,29 +230,10 @@ impl<'s> Collector<'s> {
             c.n_not_logged_in += u64::from(!class.volunteer.logged_in);
             c.n_gold += u64::from(class.gold_standard);
         }
-        count_versions(pool, classifications, &mut self.collected.versions);
         for status in statuses.iter() {
-            self.note_status(pool, status, &mut subject_of);
+            self.subjects.note_status(pool, status, &mut subject_of);
         }
-    }
-
-    fn note_status(&mut self, pool: &Pool, status: &SubjectStatus, subject_of: &mut SubjectTranslation) {
-        let subject = subject_of.get(status.workflow, status.subject, || {
-            dense_subject(
-                &mut self.pool,
-                &mut self.subject_of,
-                &mut self.subjects,
-                pool.text(status.workflow),
-                pool.text(status.subject),
-            )
-        });
-        let state = &mut self.subjects[subject];
-        if status.retired_ms.is_some() {
-            state.retired_ms = status.retired_ms;
-        }
-        if let Some(reason) = status.reason {
-            state.reason = Some(self.pool.intern(pool.text(reason)));
-        }
+        count_versions(pool, classifications, &mut self.collected.versions);
     }
 
     fn note_wordings(&mut self, extracts: &Extracts) {
@@ -349,10 +296,11 @@ impl<'s> Collector<'s> {
         self.release_pending()?;
         self.warn_of_changed_tasks();
         let mut collected = self.collected;
-        collected.n_subjects = self.subjects.len() as u64;
+        collected.n_subjects = self.subjects.states.len() as u64;
         collected.n_volunteers = self.volunteers.len() as u64;
-        let text = |s: Symbol| self.pool.text(s).to_owned();
-        let subjects = self.subjects.iter().map(|s| SubjectRow {
+        let Subjects { pool, states, .. } = self.subjects;
+        let text = |s: Symbol| pool.text(s).to_owned();
+        let subjects = states.iter().map(|s| SubjectRow {
             workflow: text(s.workflow),
             subject: text(s.subject),
             n_classifications: s.n_classifications,
@@ -381,45 +329,70 @@ impl<'s> Collector<'s> {
     }
 }
 
-/// Symbols of one block to positions among all subjects.
-#[derive(Default)]
-struct SubjectTranslation {
-    last: Option<(Symbol, Symbol, usize)>,
-    known: BTreeMap<(Symbol, Symbol), usize>,
+/// The subjects of all workflows, in order of first appearance.
+#[derive(Debug, Default)]
+struct Subjects {
+    pool: Pool,
+    states: Vec<SubjectState>,
+    // Positions in `states` by (workflow, subject).
+    index: HashTable<u32>,
 }
 
-impl SubjectTranslation {
-    fn get(&mut self, workflow: Symbol, subject: Symbol, find: impl FnOnce() -> usize) -> usize {
-        if let Some((w, s, found)) = self.last
-            && (w, s) == (workflow, subject)
-        {
-            return found;
-        }
-        let found = *self.known.entry((workflow, subject)).or_insert_with(find);
-        self.last = Some((workflow, subject, found));
-        found
+/// Symbols of one block's subjects to what they were last: a workflow, and a position among all subjects.
+type Translation = Vec<Option<(Symbol, u32)>>;
+
+impl Subjects {
+    fn get(
+        &mut self,
+        pool: &Pool,
+        (workflow, subject): (Symbol, Symbol),
+        known: &mut Translation,
+    ) -> (u32, &mut SubjectState) {
+        let at = match known[subject.index()] {
+            Some((of, at)) if of == workflow => at,
+            _ => {
+                let at = self.find(pool.text(workflow), pool.text(subject));
+                known[subject.index()] = Some((workflow, at));
+                at
+            }
+        };
+        (at, &mut self.states[at as usize])
     }
-}
 
-fn dense_subject(
-    pool: &mut Pool,
-    index: &mut Pool,
-    subjects: &mut Vec<SubjectState>,
-    workflow: &str,
-    subject: &str,
-) -> usize {
-    let at = index.intern(&format!("{workflow}\u{1f}{subject}")).index();
-    if at == subjects.len() {
-        let (workflow, subject) = (pool.intern(workflow), pool.intern(subject));
-        subjects.push(SubjectState {
+    fn find(&mut self, workflow: &str, subject: &str) -> u32 {
+        let (workflow, subject) = (self.pool.intern(workflow), self.pool.intern(subject));
+        let states = &mut self.states;
+        let hash = |w: Symbol, s: Symbol| FixedState::with_seed(3).hash_one((w, s));
+        let is_it = |&at: &u32| {
+            let state = &states[at as usize];
+            (state.subject, state.workflow) == (subject, workflow)
+        };
+        let hashed = hash(workflow, subject);
+        if let Some(&at) = self.index.find(hashed, is_it) {
+            return at;
+        }
+        let next = u32::try_from(states.len()).expect("fewer than 2^32 subjects");
+        self.index.insert_unique(hashed, next, |&at| {
+            let state = &states[at as usize];
+            hash(state.workflow, state.subject)
+        });
+        states.push(SubjectState {
             workflow,
             subject,
             n_classifications: 0,
             retired_ms: None,
             reason: None,
+            viewers: Viewers::default(),
         });
+        next
     }
-    at
+
+    fn note_status(&mut self, pool: &Pool, status: &SubjectStatus, known: &mut Translation) {
+        let reason = status.reason.map(|reason| self.pool.intern(pool.text(reason)));
+        let (_, state) = self.get(pool, (status.workflow, status.subject), known);
+        state.retired_ms = status.retired_ms.or(state.retired_ms);
+        state.reason = reason.or(state.reason);
+    }
 }
 
 fn count_versions(

@@ -17,15 +17,15 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use foldhash::quality::FixedState;
-use memchr::memchr;
 use volary_core::{Pool, ProblemKind, Problems};
 
+use super::columns::Columns;
 use super::compat::rows::volunteer_name;
 use super::metadata::read_metadata;
 use super::row::{RowFilter, left_out};
 use crate::error::IngestError;
 use crate::output::AtomicFile;
-use crate::records::{Block, Blocks, Fields, Header, RecordOptions, require};
+use crate::records::{Block, Blocks, Fields, Header, RecordOptions};
 use crate::report::ReadReport;
 use crate::source::{InputDigest, Progress};
 use crate::{time, volunteer};
@@ -98,58 +98,17 @@ pub fn dedup(
     Ok(DedupReport { input: decisions.report(digest), path: out.to_owned() })
 }
 
-/// Where the columns stand that decide or that are changed.
-struct Columns {
-    n: usize,
-    id: Option<usize>,
-    user_name: Option<usize>,
-    user_id: Option<usize>,
-    user_ip: Option<usize>,
-    workflow: Option<usize>,
-    version: Option<usize>,
-    created_at: Option<usize>,
-    metadata: Option<usize>,
-    subject_ids: usize,
-}
-
-impl Columns {
-    fn find(header: &Header, path: &Path) -> Result<Self, IngestError> {
-        let expected = "a Zooniverse classification export";
-        let subject_ids = match header.find_any(&["subject_ids", "subject_id"]) {
-            Some(column) => column,
-            None => require(header, ["subject_ids"], expected, path)?[0],
-        };
-        require(header, ["annotations"], expected, path)?;
-        let find = |name| header.find(name);
-        Ok(Self {
-            n: header.names.len(),
-            id: find("classification_id"),
-            user_name: find("user_name"),
-            user_id: find("user_id"),
-            user_ip: find("user_ip"),
-            workflow: find("workflow_id"),
-            version: find("workflow_version"),
-            created_at: find("created_at"),
-            metadata: find("metadata"),
-            subject_ids,
-        })
-    }
-
-    /// The column that carries the key: names, or whatever identifies people where there are none.
-    fn key_column(&self) -> Option<usize> {
-        self.user_name.or(self.user_id).or(self.user_ip)
-    }
+/// The column that carries the key: names, or whatever identifies people where there are none.
+fn key_column(columns: &Columns) -> Option<usize> {
+    columns.user_name.or(columns.user_id).or(columns.user_ip)
 }
 
 /// A record's fields as text.
-struct Cells<'l> {
-    line: &'l [u8],
-    fields: &'l Fields,
-}
+struct Cells<'l>(Fields<'l>);
 
 impl Cells<'_> {
     fn text(&self, column: Option<usize>) -> String {
-        let bytes = column.map(|c| self.fields.bytes(self.line, c)).unwrap_or_default();
+        let bytes = column.map(|c| self.0.bytes(c)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).trim().to_owned()
     }
 
@@ -204,18 +163,16 @@ impl<'o> Decisions<'o> {
                 *self.lost.entry(reason).or_default() += n;
             }
         }
-        let mut fields = Fields::default();
-        for (row, range) in &block.records {
-            let line = &block.bytes[range.clone()];
-            fields.split(line, b',');
-            let reason = self.decide(*row, &Cells { line, fields: &fields }, columns).err();
+        for span in &block.records {
+            let reason = self.decide(span.row, &Cells(block.fields(span)), columns).err();
             self.rows.push(reason);
         }
     }
 
     fn decide(&mut self, row: u64, cells: &Cells<'_>, columns: &Columns) -> Result<(), &'static str> {
-        if cells.fields.len() != columns.n {
-            let detail = format!("{} fields, the header has {}", cells.fields.len(), columns.n);
+        let (count, expected) = (cells.0.count(), columns.names.len());
+        if count != expected {
+            let detail = format!("{count} fields, the header has {expected}");
             self.problems.add(row, "", ProblemKind::WrongFieldCount, detail);
             return Err(left_out::FIELDS);
         }
@@ -232,7 +189,7 @@ impl<'o> Decisions<'o> {
         }
         let id = cells.text(columns.id);
         if !id.is_empty() {
-            self.id(row, &id, cells.line)?;
+            self.id(row, &id, cells.0.line())?;
         }
         self.repeat(row, &workflow, &id, cells, columns)
     }
@@ -331,17 +288,14 @@ impl<'c> Writer<'c> {
     }
 
     fn block(&mut self, block: &Block, decisions: &mut Decisions<'_>) -> Result<(), IngestError> {
-        let mut fields = Fields::default();
-        for (row, range) in &block.records {
+        for span in &block.records {
             let stays = decisions.rows.get(decisions.next).is_some_and(Option::is_none);
             decisions.next += 1;
             if !stays {
                 continue;
             }
-            let line = &block.bytes[range.clone()];
-            fields.split(line, b',');
-            self.row(*row, &Cells { line, fields: &fields }, &mut decisions.problems);
-            let has_carriage_return = block.bytes[range.end..].starts_with(b"\r\n");
+            self.row(span.row, &Cells(block.fields(span)), &mut decisions.problems);
+            let has_carriage_return = block.line_end(span).starts_with(b"\r\n");
             self.line.extend_from_slice(if has_carriage_return { b"\r\n" } else { b"\n" });
             self.flush()?;
         }
@@ -350,15 +304,16 @@ impl<'c> Writer<'c> {
 
     fn row(&mut self, row: u64, cells: &Cells<'_>, problems: &mut Problems) {
         let columns = self.columns;
-        for (i, raw) in raw_fields(cells.line).into_iter().enumerate() {
+        for i in 0..cells.0.count() {
+            let raw = cells.0.raw(i);
             if i > 0 {
                 self.line.push(b',');
             }
-            if columns.key_column() == Some(i) {
+            if key_column(columns) == Some(i) {
                 let name = pseudonym(&cells.volunteer(columns, row));
                 self.line.extend_from_slice(name.as_bytes());
             } else if columns.metadata == Some(i) {
-                self.metadata(row, raw, &cells.fields.bytes(cells.line, i), problems);
+                self.metadata(row, raw, &cells.0.bytes(i), problems);
             } else if ![columns.user_id, columns.user_ip].contains(&Some(i)) {
                 self.line.extend_from_slice(raw);
             }
@@ -402,32 +357,6 @@ fn push_field(text: &[u8], out: &mut Vec<u8>) {
         }
     }
     out.push(b'"');
-}
-
-/// The fields of a record as they stand, quotes included.
-fn raw_fields(line: &[u8]) -> Vec<&[u8]> {
-    let mut fields = Vec::new();
-    let mut start = 0;
-    loop {
-        let mut at = start;
-        if line.get(at) == Some(&b'"') {
-            at += 1;
-            while let Some(i) = memchr(b'"', &line[at..]) {
-                at += i + 1;
-                if line.get(at) != Some(&b'"') {
-                    break;
-                }
-                at += 1;
-            }
-        }
-        let at = at.min(line.len());
-        let end = memchr(b',', &line[at..]).map_or(line.len(), |i| at + i);
-        fields.push(&line[start..end]);
-        if end >= line.len() {
-            return fields;
-        }
-        start = end + 1;
-    }
 }
 
 /// A JSON object without a key of its top level, otherwise to the byte as it was. `None` where the text
@@ -535,17 +464,6 @@ mod tests {
             ["", "[]", "{", r#"{"session"}"#, r#"{"session":"#, r#"{"a":1}x"#, r#"{"a\"#, "{session:1}"]
         {
             assert_eq!(without_key(json.as_bytes(), b"session"), None, "{json}");
-        }
-    }
-
-    #[test]
-    fn raw_fields_are_the_fields() {
-        for line in ["a,b", "", ",", r#""a,""b""",c,"#, r#""open"#, r#"a"b,"c"d,e"#] {
-            let mut fields = Fields::default();
-            fields.split(line.as_bytes(), b',');
-            let raw = raw_fields(line.as_bytes());
-            assert_eq!(raw.join(&b','), line.as_bytes(), "{line}");
-            assert_eq!(raw.len(), fields.len(), "{line}");
         }
     }
 }

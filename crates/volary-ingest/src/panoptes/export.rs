@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::collect::{Collected, Collector, ExtractSink, SubjectRow};
+use super::columns::Columns;
+use super::offers::offers;
 use super::resolve::{Family, Kinds};
-use super::row::{Columns, RowFilter, read_block};
+use super::row::{RowFilter, read_block};
 use super::workflows::Workflows;
 use crate::error::IngestError;
 use crate::pipeline::ordered;
@@ -83,6 +85,10 @@ pub fn read_exports(
         inputs.push(read_one(path, options, progress, &mut collector)?);
     }
     let (collected, subjects) = collector.finish()?;
+    if let Some(workflows) = &options.workflows {
+        let used = collected.versions.keys().map(|(w, v)| (w.as_str(), v.as_str()));
+        offers(workflows, used).iter().for_each(|offer| sink.take_offer(offer));
+    }
     Ok(ExportReport { collected, subjects, inputs })
 }
 

@@ -88,14 +88,46 @@ pub(super) fn read_retirement(json: &str) -> Retirement {
     if json.is_empty() || start.contains(r#":{"retired":null"#) {
         return Retirement::default();
     }
-    let Ok(Value::Object(subjects)) = serde_json::from_str::<Value>(json) else {
-        return Retirement::default();
-    };
-    let status = subjects.values().find_map(|s| s.get("retired")?.as_object());
+    let status = status_of(json);
+    let status = status.as_ref().and_then(Value::as_object);
     Retirement {
         retired_ms: status.and_then(|s| s.get("retired_at")?.as_str()).and_then(time::parse_ms),
         reason: status.and_then(|s| s.get("retirement_reason")?.as_str()).map(str::to_owned),
     }
+}
+
+#[derive(Deserialize)]
+struct Subject<'a> {
+    #[serde(borrow, default)]
+    retired: Option<LazyValue<'a>>,
+}
+
+/// The first subject's `retired` that is an object.
+fn status_of(json: &str) -> Option<Value> {
+    // A cell may be long, and all but one of its keys are the project's own: they are skipped, not read.
+    if is_shallow(json.as_bytes())
+        && let Some(found) = quick_status(json)
+    {
+        return found;
+    }
+    let Ok(Value::Object(subjects)) = serde_json::from_str::<Value>(json) else { return None };
+    subjects.into_iter().find_map(|(_, mut subject)| {
+        let status = subject.get_mut("retired")?.take();
+        status.is_object().then_some(status)
+    })
+}
+
+/// The same for a cell of the usual form; `None` where it is not.
+fn quick_status(json: &str) -> Option<Option<Value>> {
+    for entry in sonic_rs::to_object_iter(json) {
+        let (_, subject) = entry.ok()?;
+        let subject: Subject<'_> = sonic_rs::from_str(subject.as_raw_str()).ok()?;
+        let raw = subject.retired.as_ref().map_or("null", LazyValue::as_raw_str);
+        if raw.starts_with('{') {
+            return Some(Some(serde_json::from_str(raw).ok()?));
+        }
+    }
+    Some(None)
 }
 
 #[cfg(test)]
@@ -125,6 +157,10 @@ mod tests {
         let retired =
             r#"{"7":{"retired":{"retired_at":"1970-01-01T00:00:01.000Z","retirement_reason":null}}}"#;
         assert_eq!(read_retirement(retired), Retirement { retired_ms: Some(1000), reason: None });
+        let second = format!(r#"{{"6":{{"retired":"no","x":[{{}}]}},{}"#, &retired[1..]);
+        assert_eq!(read_retirement(&second).retired_ms, Some(1000));
+        let odd = format!(r#"{{"6":3,{}"#, &retired[1..]);
+        assert_eq!(read_retirement(&odd).retired_ms, Some(1000));
         for json in
             [r#"{"7":{"retired":null}}"#, r#"{"7":{"retired":"yes"}}"#, "", "{", "[]", r#"{"":3}"#]
         {

@@ -3,18 +3,17 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
-use std::path::Path;
 
 use foldhash::quality::FixedState;
 use volary_core::extracts::{ClassificationRow, ExternalId, SubjectStatus, Volunteer};
-use volary_core::{Extracts, Pool, ProblemKind, Problems};
+use volary_core::{Extracts, Pool, ProblemKind, Problems, Symbol};
 
 use super::annotation::{Annotations, first_line};
+use super::columns::Columns;
 use super::export::ExportOptions;
 use super::metadata::{Retirement, read_metadata, read_retirement};
 use super::version::VersionFilter;
-use crate::error::IngestError;
-use crate::records::{Block, Fields, Header, clean_text, require};
+use crate::records::{Block, Fields, clean_text};
 use crate::{time, volunteer};
 
 /// How the cell of an active subject goes on after its id, quotes doubled as they stand in the file.
@@ -29,58 +28,6 @@ pub struct RowFilter {
     pub versions: VersionFilter,
     /// Leave out rows from before the project's launch.
     pub live_only: bool,
-}
-
-/// Where the columns of an export stand; matched by name, since their order and number vary.
-#[derive(Clone, Debug)]
-pub(super) struct Columns {
-    names: Vec<String>,
-    delimiter: u8,
-    id: Option<usize>,
-    user_name: Option<usize>,
-    user_id: Option<usize>,
-    user_ip: Option<usize>,
-    workflow: Option<usize>,
-    version: Option<usize>,
-    created_at: Option<usize>,
-    gold_standard: Option<usize>,
-    expert: Option<usize>,
-    metadata: Option<usize>,
-    annotations: usize,
-    subject_data: Option<usize>,
-    subject_ids: usize,
-}
-
-impl Columns {
-    /// # Errors
-    /// [`IngestError::MissingColumns`] where the header is not that of a classification export.
-    pub(super) fn find(header: &Header, path: &Path) -> Result<Self, IngestError> {
-        let subject_ids = header.find_any(&["subject_ids", "subject_id"]);
-        let expected = "a Zooniverse classification export";
-        let [annotations] = require(header, ["annotations"], expected, path)?;
-        let Some(subject_ids) = subject_ids else {
-            require(header, ["subject_ids"], expected, path)?;
-            unreachable!("the column was just found to be missing");
-        };
-        let find = |name| header.find(name);
-        Ok(Self {
-            names: header.names.clone(),
-            delimiter: header.delimiter,
-            id: find("classification_id"),
-            user_name: find("user_name"),
-            user_id: find("user_id"),
-            user_ip: find("user_ip"),
-            workflow: find("workflow_id"),
-            version: find("workflow_version"),
-            created_at: find("created_at"),
-            gold_standard: find("gold_standard"),
-            expert: find("expert"),
-            metadata: find("metadata"),
-            annotations,
-            subject_data: find("subject_data"),
-            subject_ids,
-        })
-    }
 }
 
 /// Why a row of an export does not count; the words are those of the summary.
@@ -124,14 +71,14 @@ pub(super) fn read_block(block: &Block, columns: &Columns, options: &ExportOptio
     let mut reader = RowReader {
         columns,
         options,
-        fields: Fields::default(),
         cell: Vec::new(),
         names: Pool::default(),
         volunteers: Vec::new(),
+        last_workflow: None,
+        last_version: None,
     };
-    for (row, range) in &block.records {
-        let line = &block.bytes[range.clone()];
-        if let Err(reason) = reader.read(*row, line, &mut sheet) {
+    for span in &block.records {
+        if let Err(reason) = reader.read(span.row, block.fields(span), &mut sheet) {
             sheet.leave_out(reason, 1);
         }
     }
@@ -141,20 +88,28 @@ pub(super) fn read_block(block: &Block, columns: &Columns, options: &ExportOptio
 struct RowReader<'c> {
     columns: &'c Columns,
     options: &'c ExportOptions,
-    fields: Fields,
     cell: Vec<u8>,
     // Names met in this block, and the keys made of them: hashing each once is enough.
     names: Pool,
     volunteers: Vec<Volunteer>,
+    last_workflow: Option<Symbol>,
+    last_version: Option<Symbol>,
+}
+
+/// Interns a text that is mostly that of the row before.
+fn intern_again(pool: &mut Pool, last: &mut Option<Symbol>, text: &str) -> Symbol {
+    match *last {
+        Some(symbol) if pool.text(symbol) == text => symbol,
+        _ => *last.insert(pool.intern(text)),
+    }
 }
 
 impl RowReader<'_> {
     /// Reads one row into the sheet, or says why it does not count.
-    fn read(&mut self, row: u64, line: &[u8], sheet: &mut Sheet) -> Result<(), &'static str> {
+    fn read(&mut self, row: u64, line: Fields<'_>, sheet: &mut Sheet) -> Result<(), &'static str> {
         let columns = self.columns;
-        self.fields.split(line, columns.delimiter);
-        if self.fields.len() != columns.names.len() {
-            let detail = format!("{} fields, the header has {}", self.fields.len(), columns.names.len());
+        if line.count() != columns.names.len() {
+            let detail = format!("{} fields, the header has {}", line.count(), columns.names.len());
             sheet.problems.add(row, "", ProblemKind::WrongFieldCount, detail);
             return Err(left_out::FIELDS);
         }
@@ -188,13 +143,13 @@ impl RowReader<'_> {
     fn text<'l>(
         &self,
         row: u64,
-        line: &'l [u8],
+        line: Fields<'l>,
         column: Option<usize>,
         problems: &mut Problems,
     ) -> Cow<'l, str> {
         let Some(column) = column else { return Cow::Borrowed("") };
         let name = &self.columns.names[column];
-        match self.fields.bytes(line, column) {
+        match line.bytes(column) {
             Cow::Borrowed(bytes) => match clean_text(bytes, row, name, problems) {
                 Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
                 Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
@@ -206,7 +161,7 @@ impl RowReader<'_> {
     fn classification(
         &mut self,
         row: u64,
-        line: &[u8],
+        line: Fields<'_>,
         workflow: &str,
         version: &str,
         subject: &str,
@@ -226,8 +181,8 @@ impl RowReader<'_> {
             row,
             // Where the export has no ids the row number serves, so that times can be ordered.
             id: if id.is_empty() { ExternalId::Number(row) } else { ExternalId::parse(&id, pool) },
-            workflow: pool.intern(workflow),
-            version: pool.intern(version),
+            workflow: intern_again(pool, &mut self.last_workflow, workflow),
+            version: intern_again(pool, &mut self.last_version, version),
             subject: pool.intern(subject),
             volunteer,
             created_ms,
@@ -240,7 +195,8 @@ impl RowReader<'_> {
             live: None,
             classifier: 1,
             repeat: false,
-            fingerprint: FixedState::with_seed(1).hash_one(line),
+            fingerprint: FixedState::with_seed(1).hash_one(line.line()),
+            numbers: None,
         }
     }
 
@@ -254,7 +210,7 @@ impl RowReader<'_> {
     }
 
     /// What identifies the volunteer within this export. A name is any text, `NA` and `null` included.
-    fn volunteer_name<'l>(&self, row: u64, line: &'l [u8], problems: &mut Problems) -> Cow<'l, str> {
+    fn volunteer_name<'l>(&self, row: u64, line: Fields<'l>, problems: &mut Problems) -> Cow<'l, str> {
         let columns = self.columns;
         let name = self.text(row, line, columns.user_name, problems);
         if !name.is_empty() {
@@ -300,12 +256,12 @@ impl RowReader<'_> {
     fn metadata(
         &mut self,
         row: u64,
-        line: &[u8],
+        line: Fields<'_>,
         class: &mut ClassificationRow,
         problems: &mut Problems,
     ) {
         let Some(column) = self.columns.metadata else { return };
-        self.fields.write(line, column, &mut self.cell);
+        line.write(column, &mut self.cell);
         let text = clean_text(&self.cell, row, "metadata", problems);
         match read_metadata(&text) {
             Ok(metadata) => {
@@ -325,11 +281,11 @@ impl RowReader<'_> {
     fn annotations(
         &mut self,
         row: u64,
-        line: &[u8],
+        line: Fields<'_>,
         class: &ClassificationRow,
         sheet: &mut Sheet,
     ) -> Result<(), &'static str> {
-        self.fields.write(line, self.columns.annotations, &mut self.cell);
+        line.write(self.columns.annotations, &mut self.cell);
         let text = clean_text(&self.cell, row, "annotations", &mut sheet.problems);
         let e = &sheet.extracts;
         let before = (e.votes.len(), e.marks.len(), e.shapes.len(), e.texts.len());
@@ -363,18 +319,18 @@ impl RowReader<'_> {
     }
 
     /// Whether the cell begins as that of a subject that is not retired, by far the most common one.
-    fn is_active(&self, line: &[u8], column: usize) -> bool {
-        let start = self.fields.raw(line, column);
+    fn is_active(line: Fields<'_>, column: usize) -> bool {
+        let start = line.raw(column);
         let start = &start[..start.len().min(60)];
         start.windows(ACTIVE.len()).any(|w| w == ACTIVE)
     }
 
-    fn status(&mut self, row: u64, line: &[u8], class: &ClassificationRow, sheet: &mut Sheet) {
+    fn status(&mut self, row: u64, line: Fields<'_>, class: &ClassificationRow, sheet: &mut Sheet) {
         let Some(column) = self.columns.subject_data else { return };
-        let retirement = if self.is_active(line, column) {
+        let retirement = if Self::is_active(line, column) {
             Retirement::default()
         } else {
-            self.fields.write(line, column, &mut self.cell);
+            line.write(column, &mut self.cell);
             read_retirement(&clean_text(&self.cell, row, "subject_data", &mut sheet.problems))
         };
         let reason = retirement.reason.map(|r| sheet.extracts.pool.intern(&r));

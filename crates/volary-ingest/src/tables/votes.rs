@@ -1,15 +1,16 @@
 //! Votes in memory: straight from an export, or from the tables that `extract` wrote.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use volary_core::extracts::ExternalId;
+use volary_core::extracts::{ExternalId, Numbers};
 use volary_core::votes::{NO_ANSWER, Vote, VotesBuilder};
 use volary_core::{Extracts, Pool, QuestionKind, Symbol, Votes};
 
 use super::read::{Cells, for_each_batch};
 use crate::error::IngestError;
-use crate::panoptes::ExtractSink;
+use crate::panoptes::workflows::Workflows;
+use crate::panoptes::{ExtractSink, Offer, offers};
 use crate::source::Progress;
 
 /// Gathers the votes of an export; the k-th classification taken is the k-th of the builder.
@@ -17,6 +18,18 @@ use crate::source::Progress;
 pub struct VoteCollector {
     builder: VotesBuilder,
     n_classifications: u64,
+    // The builder's symbols (workflow and subject; volunteer) by the input's own numbers.
+    subjects: Vec<Option<[Symbol; 2]>>,
+    volunteers: Vec<Option<Symbol>>,
+}
+
+/// What is known of a number, made where nothing is.
+fn by_number<T: Copy>(known: &mut Vec<Option<T>>, number: u32, make: impl FnOnce() -> T) -> T {
+    let at = number as usize;
+    if at >= known.len() {
+        known.resize(at + 1, None);
+    }
+    *known[at].get_or_insert_with(make)
 }
 
 impl VoteCollector {
@@ -28,6 +41,18 @@ impl VoteCollector {
 }
 
 impl VoteCollector {
+    /// The builder's symbols of workflow, subject and volunteer. With numbers the texts are looked up once
+    /// in an input and not once a row, which is a miss of the cache or three each time.
+    fn symbols(&mut self, texts: [&str; 3], numbers: Option<Numbers>) -> [Symbol; 3] {
+        let builder = &mut self.builder;
+        let Some(numbers) = numbers else { return texts.map(|text| builder.intern(text)) };
+        let [workflow, subject, volunteer] = texts;
+        let subject = || [workflow, subject].map(|text| builder.intern(text));
+        let [workflow, subject] = by_number(&mut self.subjects, numbers.subject, subject);
+        let volunteer = by_number(&mut self.volunteers, numbers.volunteer, || builder.intern(volunteer));
+        [workflow, subject, volunteer]
+    }
+
     /// Looks questions and answers up once a block, not once a vote.
     fn take_votes(&mut self, e: &Extracts, first: u32) {
         let mut questions: Vec<((Symbol, Symbol), u32)> = Vec::new();
@@ -64,17 +89,18 @@ impl ExtractSink for VoteCollector {
     fn take(&mut self, e: &Extracts) -> Result<(), IngestError> {
         let first = u32::try_from(self.n_classifications).unwrap_or(u32::MAX);
         for class in &e.classifications {
-            let (workflow, subject) = (e.text(class.workflow), e.text(class.subject));
-            let volunteer = e.text(class.volunteer.key);
-            let (builder, time) = (&mut self.builder, class.created_ms);
-            match class.id {
-                ExternalId::Number(id) => {
-                    builder.numbered_classification(workflow, subject, volunteer, time, id)
-                }
+            let texts = [class.workflow, class.subject, class.volunteer.key].map(|s| e.text(s));
+            let id = match class.id {
+                ExternalId::Number(id) => id,
                 ExternalId::Text(id) => {
-                    builder.classification(workflow, subject, volunteer, time, e.text(id))
+                    let [workflow, subject, volunteer] = texts;
+                    let (time, id) = (class.created_ms, e.text(id));
+                    self.builder.classification(workflow, subject, volunteer, time, id);
+                    continue;
                 }
             };
+            let who = self.symbols(texts, class.numbers);
+            self.builder.interned_classification(who, class.created_ms, id);
         }
         self.n_classifications += e.classifications.len() as u64;
         self.take_votes(e, first);
@@ -89,14 +115,23 @@ impl ExtractSink for VoteCollector {
         }
         Ok(())
     }
+
+    fn take_offer(&mut self, offer: &Offer<'_>) {
+        offer.add_to(&mut self.builder);
+    }
 }
 
 /// Reads a `votes` table that `extract` wrote. Where its `classifications` table stands beside it, the
-/// classifications without any vote (only drawn, say) count as views of their subject too.
+/// classifications without any vote (only drawn, say) count as views of their subject too, and its versions
+/// say which answers of `workflows` were offered.
 ///
 /// # Errors
 /// Where a table cannot be read or lacks a column.
-pub fn read_votes(path: &Path, progress: &Progress) -> Result<Votes, IngestError> {
+pub fn read_votes(
+    path: &Path,
+    workflows: Option<&Workflows>,
+    progress: &Progress,
+) -> Result<Votes, IngestError> {
     let mut reader = VotesReader::default();
     let needed = ["classification_id", "subject_id", "volunteer"];
     let beside = path.with_file_name(format!(
@@ -107,6 +142,9 @@ pub fn read_votes(path: &Path, progress: &Progress) -> Result<Votes, IngestError
         for_each_batch(&beside, &needed, progress, |cells| {
             for row in 0..cells.n_rows() {
                 reader.classification(cells, row);
+                if workflows.is_some() {
+                    reader.note_version(cells, row);
+                }
             }
             Ok(())
         })?;
@@ -123,6 +161,10 @@ pub fn read_votes(path: &Path, progress: &Progress) -> Result<Votes, IngestError
         }
         Ok(())
     })?;
+    if let Some(workflows) = workflows {
+        let used = reader.versions.iter().map(|(w, v)| (w.as_str(), v.as_str()));
+        offers(workflows, used).iter().for_each(|offer| offer.add_to(&mut reader.builder));
+    }
     Ok(reader.builder.finish())
 }
 
@@ -133,9 +175,21 @@ struct VotesReader {
     builder: VotesBuilder,
     ids: Pool,
     next: usize,
+    versions: BTreeSet<(String, String)>,
+    last_version: (String, String),
 }
 
 impl VotesReader {
+    fn note_version(&mut self, cells: &dyn Cells, row: usize) {
+        let text = |column| cells.text(column, row).unwrap_or_default();
+        let (workflow, version) = (text("workflow_id"), text("workflow_version"));
+        // Versions change a few times in a million rows.
+        if (&*self.last_version.0, &*self.last_version.1) != (&*workflow, &*version) {
+            self.last_version = (workflow.into_owned(), version.into_owned());
+            self.versions.insert(self.last_version.clone());
+        }
+    }
+
     fn classification(&mut self, cells: &dyn Cells, row: usize) -> u32 {
         let text = |column| cells.text(column, row).unwrap_or_default();
         let id = text("classification_id");
@@ -170,5 +224,10 @@ impl<A: ExtractSink, B: ExtractSink> ExtractSink for Both<'_, A, B> {
     fn take_late(&mut self, extracts: &Extracts, ordinals: &[u64]) -> Result<(), IngestError> {
         self.0.take_late(extracts, ordinals)?;
         self.1.take_late(extracts, ordinals)
+    }
+
+    fn take_offer(&mut self, offer: &Offer<'_>) {
+        self.0.take_offer(offer);
+        self.1.take_offer(offer);
     }
 }

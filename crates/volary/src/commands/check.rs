@@ -61,7 +61,7 @@ fn check(path: &std::path::Path, rows: &RowSettings, session: &mut Session) -> R
             return Ok(());
         }
         InputKind::VotesTable => {
-            let votes = volary_ingest::tables::read_votes(&path, &progress)?;
+            let votes = volary_ingest::tables::read_votes(&path, None, &progress)?;
             session.summary.count("n_votes", "  votes", votes.n_answers_given() as u64);
             return session.input_file(&path);
         }

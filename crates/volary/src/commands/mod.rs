@@ -12,6 +12,7 @@ pub(crate) mod init;
 pub(crate) mod manifest;
 pub(crate) mod reduce;
 pub(crate) mod report;
+pub(crate) mod retire;
 pub(crate) mod run;
 pub(crate) mod simulate;
 pub(crate) mod talk;

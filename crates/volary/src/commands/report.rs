@@ -6,14 +6,18 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
+use volary_crowd::retire::{Rule, StudyParams};
 use volary_crowd::{AgreementParams, agreement};
 use volary_ingest::Progress;
+use volary_ingest::label_table::read_truth;
 use volary_ingest::output::write_whole;
 use volary_ingest::tables::for_each_batch;
 
 use crate::analysis::Analysis;
 use crate::project::Project;
+use crate::report::retirement::MOST_FIGURES;
 use crate::report::{self, IngestSummary, MethodRow, ReportInput, SubjectProgress};
+use crate::retirement::{Plan, PollStudy, studies};
 use crate::session::Session;
 
 /// Write one self-contained HTML file about a project, and its figures as SVG beside it.
@@ -64,6 +68,7 @@ pub(crate) fn write(
             ..AgreementParams::default()
         },
     )?;
+    let models = analysis.models_for_report(session.global.seed)?;
     let input = ReportInput {
         title: project.settings.project.title.as_deref().unwrap_or("A project"),
         votes: &analysis.votes,
@@ -74,6 +79,8 @@ pub(crate) fn write(
         activity: &analysis.activity,
         agreement: &agreement,
         methods: &methods.collect::<Vec<_>>(),
+        models: &models,
+        retirement: &retirement(project, analysis, session)?,
         surveys: &analysis.surveys,
         subjects: &read_subjects(&project.extracts())?,
         ingest: record.as_ref().map(ingest_summary),
@@ -87,6 +94,30 @@ pub(crate) fn write(
     }
     session.summary.count("n_figures", "figures", figures.len() as u64);
     Ok(())
+}
+
+/// The usual retirement rules over the questions with most votes.
+fn retirement(project: &Project, analysis: &Analysis, session: &Session) -> Result<Vec<PollStudy>> {
+    let truth = match &project.settings.input.truth {
+        // The analysis has told of what is odd in it.
+        Some(path) => Some(read_truth(path, &Progress::default())?.0),
+        None => None,
+    };
+    let plan = Plan {
+        rules: &Rule::defaults(),
+        gold: None,
+        truth: truth.as_ref(),
+        params: StudyParams {
+            seed: session.global.seed,
+            level: analysis.params.level(),
+            ..StudyParams::default()
+        },
+        repeats: project.settings.consensus.repeats()?,
+        tasks: &[],
+        caesar: None,
+        most_polls: MOST_FIGURES,
+    };
+    Ok(studies(&analysis.votes, &plan)?.0)
 }
 
 fn read_record(extracts: &Path) -> Option<Value> {

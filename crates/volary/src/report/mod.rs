@@ -13,11 +13,13 @@ mod confusing;
 mod headline;
 mod ingest;
 mod methods;
+mod models;
 mod page;
 mod people;
 mod progress;
 mod questions;
 mod reliability;
+pub(crate) mod retirement;
 mod scale;
 mod surveys;
 mod text;
@@ -26,10 +28,13 @@ mod widths;
 
 use std::collections::BTreeMap;
 
+pub(crate) use models::ModelReport;
 use volary_core::Votes;
 use volary_crowd::{
     Activity, AgreementRow, Consensus, Counted, Evaluation, FractionParams, SurveyRow, Volunteers,
 };
+
+use crate::retirement::PollStudy;
 
 /// What the report shows.
 #[derive(Clone, Debug)]
@@ -52,6 +57,10 @@ pub(crate) struct ReportInput<'a> {
     pub agreement: &'a [AgreementRow],
     /// Methods compared with known answers.
     pub methods: &'a [MethodRow],
+    /// Models of skill.
+    pub models: &'a [ModelReport],
+    /// What retirement rules would have done.
+    pub retirement: &'a [PollStudy],
     /// Agreed choices of survey tasks.
     pub surveys: &'a [SurveyRow],
     /// How far each subject is.
@@ -196,7 +205,9 @@ fn sections(input: &ReportInput<'_>) -> Result<Vec<Section>, ReportError> {
         confusing::section(input),
         agreement::section(input)?,
         people::section(input)?,
+        models::section(input)?,
         methods::section(input)?,
+        retirement::section(input)?,
         surveys::section(input),
         ingest::section(input),
     ];

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use volary_core::votes::{QuestionKind, VotesBuilder};
 use volary_core::{Votes, truth::Truth};
+use volary_crowd::retire::{Rule, StudyParams};
+use volary_crowd::skill::model::{Extras, Pick, model_consensus};
 use volary_crowd::{
     Activity, AgreementParams, AgreementRow, Consensus, Counted, CrowdParams, FractionParams,
     IntervalKind, Repeats, SurveyRow, Volunteers, activity, agreement, counted, evaluate, fraction,
     simulate, survey_of, volunteers,
 };
 
-use super::{IngestSummary, MethodRow, ReportInput, SubjectProgress};
+use super::{IngestSummary, MethodRow, ModelReport, ReportInput, SubjectProgress};
+use crate::retirement::{Plan, studies};
 
 /// Owns what a [`ReportInput`] borrows.
 pub(super) struct Sample {
@@ -23,6 +26,8 @@ pub(super) struct Sample {
     pub(super) activity: Activity,
     pub(super) agreement: Vec<AgreementRow>,
     pub(super) methods: Vec<MethodRow>,
+    pub(super) models: Vec<ModelReport>,
+    pub(super) retirement: Vec<crate::retirement::PollStudy>,
     pub(super) surveys: Vec<SurveyRow>,
     pub(super) subjects: Vec<SubjectProgress>,
     pub(super) ingest: Option<IngestSummary>,
@@ -42,6 +47,8 @@ impl Sample {
             agreement: agreement(&votes, &counted, &AgreementParams::default()).unwrap(),
             surveys: survey_of(&votes, &counted, &consensus).unwrap(),
             methods: Vec::new(),
+            models: Vec::new(),
+            retirement: Vec::new(),
             subjects: Vec::new(),
             ingest: None,
             texts: BTreeMap::new(),
@@ -63,11 +70,23 @@ impl Sample {
             activity: &self.activity,
             agreement: &self.agreement,
             methods: &self.methods,
+            models: &self.models,
+            retirement: &self.retirement,
             surveys: &self.surveys,
             subjects: &self.subjects,
             ingest: self.ingest.clone(),
             question_texts: self.texts.clone(),
         }
+    }
+
+    /// Fits what `auto` chooses.
+    pub(super) fn fit(&mut self) {
+        let extras = Extras::default();
+        let base = self.consensus.clone();
+        let found =
+            model_consensus(&self.votes, &self.counted, base, Pick::Auto { seed: 1 }, &extras, 0.95)
+                .unwrap();
+        self.models = crate::skill::reports(&self.votes, found.fits, 0.95);
     }
 
     /// Judges intervals of each kind as if they were methods, and one that gave nothing.
@@ -85,6 +104,23 @@ impl Sample {
         }
         let name = "a method with a name much too long for any axis <b>".to_owned();
         self.methods.push(MethodRow { name, question: 0, evaluation: None });
+    }
+}
+
+impl Sample {
+    /// Replays the usual retirement rules.
+    pub(super) fn retire(&mut self, truth: Option<&Truth>) {
+        let plan = Plan {
+            rules: &Rule::defaults(),
+            gold: None,
+            truth,
+            params: StudyParams::default(),
+            repeats: Repeats::First,
+            tasks: &[],
+            caesar: None,
+            most_polls: 3,
+        };
+        self.retirement = studies(&self.votes, &plan).unwrap().0;
     }
 }
 
@@ -119,6 +155,8 @@ pub(super) fn galaxies(n_subjects: u32) -> Sample {
     let mut sample = Sample::of(votes);
     sample.title = "Galaxy shapes, spring campaign".to_owned();
     sample.judge(&truth);
+    sample.fit();
+    sample.retire(Some(&truth));
     sample.subjects = progress(&sample);
     sample.ingest = Some(messy());
     let text = "Is the galaxy simply smooth and rounded, with no sign of a disk?".to_owned();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{Place, walk};
+use crate::support::{Place, Row, export, walk};
 
 fn demo(place: &Place) {
     let record = place.record(&["demo", "demo", "--subjects", "150", "--volunteers", "60"]);
@@ -116,6 +116,54 @@ fn every_way_in_gives_the_same_consensus() {
         );
         assert!(again == expected, "by way of {format}");
     }
+}
+
+/// A workflow export with one question in two versions: 1.1 and 2.1, the second with other answers.
+fn two_versions() -> String {
+    let quote = |v: serde_json::Value| format!("\"{}\"", v.to_string().replace('"', "\"\""));
+    let row = |version: u32, labels: [&str; 3]| {
+        let answers: Vec<_> = labels.iter().map(|l| serde_json::json!({"label": l})).collect();
+        let tasks = serde_json::json!({"T0": {"type": "single", "question": "What?", "answers": answers},
+            "T9": {"type": "single", "question": "Never asked?", "answers": answers}});
+        format!("7,Test,{version},true,T0,{},{{}},{{}},1", quote(tasks))
+    };
+    format!(
+        "workflow_id,display_name,version,active,first_task,tasks,retirement,strings,minor_version\n{}\n{}\n",
+        row(1, ["Yes", "No", "Neither"]),
+        row(2, ["Yes", "No", "Not in use"])
+    )
+}
+
+#[test]
+fn with_the_workflow_export_an_answer_that_nobody_gave_has_its_rows() {
+    let place = Place::new();
+    place.write("workflows.csv", two_versions());
+    let rows = [("ann", "s1", "Yes"), ("bob", "s1", "Yes"), ("ann", "s2", "No")];
+    let rows: Vec<Row> = (1..)
+        .zip(rows)
+        .map(|(id, (who, subject, answer))| Row::answer(id, who, subject, answer))
+        .collect();
+    place.write("export.csv", export(&rows));
+    let with = ["--workflows", "workflows.csv"];
+    place.record(&[&["consensus", "export.csv", "-o", "direct.csv"][..], &with].concat());
+    let table = place.table("direct.csv");
+    let row = |table: &[BTreeMap<String, String>], subject: &str, answer: &str| {
+        let is_it = |r: &&BTreeMap<String, String>| r["subject_id"] == subject && r["answer"] == answer;
+        table.iter().find(is_it).cloned()
+    };
+    // Two subjects by three answers of the version in use, and no question that nobody met.
+    assert_eq!(table.len(), 6, "{table:#?}");
+    let never = row(&table, "s1", "Neither").unwrap();
+    assert_eq!((&*never["n_votes"], &*never["n_answered"], &*never["fraction"]), ("0", "2", "0"));
+    assert_eq!(never["fraction_low"], "0");
+    assert!(never["fraction_high"].parse::<f64>().unwrap() > 0.3);
+    assert_eq!(row(&table, "s1", "Not in use"), None);
+    // By way of the tables it is the same, and without the workflow export there is no such row.
+    place.record(&["extract", "export.csv", "-o", "x", "--workflows", "workflows.csv"]);
+    place.record(&[&["consensus", "x", "-o", "again.csv"][..], &with].concat());
+    assert_eq!(place.read("again.csv"), place.read("direct.csv"));
+    place.record(&["consensus", "export.csv", "-o", "without.csv"]);
+    assert_eq!(row(&place.table("without.csv"), "s1", "Neither"), None);
 }
 
 #[test]

@@ -7,58 +7,16 @@ use serde_json::{Map, Value};
 use volary_core::{ProblemKind, Problems};
 
 use super::super::annotation::first_line;
+use super::super::columns::Columns;
 use super::super::depth::is_shallow;
 use super::super::metadata::{Metadata, read_metadata};
 use crate::error::IngestError;
-use crate::records::{Header, Record, RecordOptions, Records, require};
+use crate::records::{Record, RecordOptions, Records};
 use crate::source::Progress;
 use crate::volunteer;
 
 /// Combos nest; nothing real nests deeper. Beyond it a value is kept as it is.
 const MAX_DEPTH: u32 = 16;
-
-/// Where the columns stand.
-#[derive(Clone, Debug)]
-pub(in crate::panoptes) struct Columns {
-    id: Option<usize>,
-    user_name: Option<usize>,
-    user_id: Option<usize>,
-    user_ip: Option<usize>,
-    workflow: Option<usize>,
-    version: Option<usize>,
-    created_at: Option<usize>,
-    gold_standard: Option<usize>,
-    metadata: Option<usize>,
-    annotations: usize,
-    subject_ids: usize,
-}
-
-impl Columns {
-    /// # Errors
-    /// [`IngestError::MissingColumns`] where the header is not that of a classification export.
-    pub(in crate::panoptes) fn find(header: &Header, path: &Path) -> Result<Self, IngestError> {
-        let expected = "a Zooniverse classification export";
-        let [annotations] = require(header, ["annotations"], expected, path)?;
-        let subject_ids = match header.find_any(&["subject_ids", "subject_id"]) {
-            Some(column) => column,
-            None => require(header, ["subject_ids"], expected, path)?[0],
-        };
-        let find = |name| header.find(name);
-        Ok(Self {
-            id: find("classification_id"),
-            user_name: find("user_name"),
-            user_id: find("user_id"),
-            user_ip: find("user_ip"),
-            workflow: find("workflow_id"),
-            version: find("workflow_version"),
-            created_at: find("created_at"),
-            gold_standard: find("gold_standard"),
-            metadata: find("metadata"),
-            annotations,
-            subject_ids,
-        })
-    }
-}
 
 /// Who made a row: `user_name`, else `user_id`, else the address; rows of nobody are each one's own.
 pub(in crate::panoptes) fn volunteer_name(name: &str, id: &str, ip: &str, row: u64) -> String {
