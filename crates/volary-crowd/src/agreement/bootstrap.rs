@@ -94,7 +94,7 @@ impl Bootstrap {
     /// same) stand aside.
     fn interval(&self, value: f64, mut drawn: Vec<f64>, acceleration: f64) -> Result<Interval, Missing> {
         if drawn.len() < 2 {
-            return Err(Missing::OneAnswer);
+            return Err(Missing::FewReplicates);
         }
         drawn.sort_by(f64::total_cmp);
         let n = drawn.len() as f64;

@@ -108,6 +108,8 @@ pub enum Missing {
     OneSubject,
     /// The value stands, but every subject is unanimous, and a bootstrap sees no error in that.
     Unanimous,
+    /// The value stands, but fewer than two replicates were asked for, or have a value.
+    FewReplicates,
 }
 
 impl Missing {
@@ -120,6 +122,7 @@ impl Missing {
             Self::TooManySets => "too many different sets of answers",
             Self::OneSubject => "one subject has no interval",
             Self::Unanimous => "unanimous, so no interval",
+            Self::FewReplicates => "too few replicates for an interval",
         }
     }
 }

@@ -239,6 +239,10 @@ fn where_agreement_has_no_meaning_it_says_why() {
     // Blank answers are missing votes.
     let rows = of(&[(1, 1, "a"), (1, 2, ""), (2, 1, "a"), (2, 2, "b"), (3, 1, "b"), (3, 2, "b")]);
     assert_eq!((rows[0].n_subjects, rows[0].n_votes), (2, 4));
+    // No replicates, no interval.
+    let votes = single(&[(1, 1, "a"), (1, 2, "a"), (2, 1, "a"), (2, 2, "b")]);
+    let rows = measured(&votes, &AgreementParams { n_replicates: 0, ..AgreementParams::default() });
+    assert_eq!((rows[0].interval, rows[0].missing), (None, Some(Missing::FewReplicates)));
     for why in [Missing::NoPairs, Missing::OneAnswer, Missing::TooManySets, Missing::OneSubject] {
         assert!(!why.as_str().is_empty());
     }
