@@ -348,6 +348,57 @@ pub fn consensus_pairs() -> Arc<Schema> {
     ])
 }
 
+/// `agreement`: one row per question, answer and measure.
+#[must_use]
+pub fn agreement() -> Arc<Schema> {
+    table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        ("kind", DataType::Utf8, false),
+        // Of a question with several answers, the one whose yes or no is measured; null for the whole.
+        ("answer", DataType::Utf8, true),
+        ("measure", DataType::Utf8, false),
+        ("distance", DataType::Utf8, false),
+        ("value", DataType::Float64, true),
+        ("value_low", DataType::Float64, true),
+        ("value_high", DataType::Float64, true),
+        ("n_subjects", DataType::UInt64, false),
+        ("n_votes", DataType::UInt64, false),
+        // Why the value or its interval is null.
+        ("note", DataType::Utf8, true),
+    ])
+}
+
+/// `agreement_flags`: one row per question and volunteer, hints and what they stand on.
+#[must_use]
+pub fn agreement_flags() -> Arc<Schema> {
+    let mut columns = vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        ("volunteer", DataType::Utf8, false),
+        ("n_votes", DataType::UInt64, false),
+        // Names of the hints with spaces between them; empty for none.
+        ("flags", DataType::Utf8, false),
+    ];
+    for name in ["entropy_bits", "entropy_others_bits", "agreement", "agreement_dealt"] {
+        columns.push((name, DataType::Float64, false));
+    }
+    columns.push(("relation_z", DataType::Float64, true));
+    columns.push(("relation_z_typical", DataType::Float64, true));
+    columns.push(("top_share", DataType::Float64, false));
+    columns.push(("top_z", DataType::Float64, false));
+    columns.push(("longest_run", DataType::UInt32, false));
+    columns.push(("longest_run_p", DataType::Float64, false));
+    columns.push(("seconds_per_vote", DataType::Float64, true));
+    columns.push(("seconds_z", DataType::Float64, true));
+    columns.push(("partner", DataType::Utf8, true));
+    columns.push(("partner_n_shared", DataType::UInt64, false));
+    for name in ["partner_agreement", "partner_expected", "partner_p"] {
+        columns.push((name, DataType::Float64, true));
+    }
+    table(columns)
+}
+
 /// The figures of a retirement study; each has `_low` and `_high`, and over random orders `_sd`, `_min`
 /// and `_max`.
 pub const RETIREMENT_FIGURES: [&str; 8] =

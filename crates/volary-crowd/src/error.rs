@@ -65,6 +65,20 @@ pub enum CrowdError {
         /// What it must be.
         must: &'static str,
     },
+    /// Answers that are not in the order, or not the numbers, that a level of agreement needs.
+    #[error("agreement: {what}{}", answer_of(.task, .answer))]
+    AnswerOrder {
+        /// The question's task; empty for all.
+        task: String,
+        /// The answer; empty for all.
+        answer: String,
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+fn answer_of(task: &str, answer: &str) -> String {
+    if task.is_empty() { String::new() } else { format!(": answer {answer:?} of task {task:?}") }
 }
 
 /// Whether `weight` lets a label count.

@@ -14,18 +14,22 @@
 //! | who is right, vote by vote | [`polls`] → [`skill::swap`] |
 //! | when enough has been asked | [`mod@retire`] |
 //! | who the crowd is | [`mod@volunteers`], [`mod@activity`] |
+//! | whether it agrees more than by chance | [`mod@agreement`] |
+//! | whose votes look odd | [`mod@flags`] |
 //! | whether it is right | [`mod@evaluate`] |
 //! | what would happen if | [`mod@simulate`] |
 //! | the contract that aggregation methods obey | [`aggregate`] |
 
 pub mod activity;
 pub mod aggregate;
+pub mod agreement;
 pub mod beta_binomial;
 pub mod consensus;
 mod draws;
 pub mod entropy;
 mod error;
 pub mod evaluate;
+pub mod flags;
 pub mod fraction;
 pub mod interval;
 pub mod pairs;
@@ -41,15 +45,21 @@ pub mod weights;
 
 pub use activity::{Activity, activity};
 pub use aggregate::{Aggregate, Running};
+pub use agreement::{AgreementParams, AgreementRow, RunningAlpha, agreement, agreement_of_counts};
 pub use beta_binomial::BetaBinomial;
 pub use consensus::{AnswerShare, Consensus, Item, Outcome, Prior};
 pub use error::CrowdError;
 pub use evaluate::{Evaluation, evaluate};
+pub use flags::{Flag, FlagParams, FlagRow, flags};
 pub use fraction::{FractionParams, fraction};
 pub use interval::{Interval, IntervalKind};
 pub use pairs::{PairRow, pairs};
 pub use repeats::{Counted, Repeats, counted};
-pub use simulate::{CrowdParams, SimulatedCrowd, simulate};
+pub use simulate::multiple::{MultipleParams, SimulatedMultiple, simulate_multiple};
+pub use simulate::{
+    CrowdParams, Effects, Machine, Scale, SharedBias, SimulatedCrowd, Spread, Temptation, VolunteerKind,
+    simulate,
+};
 pub use survey::{SurveyRow, survey, survey_of};
 pub use volunteers::{VolunteerRow, Volunteers, volunteers};
 pub use weights::{ExperienceRule, ExperienceSource, Weights};

@@ -4,9 +4,12 @@
 //! 0 done, 1 failed, 2 wrong usage, 3 done but the input had problems and `--strict` was given. Each
 //! command is a file in `commands/`; what commands share is in the files beside this one.
 
+mod agreement_tables;
 mod analysis;
 mod commands;
 mod consensus_tables;
+mod crowd_effects;
+mod crowd_tables;
 mod demo;
 mod input;
 mod project;
@@ -50,6 +53,7 @@ enum Command {
     Check(commands::check::Args),
     Extract(commands::extract::Args),
     Consensus(commands::consensus::Args),
+    Agreement(commands::agreement::Args),
     Report(commands::report::Args),
     Retire(commands::retire::Args),
     Simulate(commands::simulate::Args),
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check::run(&args, session),
         Command::Extract(args) => commands::extract::run(&args, session),
         Command::Consensus(args) => commands::consensus::run(&args, session),
+        Command::Agreement(args) => commands::agreement::run(&args, session),
         Command::Report(args) => commands::report::run(&args, session),
         Command::Retire(args) => commands::retire::run(&args, session),
         Command::Simulate(args) => commands::simulate::run(&args, session),
@@ -98,6 +103,7 @@ impl Command {
             Self::Check(_) => "check",
             Self::Extract(_) => "extract",
             Self::Consensus(_) => "consensus",
+            Self::Agreement(_) => "agreement",
             Self::Report(_) => "report",
             Self::Retire(_) => "retire",
             Self::Simulate(_) => "simulate",

@@ -1,5 +1,6 @@
 //! One file per command. Each has `Args` (what `--help` shows, with examples) and `run`.
 
+pub(crate) mod agreement;
 pub(crate) mod check;
 pub(crate) mod consensus;
 pub(crate) mod counts;

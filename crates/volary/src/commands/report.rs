@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use volary_crowd::retire::{Rule, StudyParams};
+use volary_crowd::{AgreementParams, agreement};
 use volary_ingest::Progress;
 use volary_ingest::label_table::read_truth;
 use volary_ingest::output::write_whole;
@@ -58,6 +59,15 @@ pub(crate) fn write(
             evaluation: Some(e.clone()),
         })
     });
+    let agreement = agreement(
+        &analysis.votes,
+        &analysis.counted,
+        &AgreementParams {
+            confidence: analysis.params.level(),
+            seed: session.global.seed,
+            ..AgreementParams::default()
+        },
+    )?;
     let models = analysis.models_for_report(session.global.seed)?;
     let input = ReportInput {
         title: project.settings.project.title.as_deref().unwrap_or("A project"),
@@ -67,6 +77,7 @@ pub(crate) fn write(
         params: &analysis.params,
         volunteers: &analysis.volunteers,
         activity: &analysis.activity,
+        agreement: &agreement,
         methods: &methods.collect::<Vec<_>>(),
         models: &models,
         retirement: &retirement(project, analysis, session)?,

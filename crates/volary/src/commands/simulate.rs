@@ -11,11 +11,13 @@ use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array}
 use arrow_schema::{DataType, Field, Schema};
 use clap::Subcommand;
 use volary_core::schema;
-use volary_crowd::{CrowdParams, SimulatedCrowd, simulate};
+use volary_crowd::{CrowdParams, MultipleParams, SimulatedCrowd, simulate, simulate_multiple};
 use volary_ingest::output::AtomicFile;
 use volary_ingest::tables::{TableFormat, TableWriter, write_table};
 
 use crate::commands::extract::table_format;
+use crate::crowd_effects::{EffectArgs, numbers};
+use crate::crowd_tables as tables;
 use crate::session::{Session, run_json_for};
 
 /// Simulate data with known truth.
@@ -32,12 +34,16 @@ enum What {
 
 /// Votes from volunteers with drawn confusion matrices and heavy-tailed activity.
 ///
-/// Writes `labels` (task,worker,label,created_at), `truth` (task,label,difficulty) and `skill` (worker,
-/// true,given,probability).
+/// Writes `labels` (task,worker,label,created_at), `truth` (task,label,difficulty), `skill` (worker,true,
+/// given,probability), `subjects` and `volunteers` with all else that was drawn, and `gold` and `scores`
+/// where asked for. With `--several`, `votes` instead of `labels`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary simulate crowd -o crowd --subjects 1000 --volunteers 200
   volary simulate crowd -o big --votes 1000000 --classes 5 --to parquet
+  volary simulate crowd -o mixed --kinds mixed --classes 5 --learning 0.3:0.1 --session-votes 20
+  volary simulate crowd -o fooled --tempting 0.1:0.6 --gold 0.05 --machine 0.9
+  volary simulate crowd -o ticks --several --classes 4 --correlation 0.3
   volary consensus crowd/labels.csv --truth crowd/truth.csv -o consensus.csv")]
 struct Crowd {
     /// Folder to write.
@@ -73,6 +79,24 @@ struct Crowd {
     /// Chance that a volunteer meets a subject again.
     #[arg(long, default_value_t = 0.0)]
     repeats: f64,
+    /// Share of each class, `0.6,0.3,0.1` [default: even]; with --several the chance that each answer is
+    /// true [default: 0.3].
+    #[arg(long, value_name = "SHARES")]
+    prevalence: Option<String>,
+    /// The i-th busiest volunteer comes in proportion to i to minus this; 0 is even.
+    #[arg(long, value_name = "EXPONENT", default_value_t = 1.0)]
+    activity: f64,
+    #[command(flatten)]
+    effects: EffectArgs,
+    /// A question with several answers: each of the classes is a yes or no of its own.
+    #[arg(long)]
+    several: bool,
+    /// Correlation of the true answers of a subject (with --several).
+    #[arg(long, value_name = "0..1", default_value_t = 0.0, requires = "several")]
+    correlation: f64,
+    /// Correlation of the errors of one visit (with --several).
+    #[arg(long, value_name = "0..1", default_value_t = 0.0, requires = "several")]
+    error_correlation: f64,
 }
 
 /// Runs it.
@@ -84,20 +108,53 @@ pub(crate) fn run(args: &Args, session: Session) -> Result<ExitCode> {
 
 fn run_crowd(args: &Crowd, mut session: Session) -> Result<ExitCode> {
     let format = table_format(&args.to)?;
-    let params = params(args, session.global.seed);
-    let crowd = simulate(&params)?;
+    let params = params(args, session.global.seed)?;
     let path = |name: &str| args.output.join(format!("{name}.{}", format.extension()));
-    write_labels(&path("labels"), &crowd)?;
-    write_truth(&path("truth"), &crowd)?;
-    write_skill(&path("skill"), &crowd)?;
-    session.summary.count("n_votes", "votes", crowd.n_votes() as u64);
+    let n_votes =
+        if args.several { several(args, params.clone(), &path)? } else { one_answer(&params, &path)? };
+    session.summary.count("n_votes", "votes", n_votes as u64);
     session.summary.count("n_subjects", "subjects", u64::from(params.n_subjects));
     session.summary.count("n_volunteers", "volunteers", u64::from(params.n_volunteers));
     session.summary.note(&format!("written to {}", args.output.display()));
     session.finish(Some(&run_json_for(&args.output)))
 }
 
-fn params(args: &Crowd, seed: u64) -> CrowdParams {
+fn one_answer(params: &CrowdParams, path: &dyn Fn(&str) -> PathBuf) -> Result<usize> {
+    let crowd = simulate(params)?;
+    write_labels(&path("labels"), &crowd)?;
+    write_truth(&path("truth"), &crowd)?;
+    write_skill(&path("skill"), &crowd)?;
+    tables::write_subjects(&path("subjects"), &crowd)?;
+    tables::write_volunteers(&path("volunteers"), &crowd)?;
+    if params.effects.gold_share > 0.0 {
+        tables::write_gold(&path("gold"), &crowd)?;
+    }
+    if params.effects.machine.is_some() {
+        tables::write_scores(&path("scores"), &crowd)?;
+    }
+    Ok(crowd.n_votes())
+}
+
+fn several(args: &Crowd, mut params: CrowdParams, path: &dyn Fn(&str) -> PathBuf) -> Result<usize> {
+    let prevalence = std::mem::take(&mut params.prevalence);
+    let has_gold = params.effects.gold_share > 0.0;
+    let crowd = simulate_multiple(&MultipleParams {
+        crowd: params,
+        prevalence,
+        correlation: args.correlation,
+        error_correlation: args.error_correlation,
+    })?;
+    tables::write_ticks(&path("votes"), &crowd)?;
+    tables::write_true_answers(&path("truth"), &crowd, |_| true)?;
+    tables::write_sensitivity(&path("skill"), &crowd)?;
+    tables::write_tickers(&path("volunteers"), &crowd)?;
+    if has_gold {
+        tables::write_true_answers(&path("gold"), &crowd, |i| crowd.is_gold[i])?;
+    }
+    Ok(crowd.n_visits())
+}
+
+fn params(args: &Crowd, seed: u64) -> Result<CrowdParams> {
     let subjects = |votes: u64| (votes as f64 / args.per_subject).round().clamp(1.0, 4e9) as u32;
     let n_subjects = args.votes.map_or(args.subjects, subjects);
     let n_votes = f64::from(n_subjects) * args.per_subject;
@@ -106,7 +163,8 @@ fn params(args: &Crowd, seed: u64) -> CrowdParams {
         ((args.per_subject - spread).ceil() as u32, (args.per_subject + spread).floor() as u32);
     let volunteers =
         args.volunteers.unwrap_or((n_votes / 60.0).ceil().clamp(f64::from(max_votes), 4e9) as u32);
-    CrowdParams {
+    let shares = |text: &String| numbers("--prevalence", text, ',');
+    Ok(CrowdParams {
         n_subjects,
         n_volunteers: volunteers,
         n_classes: args.classes,
@@ -117,9 +175,11 @@ fn params(args: &Crowd, seed: u64) -> CrowdParams {
         concentration: args.concentration,
         difficulty: args.difficulty,
         repeat_fraction: args.repeats,
+        activity_exponent: args.activity,
+        prevalence: args.prevalence.as_ref().map_or(Ok(Vec::new()), shares)?,
+        effects: args.effects.effects()?,
         seed,
-        ..CrowdParams::default()
-    }
+    })
 }
 
 fn text(name: &str) -> Field {

@@ -84,6 +84,7 @@ fn crowd(
         prevalence,
         repeat_fraction: 0.02,
         seed,
+        ..CrowdParams::default()
     })?)
 }
 

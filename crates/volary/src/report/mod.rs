@@ -6,6 +6,7 @@
 //! dark screens (`style.css`). Nothing is computed here that a table of the run does not hold as well,
 //! except medians and bins.
 
+mod agreement;
 mod answers;
 mod chart;
 mod confusing;
@@ -29,7 +30,9 @@ use std::collections::BTreeMap;
 
 pub(crate) use models::ModelReport;
 use volary_core::Votes;
-use volary_crowd::{Activity, Consensus, Counted, Evaluation, FractionParams, SurveyRow, Volunteers};
+use volary_crowd::{
+    Activity, AgreementRow, Consensus, Counted, Evaluation, FractionParams, SurveyRow, Volunteers,
+};
 
 use crate::retirement::PollStudy;
 
@@ -50,6 +53,8 @@ pub(crate) struct ReportInput<'a> {
     pub volunteers: &'a Volunteers,
     /// How the work is spread.
     pub activity: &'a Activity,
+    /// How much more than by chance the votes agree.
+    pub agreement: &'a [AgreementRow],
     /// Methods compared with known answers.
     pub methods: &'a [MethodRow],
     /// Models of skill.
@@ -198,6 +203,7 @@ fn sections(input: &ReportInput<'_>) -> Result<Vec<Section>, ReportError> {
         progress::section(input)?,
         answers::section(input)?,
         confusing::section(input),
+        agreement::section(input)?,
         people::section(input)?,
         models::section(input)?,
         methods::section(input)?,

@@ -7,8 +7,9 @@ use volary_core::{Votes, truth::Truth};
 use volary_crowd::retire::{Rule, StudyParams};
 use volary_crowd::skill::model::{Extras, Pick, model_consensus};
 use volary_crowd::{
-    Activity, Consensus, Counted, CrowdParams, FractionParams, IntervalKind, Repeats, SurveyRow,
-    Volunteers, activity, counted, evaluate, fraction, simulate, survey_of, volunteers,
+    Activity, AgreementParams, AgreementRow, Consensus, Counted, CrowdParams, FractionParams,
+    IntervalKind, Repeats, SurveyRow, Volunteers, activity, agreement, counted, evaluate, fraction,
+    simulate, survey_of, volunteers,
 };
 
 use super::{IngestSummary, MethodRow, ModelReport, ReportInput, SubjectProgress};
@@ -23,6 +24,7 @@ pub(super) struct Sample {
     pub(super) params: FractionParams,
     pub(super) volunteers: Volunteers,
     pub(super) activity: Activity,
+    pub(super) agreement: Vec<AgreementRow>,
     pub(super) methods: Vec<MethodRow>,
     pub(super) models: Vec<ModelReport>,
     pub(super) retirement: Vec<crate::retirement::PollStudy>,
@@ -42,6 +44,7 @@ impl Sample {
             title: "A sample".to_owned(),
             volunteers: volunteers(&votes, &counted, &params).unwrap(),
             activity: activity(&votes, &counted),
+            agreement: agreement(&votes, &counted, &AgreementParams::default()).unwrap(),
             surveys: survey_of(&votes, &counted, &consensus).unwrap(),
             methods: Vec::new(),
             models: Vec::new(),
@@ -65,6 +68,7 @@ impl Sample {
             params: &self.params,
             volunteers: &self.volunteers,
             activity: &self.activity,
+            agreement: &self.agreement,
             methods: &self.methods,
             models: &self.models,
             retirement: &self.retirement,

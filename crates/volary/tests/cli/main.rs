@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has found something")]
 
+mod agreement;
 mod bad_input;
 mod book;
 mod house;
@@ -10,4 +11,5 @@ mod pipeline;
 mod privacy;
 mod real_data;
 mod retire;
+mod simulate;
 mod support;

@@ -54,6 +54,7 @@ fn no_name_and_no_address_leaves_by_any_command() {
         "extract export.csv --format panoptes -o out/panoptes",
         "consensus export.csv -o out/consensus.csv",
         "consensus out/csv -o out/again.json --experience log10 --json",
+        "agreement export.csv -o out/agreement.csv --flags --json",
         "retire export.csv -o out/retire.csv --orders 2 --json",
         "flatten export.csv -o out/flat.csv",
         "dedup export.csv -o out/dedup.csv",

@@ -47,6 +47,7 @@ fn the_crowd_is_as_ordered() {
         difficulty: 0.2,
         prevalence: vec![0.6, 0.3, 0.1],
         repeat_fraction: 0.0,
+        effects: Effects::default(),
         seed: 4,
     };
     let crowd = simulate(&params).unwrap();
