@@ -4,7 +4,9 @@
 //! This crate does no I/O, reads no clock and draws no unseeded randomness; everything else stands on
 //! it, so it stays small. File formats live in `volary-ingest`, statistics in `volary-crowd`.
 
+pub mod drawn;
 pub mod extracts;
+pub mod form;
 pub mod problem;
 pub mod schema;
 pub mod seed;
@@ -12,7 +14,9 @@ pub mod symbol;
 pub mod truth;
 pub mod votes;
 
+pub use drawn::{Drawn, DrawnRow};
 pub use extracts::Extracts;
+pub use form::{Form, ParameterKind};
 pub use problem::{Problem, ProblemKind, Problems};
 pub use symbol::{Pool, Symbol};
 pub use votes::{QuestionKind, Votes};

@@ -46,6 +46,16 @@ pub enum CrowdError {
         /// The number of classifications.
         expected: usize,
     },
+    /// A parameter of a consensus of shapes out of its range.
+    #[error("shapes: {name} is {value}, it must be {must}")]
+    Shapes {
+        /// The parameter.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it must be.
+        must: &'static str,
+    },
     /// A parameter of a simulated crowd out of its range.
     #[error("simulated crowd: {name} is {value}, it must be {must}")]
     Simulation {

@@ -12,6 +12,7 @@
 //! | how sure that is | [`interval`], [`beta_binomial`], [`entropy`] |
 //! | who the crowd is | [`mod@volunteers`], [`mod@activity`] |
 //! | whether it is right | [`mod@evaluate`] |
+//! | what they drew | [`mod@shapes`] |
 //! | what would happen if | [`mod@simulate`] |
 //! | the contract that aggregation methods obey | [`aggregate`] |
 
@@ -27,6 +28,7 @@ pub mod fraction;
 pub mod interval;
 pub mod pairs;
 pub mod repeats;
+pub mod shapes;
 pub mod simulate;
 mod special;
 pub mod survey;

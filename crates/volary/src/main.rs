@@ -8,11 +8,14 @@ mod analysis;
 mod commands;
 mod consensus_tables;
 mod demo;
+mod images;
 mod input;
+mod panoptes_clustering;
 mod project;
 mod report;
 mod session;
 mod settings;
+mod shape_tables;
 mod summary;
 
 use std::process::ExitCode;
@@ -47,6 +50,7 @@ enum Command {
     Check(commands::check::Args),
     Extract(commands::extract::Args),
     Consensus(commands::consensus::Args),
+    Shapes(commands::shapes::Args),
     Report(commands::report::Args),
     Simulate(commands::simulate::Args),
     Flatten(commands::flatten::Args),
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check::run(&args, session),
         Command::Extract(args) => commands::extract::run(&args, session),
         Command::Consensus(args) => commands::consensus::run(&args, session),
+        Command::Shapes(args) => commands::shapes::run(&args, session),
         Command::Report(args) => commands::report::run(&args, session),
         Command::Simulate(args) => commands::simulate::run(&args, session),
         Command::Flatten(args) => commands::flatten::run(&args, session),
@@ -93,6 +98,7 @@ impl Command {
             Self::Check(_) => "check",
             Self::Extract(_) => "extract",
             Self::Consensus(_) => "consensus",
+            Self::Shapes(_) => "shapes",
             Self::Report(_) => "report",
             Self::Simulate(_) => "simulate",
             Self::Flatten(_) => "flatten",

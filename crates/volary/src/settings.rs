@@ -33,6 +33,8 @@ pub(crate) struct InputSettings {
     pub(crate) exports: Vec<PathBuf>,
     pub(crate) workflows: Option<PathBuf>,
     pub(crate) truth: Option<PathBuf>,
+    /// A folder of the subjects' images: `SUBJECT.png` and the like.
+    pub(crate) images: Option<PathBuf>,
 }
 
 /// Which rows of an export count.
@@ -186,8 +188,12 @@ impl Settings {
             }
         };
         settings.input.exports.iter_mut().for_each(place);
-        let single =
-            [&mut settings.input.workflows, &mut settings.input.truth, &mut settings.consensus.weights];
+        let single = [
+            &mut settings.input.workflows,
+            &mut settings.input.truth,
+            &mut settings.input.images,
+            &mut settings.consensus.weights,
+        ];
         single.into_iter().flatten().for_each(place);
         if let Some(from) = &mut settings.consensus.experience_from
             && !matches!(from.as_str(), "total" | "past")

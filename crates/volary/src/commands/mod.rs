@@ -12,5 +12,6 @@ pub(crate) mod manifest;
 pub(crate) mod reduce;
 pub(crate) mod report;
 pub(crate) mod run;
+pub(crate) mod shapes;
 pub(crate) mod simulate;
 pub(crate) mod talk;

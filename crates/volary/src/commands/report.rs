@@ -6,12 +6,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
+use volary_crowd::shapes::{ShapeParams, shapes};
 use volary_ingest::Progress;
 use volary_ingest::output::write_whole;
-use volary_ingest::tables::for_each_batch;
+use volary_ingest::tables::{for_each_batch, read_shapes};
 
 use crate::analysis::Analysis;
+use crate::images::Images;
 use crate::project::Project;
+use crate::report::drawings::Drawings;
 use crate::report::{self, IngestSummary, MethodRow, ReportInput, SubjectProgress};
 use crate::session::Session;
 
@@ -47,6 +50,7 @@ pub(crate) fn write(
     session: &mut Session,
 ) -> Result<()> {
     let record = read_record(&project.extracts());
+    let drawings = read_drawings(project)?;
     let methods = analysis.methods.iter().flat_map(|(name, evaluations)| {
         evaluations.iter().map(|e| MethodRow {
             name: name.clone(),
@@ -64,6 +68,7 @@ pub(crate) fn write(
         activity: &analysis.activity,
         methods: &methods.collect::<Vec<_>>(),
         surveys: &analysis.surveys,
+        drawings: drawings.as_ref(),
         subjects: &read_subjects(&project.extracts())?,
         ingest: record.as_ref().map(ingest_summary),
         question_texts: record.as_ref().map(question_texts).unwrap_or_default(),
@@ -76,6 +81,20 @@ pub(crate) fn write(
     }
     session.summary.count("n_figures", "figures", figures.len() as u64);
     Ok(())
+}
+
+/// What was drawn, clustered as `volary shapes` does where nothing else is asked for.
+fn read_drawings(project: &Project) -> Result<Option<Drawings>> {
+    let path = project.extracts().join("shapes.parquet");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let images = project.settings.input.images.as_deref().map(Images::open).transpose()?;
+    let (drawn, _) = read_shapes(&path, &Progress::default())?;
+    let size = |subject: &str, frame: u16| images.as_ref()?.size(subject, frame);
+    let found = shapes(&drawn, &ShapeParams::default(), &size);
+    let backdrop = Box::new(move |subject: &str, frame: u16| images.as_ref()?.backdrop(subject, frame));
+    Ok(Some(Drawings { drawn, found, backdrop }))
 }
 
 fn read_record(extracts: &Path) -> Option<Value> {

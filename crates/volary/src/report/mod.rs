@@ -8,7 +8,9 @@
 
 mod answers;
 mod chart;
+pub(crate) mod clusters;
 mod confusing;
+pub(crate) mod drawings;
 mod headline;
 mod ingest;
 mod methods;
@@ -49,6 +51,8 @@ pub(crate) struct ReportInput<'a> {
     pub methods: &'a [MethodRow],
     /// Agreed choices of survey tasks.
     pub surveys: &'a [SurveyRow],
+    /// What was drawn, where something was.
+    pub drawings: Option<&'a drawings::Drawings>,
     /// How far each subject is.
     pub subjects: &'a [SubjectProgress],
     /// What became of the rows of the input.
@@ -192,6 +196,7 @@ fn sections(input: &ReportInput<'_>) -> Result<Vec<Section>, ReportError> {
         people::section(input)?,
         methods::section(input)?,
         surveys::section(input),
+        drawings::section(input),
         ingest::section(input),
     ];
     Ok(all.into_iter().flatten().collect())

@@ -60,6 +60,7 @@ impl Sample {
             activity: &self.activity,
             methods: &self.methods,
             surveys: &self.surveys,
+            drawings: None,
             subjects: &self.subjects,
             ingest: self.ingest.clone(),
             question_texts: self.texts.clone(),

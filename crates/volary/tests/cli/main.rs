@@ -5,7 +5,9 @@
 mod bad_input;
 mod book;
 mod house;
+mod panoptes_shapes;
 mod pipeline;
 mod privacy;
 mod real_data;
+mod shapes;
 mod support;
