@@ -81,7 +81,7 @@ pub(super) fn core_distances(n: usize, distance: &impl Fn(usize, usize) -> f64, 
 }
 
 /// Edges of the minimum spanning tree of mutual reachability, shortest first (Prim).
-fn spanning_tree(
+pub(super) fn spanning_tree(
     n: usize,
     distance: &impl Fn(usize, usize) -> f64,
     min_samples: usize,

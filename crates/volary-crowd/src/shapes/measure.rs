@@ -161,6 +161,18 @@ fn pixels(form: Form, a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).enumerate().map(term).map(|d| d * d).sum::<f64>().sqrt()
 }
 
+/// `p` written with the longer axis first, and a line from its left end.
+pub(super) fn canonical(form: Form, p: &[f64]) -> Vec<f64> {
+    let is_first = |way: &[f64]| match (form, way) {
+        (Form::Line, &[x1, y1, x2, y2]) => (x1, y1) <= (x2, y2),
+        (Form::Ellipse | Form::RotatedRectangle | Form::TemporalRotatedRectangle, &[_, _, w, h, ..]) => {
+            w >= h
+        }
+        _ => true,
+    };
+    ways(form, p).into_iter().find(|way| is_first(way)).unwrap_or_else(|| p.to_vec())
+}
+
 /// `p` written in the way closest to `reference`, angles within half a period of the reference's.
 pub(super) fn aligned(form: Form, p: &[f64], reference: &[f64]) -> Vec<f64> {
     let cost = |way: &[f64]| pixels(form, reference, way);

@@ -22,11 +22,22 @@ pub struct Optics {
 
 /// Clusters of `n` marks; `None` is noise.
 pub fn optics(n: usize, distance: &impl Fn(usize, usize) -> f64, params: &Optics) -> Vec<Option<u32>> {
+    optics_by(n, distance, distance, params)
+}
+
+/// The same with one distance for the core and another for the reach: scikit-learn rounds the two
+/// differently, and where distances tie, that decides.
+pub(super) fn optics_by(
+    n: usize,
+    core: &impl Fn(usize, usize) -> f64,
+    reach: &impl Fn(usize, usize) -> f64,
+    params: &Optics,
+) -> Vec<Option<u32>> {
     let mut labels = vec![None; n];
     if n == 0 || n < params.min_samples.max(2) || n < params.min_cluster_size {
         return labels;
     }
-    let plot = Plot::new(n, distance, params.min_samples);
+    let plot = Plot::new(n, core, reach, params.min_samples);
     let mut next = 0;
     // Smaller valleys come before those that hold them.
     for (start, end) in plot.valleys(params) {
@@ -62,8 +73,13 @@ fn rounded(x: f64) -> f64 {
 }
 
 impl Plot {
-    fn new(n: usize, distance: &impl Fn(usize, usize) -> f64, min_samples: usize) -> Self {
-        let core: Vec<f64> = core_distances(n, distance, min_samples).into_iter().map(rounded).collect();
+    fn new(
+        n: usize,
+        core: &impl Fn(usize, usize) -> f64,
+        between: &impl Fn(usize, usize) -> f64,
+        min_samples: usize,
+    ) -> Self {
+        let core: Vec<f64> = core_distances(n, core, min_samples).into_iter().map(rounded).collect();
         let mut reach = vec![f64::INFINITY; n];
         let mut from = vec![None; n];
         let mut is_done = vec![false; n];
@@ -78,7 +94,7 @@ impl Plot {
                 continue;
             }
             for j in (0..n).filter(|&j| !is_done[j]) {
-                let through = rounded(distance(current, j).max(core[current]));
+                let through = rounded(between(current, j).max(core[current]));
                 if through < reach[j] {
                     reach[j] = through;
                     from[j] = Some(current);

@@ -90,25 +90,23 @@ impl Outline {
             whole.reverse();
         }
         let pieces = boolean(&[whole], &[], OverlayRule::Subject, FillRule::Positive);
-        let starts = [ring];
-        let mut pieces: Vec<Self> =
-            pieces.iter().map(|piece| Self::of_piece(piece, grid, &starts)).collect();
+        let mut pieces: Vec<Self> = pieces
+            .iter()
+            .map(|piece| Self::of_piece(piece, grid, &|r| super::ring_order::repaired(r, &ring)))
+            .collect();
         match largest(&mut pieces) {
             Some(piece) if piece.area > 0.0 => Ok((piece, Some(OutlineFault::Crossing))),
             _ => Err(OutlineFault::NoArea),
         }
     }
 
-    fn of_piece(piece: &[Vec<Int>], grid: Grid, sources: &[Vec<Corner>]) -> Self {
+    /// A piece whose outer ring is put into an order.
+    fn of_piece(piece: &[Vec<Int>], grid: Grid, ordered: &dyn Fn(Vec<Corner>) -> Vec<Corner>) -> Self {
+        let area = area_of(piece, grid);
         let rings: Vec<Vec<Corner>> = piece.iter().map(|ring| grid.corners(ring)).collect();
-        let area = rings
-            .iter()
-            .map(|r| signed_area(r))
-            .enumerate()
-            .fold(0.0, |sum, (i, a)| if i == 0 { a.abs() } else { sum - a.abs() });
         let mut rings = rings.into_iter();
         let ring = rings.next().unwrap_or_default();
-        Self { ring: super::ring_order::as_geos(ring, sources), holes: rings.collect(), area }
+        Self { ring: ordered(ring), holes: rings.collect(), area }
     }
 
     /// Its corners; the first is not repeated.
@@ -131,27 +129,46 @@ impl Outline {
 
     /// The same without its holes.
     #[must_use]
-    pub fn without_holes(self) -> Self {
+    pub fn without_holes(mut self) -> Self {
         let area = signed_area(&self.ring).abs();
+        // GEOS fills one hole after the other, and begins one corner later each time.
+        let n = self.holes.len() % self.ring.len().max(1);
+        self.ring.rotate_left(n);
         Self { ring: self.ring, holes: Vec::new(), area }
+    }
+
+    /// The same, clockwise from the same corner.
+    fn clockwise(&self) -> Self {
+        let mut outline = self.clone();
+        outline.ring.dedup();
+        if signed_area(&outline.ring) > 0.0
+            && let Some(rest) = outline.ring.get_mut(1..)
+        {
+            rest.reverse();
+        }
+        outline
     }
 
     fn rings(&self) -> impl Iterator<Item = &[Corner]> {
         std::iter::once(&self.ring[..]).chain(self.holes.iter().map(Vec::as_slice))
     }
 
+    fn may_touch(&self, other: &Self) -> bool {
+        let (a, b) = (self.bounds(), other.bounds());
+        a.0 <= b.2 && b.0 <= a.2 && a.1 <= b.3 && b.1 <= a.3
+    }
+
     /// The area that two share, px².
     #[must_use]
     pub fn overlap(&self, other: &Self) -> f64 {
-        let (a, b) = (self.bounds(), other.bounds());
-        if a.0 > b.2 || b.0 > a.2 || a.1 > b.3 || b.1 > a.3 {
+        if !self.may_touch(other) {
             return 0.0;
         }
         if self == other {
             return self.area;
         }
-        let pieces = combine(&[self], &[other], OverlayRule::Intersect);
-        pieces.iter().map(|p| p.area).sum()
+        let (pieces, grid) = pieces(&[self], &[other], OverlayRule::Intersect);
+        pieces.iter().map(|piece| area_of(piece, grid)).sum()
     }
 
     /// 1 − intersection over union (Jaccard 1901).
@@ -162,17 +179,28 @@ impl Outline {
     }
 }
 
-/// The pieces of a boolean operation of outlines.
-fn combine(subject: &[&Outline], clip: &[&Outline], rule: OverlayRule) -> Vec<Outline> {
-    let all = || subject.iter().chain(clip).flat_map(|o| o.rings());
-    let grid = Grid::of(all());
+/// The pieces of a boolean operation, as whole numbers.
+fn pieces(subject: &[&Outline], clip: &[&Outline], rule: OverlayRule) -> (Vec<Vec<Vec<Int>>>, Grid) {
+    let grid = Grid::of(subject.iter().chain(clip).flat_map(|o| o.rings()));
     let rings = |outlines: &[&Outline]| -> Vec<Vec<Int>> {
-        let turned = |o: &&Outline| o.oriented();
-        outlines.iter().flat_map(turned).map(|r| grid.whole(&r)).collect()
+        outlines.iter().flat_map(|o| o.oriented()).map(|r| grid.whole(&r)).collect()
     };
-    let pieces = boolean(&rings(subject), &rings(clip), rule, FillRule::NonZero);
-    let sources: Vec<Vec<Corner>> = all().map(<[Corner]>::to_vec).collect();
-    pieces.iter().map(|piece| Outline::of_piece(piece, grid, &sources)).collect()
+    (boolean(&rings(subject), &rings(clip), rule, FillRule::NonZero), grid)
+}
+
+/// The pieces of a boolean operation, in GEOS' order of corners.
+fn combine(subject: &[&Outline], clip: &[&Outline], rule: OverlayRule) -> Vec<Outline> {
+    let (pieces, grid) = pieces(subject, clip, rule);
+    let all = subject.iter().chain(clip).flat_map(|o| o.rings());
+    let sources: Vec<Vec<Corner>> = all.map(<[Corner]>::to_vec).collect();
+    let ordered = |ring: Vec<Corner>| super::ring_order::joined(ring, &sources);
+    pieces.iter().map(|piece| Outline::of_piece(piece, grid, &ordered)).collect()
+}
+
+/// The area of a piece without its holes, px².
+fn area_of(piece: &[Vec<Int>], grid: Grid) -> f64 {
+    let areas = piece.iter().map(|ring| signed_area(&grid.corners(ring)).abs());
+    areas.enumerate().fold(0.0, |sum, (i, a)| if i == 0 { a } else { sum - a })
 }
 
 impl Outline {
@@ -215,11 +243,35 @@ pub fn union(outlines: &[&Outline]) -> Option<Outline> {
     largest(&mut pieces).map(Outline::without_holes)
 }
 
+/// All pieces of a union. Pairs are joined in the order of GEOS' cascaded union (by the middle of their
+/// heights, halves first), so that rings begin where its rings begin.
 fn union_pieces(outlines: &[&Outline]) -> Vec<Outline> {
+    let mut order: Vec<&Outline> = outlines.to_vec();
+    order.sort_by(|a, b| middle(a).total_cmp(&middle(b)));
+    joined(&order)
+}
+
+fn middle(outline: &Outline) -> f64 {
+    let (_, y0, _, y1) = outline.bounds();
+    f64::midpoint(y0, y1)
+}
+
+fn joined(outlines: &[&Outline]) -> Vec<Outline> {
     match outlines {
         [] => Vec::new(),
         [only] => vec![(*only).clone()],
-        _ => combine(outlines, &[], OverlayRule::Subject),
+        _ => {
+            let (low, high) = outlines.split_at(outlines.len() / 2);
+            let (low, high) = (joined(low), joined(high));
+            let (low, high): (Vec<&Outline>, Vec<&Outline>) =
+                (low.iter().collect(), high.iter().collect());
+            let meet = |a: &&Outline| high.iter().any(|b| a.may_touch(b));
+            if low.iter().any(meet) {
+                combine(&low, &high, OverlayRule::Union)
+            } else {
+                low.into_iter().chain(high).cloned().collect()
+            }
+        }
     }
 }
 
@@ -239,10 +291,57 @@ pub fn intersection(outlines: &[&Outline]) -> Option<Outline> {
 /// levels, and not more than `most`.
 #[must_use]
 pub fn levels(outlines: &[&Outline], most: usize) -> Vec<Outline> {
+    let by_pairs = if outlines.len() <= MAX_BY_PAIRS { by_pairs(outlines, most) } else { None };
+    by_pairs.unwrap_or_else(|| one_by_one(outlines, most))
+}
+
+/// Up to so many outlines, levels are built as in `panoptes_aggregation`, for the order of corners. The
+/// work doubles with each outline.
+const MAX_BY_PAIRS: usize = 9;
+
+/// Intersections of pairs, of pairs of those, and so on. `None` where one falls into pieces, which the
+/// original loses count of.
+fn by_pairs(outlines: &[&Outline], most: usize) -> Option<Vec<Outline>> {
+    let mut list: Vec<(Vec<usize>, Outline)> =
+        outlines.iter().enumerate().map(|(i, o)| (vec![i], o.clockwise())).collect();
+    let union_of = |list: &[(Vec<usize>, Outline)]| {
+        let all: Vec<&Outline> = list.iter().map(|(_, o)| o).collect();
+        union(&all)
+    };
+    let mut levels: Vec<Outline> = union_of(&list).into_iter().collect();
+    while levels.len() < most && list.len() > 1 {
+        let mut order: Vec<usize> = (0..list.len()).collect();
+        order.sort_by(|&a, &b| middle(&list[a].1).total_cmp(&middle(&list[b].1)));
+        let mut next: Vec<(Vec<usize>, Outline)> = Vec::new();
+        for (i, (who, outline)) in list.iter().enumerate() {
+            for &j in order.iter().filter(|&&j| j != i) {
+                let mut both: Vec<usize> = who.iter().chain(&list[j].0).copied().collect();
+                both.sort_unstable();
+                both.dedup();
+                let is_known = next.iter().any(|(known, _)| *known == both);
+                if is_known || !outline.may_touch(&list[j].1) {
+                    continue;
+                }
+                let mut pieces = combine(&[outline], &[&list[j].1], OverlayRule::Intersect);
+                match pieces.len() {
+                    0 => {}
+                    1 => next.extend(pieces.pop().map(|piece| (both, piece))),
+                    _ => return None,
+                }
+            }
+        }
+        levels.extend(union_of(&next));
+        list = next;
+    }
+    Some(levels)
+}
+
+/// One outline after the other: the work grows with the square of their number.
+fn one_by_one(outlines: &[&Outline], most: usize) -> Vec<Outline> {
     // `reached[k]` is where at least k + 1 of the outlines so far agree.
     let mut reached: Vec<Vec<Outline>> = Vec::new();
     for outline in outlines {
-        for k in (0..=reached.len().min(most - 1)).rev() {
+        for k in (0..=reached.len().min(most.saturating_sub(1))).rev() {
             let gained = if k == 0 {
                 vec![(*outline).clone()]
             } else {

@@ -2,7 +2,7 @@
 //!
 //! GEOS (OverlayNG) cuts the outlines into pieces at every crossing and builds the result from the first
 //! piece, in the order drawn, that lies on it. If that piece is gone through forwards by a clockwise
-//! result, the ring starts where the piece starts, else where it ends. Two programs that follow this give
+//! result, the ring starts one corner after the piece's start, else one corner before its end. Two programs that follow this give
 //! lists that can be compared number by number.
 
 use super::convex::signed_area;
@@ -11,13 +11,31 @@ use super::outline::Corner;
 /// A place on a source ring: the segment and how far along it.
 type Place = (usize, f64);
 
-/// The ring in GEOS' order. `sources` are the rings that it was made from.
-pub(super) fn as_geos(mut ring: Vec<Corner>, sources: &[Vec<Corner>]) -> Vec<Corner> {
+/// The ring of a repaired outline, in the order of GEOS' buffer: clockwise, from the leftmost (then lowest)
+/// of its nodes, which are its crossings and the first corner drawn.
+pub(super) fn repaired(mut ring: Vec<Corner>, drawn: &[Corner]) -> Vec<Corner> {
+    if signed_area(&ring) > 0.0 {
+        ring.reverse();
+    }
+    let is_node = |c: &Corner| *c == drawn[0] || !drawn.contains(c) || places_on(drawn, *c).len() > 2;
+    let nodes = (0..ring.len()).filter(|&i| is_node(&ring[i]));
+    let first =
+        nodes.min_by(|&a, &b| ring[a].0.total_cmp(&ring[b].0).then(ring[a].1.total_cmp(&ring[b].1)));
+    if let Some(first) = first {
+        ring.rotate_left(first);
+    }
+    ring
+}
+
+/// The ring of a union or intersection in GEOS' order. `sources` are the rings that it was made from.
+pub(super) fn joined(mut ring: Vec<Corner>, sources: &[Vec<Corner>]) -> Vec<Corner> {
     if signed_area(&ring) > 0.0 {
         ring.reverse();
     }
     if let Some(start) = start(&ring, sources) {
-        ring.rotate_left(start);
+        // GEOS leaves the first place of the first piece to the end.
+        let n = ring.len();
+        ring.rotate_left((start + 1) % n);
     }
     ring
 }

@@ -2,15 +2,15 @@
 //!
 //! The share of volunteers has Jeffreys' interval. A length is the mean over the members, with their
 //! standard deviation and Student's interval of the mean; an angle is the mean direction
-//! ([`super::angle`]). Members are first written in the way closest to the most central one, so that an
-//! ellipse with its axes exchanged does not turn the mean. Outlines have no parameters: theirs are the most
+//! ([`super::angle`]). Members are first written in the way closest to the most central one (its longer
+//! axis first, a line from its left end), so that an ellipse with its axes exchanged does not turn the mean. Outlines have no parameters: theirs are the most
 //! central outline, the union, the intersection, and the area.
 
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 use volary_core::{Form, ParameterKind};
 
 use super::angle::{agree, deviation, mean_direction};
-use super::measure::{Mark, aligned};
+use super::measure::{Mark, aligned, canonical};
 use super::outline::{Corner, Outline, intersection, union};
 use crate::interval::{Interval, jeffreys};
 
@@ -95,10 +95,11 @@ pub(super) fn summarise(
 
 fn values(form: Form, members: &[&Mark], central: usize, level: f64) -> Vec<Estimate> {
     let Some(Mark::Shape { numbers: reference, .. }) = members.get(central) else { return Vec::new() };
+    let reference = canonical(form, reference);
     let written: Vec<Vec<f64>> = members
         .iter()
         .filter_map(|m| match m {
-            Mark::Shape { numbers, .. } => Some(aligned(form, numbers, reference)),
+            Mark::Shape { numbers, .. } => Some(aligned(form, numbers, &reference)),
             Mark::Outline(_) => None,
         })
         .collect();
