@@ -186,6 +186,8 @@ struct Candidate {
     row: usize,
     volunteer: Symbol,
     mark: Mark,
+    /// All its numbers, to sort by.
+    numbers: Vec<f64>,
 }
 
 struct Work<'w> {
@@ -207,7 +209,11 @@ impl Work<'_> {
             match self.usable(row, image, &mut problems) {
                 Some(mark) => {
                     let volunteer = self.drawn.rows[row].volunteer;
-                    candidates.push(Candidate { row, volunteer, mark });
+                    let numbers = match &mark {
+                        Mark::Shape { numbers, .. } => numbers.clone(),
+                        Mark::Outline(o) => o.ring().iter().flat_map(|&(x, y)| [x, y]).collect(),
+                    };
+                    candidates.push(Candidate { row, volunteer, mark, numbers });
                 }
                 None => fates.push(MarkFate { row, fate: Fate::Unusable }),
             }
@@ -297,17 +303,13 @@ impl Work<'_> {
 
     /// By geometry, then by who drew it: nothing of the input's order.
     fn order(&self, a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
-        let numbers = |c: &Candidate| match &c.mark {
-            Mark::Shape { numbers, .. } => numbers.clone(),
-            Mark::Outline(outline) => outline.ring().iter().flat_map(|&(x, y)| [x, y]).collect(),
-        };
         let text = |c: &Candidate| {
             let row = &self.drawn.rows[c.row];
             let index = row.mark.as_ref().map_or(0, |m| m.index);
             (self.rank[row.volunteer.index()], self.rank[row.classification.index()], index)
         };
-        let (x, y) = (numbers(a), numbers(b));
-        let by_numbers = x.iter().zip(&y).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne());
+        let (x, y) = (&a.numbers, &b.numbers);
+        let by_numbers = x.iter().zip(y).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne());
         by_numbers.unwrap_or(x.len().cmp(&y.len())).then_with(|| text(a).cmp(&text(b)))
     }
 
