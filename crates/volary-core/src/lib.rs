@@ -5,7 +5,9 @@
 //! it, so it stays small. File formats live in `volary-ingest`, statistics in `volary-crowd`.
 
 pub mod caesar;
+pub mod drawn;
 pub mod extracts;
+pub mod form;
 pub mod problem;
 pub mod schema;
 pub mod seed;
@@ -13,7 +15,9 @@ pub mod symbol;
 pub mod truth;
 pub mod votes;
 
+pub use drawn::{Drawn, DrawnRow};
 pub use extracts::Extracts;
+pub use form::{Form, ParameterKind};
 pub use problem::{Problem, ProblemKind, Problems};
 pub use symbol::{Pool, Symbol};
 pub use votes::{QuestionKind, Votes};

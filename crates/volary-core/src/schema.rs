@@ -473,3 +473,77 @@ pub fn retirement_caesar() -> Arc<Schema> {
         ("first_error", DataType::Utf8, true),
     ])
 }
+
+/// The parameters of consensus shapes, in the order of their columns; each has `_sd`, `_low` and `_high` too.
+pub const SHAPE_PARAMETERS: [&str; 14] = [
+    "x_px",
+    "y_px",
+    "width_px",
+    "height_px",
+    "r_px",
+    "rx_px",
+    "ry_px",
+    "angle_deg",
+    "spread_deg",
+    "x1_px",
+    "y1_px",
+    "x2_px",
+    "y2_px",
+    "time",
+];
+
+const SPREADS: [&str; 4] = ["", "_sd", "_low", "_high"];
+
+/// `consensus_shapes`: one row per shape that several volunteers drew.
+#[must_use]
+pub fn consensus_shapes() -> Arc<Schema> {
+    let mut fields: Vec<Field> = table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        ("subject_id", DataType::Utf8, false),
+        ("frame", DataType::UInt16, false),
+        ("tool", DataType::UInt16, true),
+        ("tool_label", DataType::Utf8, true),
+        ("shape", DataType::Utf8, false),
+        ("cluster", DataType::UInt32, false),
+        ("n_seen", DataType::UInt32, false),
+        ("n_volunteers", DataType::UInt32, false),
+        ("n_marks", DataType::UInt32, false),
+        ("fraction", DataType::Float64, false),
+        ("fraction_low", DataType::Float64, false),
+        ("fraction_high", DataType::Float64, false),
+        ("iou_mean", DataType::Float64, true),
+    ])
+    .fields()
+    .iter()
+    .map(|f| f.as_ref().clone())
+    .collect();
+    for parameter in SHAPE_PARAMETERS.into_iter().chain(["area_px2"]) {
+        let column = |spread| Field::new(format!("{parameter}{spread}"), DataType::Float64, true);
+        fields.extend(SPREADS.into_iter().map(column));
+    }
+    // JSON `[[x,y],…]`, of outlines.
+    for outline in ["points_px", "union_px", "intersection_px"] {
+        fields.push(Field::new(outline, DataType::Utf8, true));
+    }
+    Arc::new(Schema::new(fields))
+}
+
+/// `consensus_shapes_members`: one row per drawn mark that counts.
+#[must_use]
+pub fn consensus_shapes_members() -> Arc<Schema> {
+    table(vec![
+        ("workflow_id", DataType::Utf8, false),
+        ("task", DataType::Utf8, false),
+        ("subject_id", DataType::Utf8, false),
+        ("frame", DataType::UInt16, false),
+        ("tool", DataType::UInt16, true),
+        ("shape", DataType::Utf8, false),
+        ("classification_id", DataType::Utf8, false),
+        ("volunteer", DataType::Utf8, false),
+        ("mark", DataType::UInt32, false),
+        // `member`, `noise`, `copy` or `unusable`.
+        ("fate", DataType::Utf8, false),
+        ("cluster", DataType::UInt32, true),
+    ])
+}

@@ -55,6 +55,16 @@ pub enum CrowdError {
         /// What is wrong.
         what: &'static str,
     },
+    /// A parameter of a consensus of shapes out of its range.
+    #[error("shapes: {name} is {value}, it must be {must}")]
+    Shapes {
+        /// The parameter.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it must be.
+        must: &'static str,
+    },
     /// A parameter of a simulated crowd out of its range.
     #[error("simulated crowd: {name} is {value}, it must be {must}")]
     Simulation {

@@ -17,6 +17,7 @@
 //! | whether it agrees more than by chance | [`mod@agreement`] |
 //! | whose votes look odd | [`mod@flags`] |
 //! | whether it is right | [`mod@evaluate`] |
+//! | what they drew | [`mod@shapes`] |
 //! | what would happen if | [`mod@simulate`] |
 //! | the contract that aggregation methods obey | [`aggregate`] |
 
@@ -36,6 +37,7 @@ pub mod pairs;
 pub mod polls;
 pub mod repeats;
 pub mod retire;
+pub mod shapes;
 pub mod simulate;
 pub mod skill;
 mod special;

@@ -8,6 +8,7 @@ pub mod caesar;
 mod columns;
 pub mod count_table;
 mod error;
+pub mod image_size;
 pub mod label_table;
 pub mod manifest;
 pub mod output;

@@ -11,12 +11,15 @@ mod consensus_tables;
 mod crowd_effects;
 mod crowd_tables;
 mod demo;
+mod images;
 mod input;
+mod panoptes_clustering;
 mod project;
 mod report;
 mod retirement;
 mod session;
 mod settings;
+mod shape_tables;
 mod skill;
 mod skill_tables;
 mod summary;
@@ -54,6 +57,7 @@ enum Command {
     Extract(commands::extract::Args),
     Consensus(commands::consensus::Args),
     Agreement(commands::agreement::Args),
+    Shapes(commands::shapes::Args),
     Report(commands::report::Args),
     Retire(commands::retire::Args),
     Simulate(commands::simulate::Args),
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
         Command::Extract(args) => commands::extract::run(&args, session),
         Command::Consensus(args) => commands::consensus::run(&args, session),
         Command::Agreement(args) => commands::agreement::run(&args, session),
+        Command::Shapes(args) => commands::shapes::run(&args, session),
         Command::Report(args) => commands::report::run(&args, session),
         Command::Retire(args) => commands::retire::run(&args, session),
         Command::Simulate(args) => commands::simulate::run(&args, session),
@@ -104,6 +109,7 @@ impl Command {
             Self::Extract(_) => "extract",
             Self::Consensus(_) => "consensus",
             Self::Agreement(_) => "agreement",
+            Self::Shapes(_) => "shapes",
             Self::Report(_) => "report",
             Self::Retire(_) => "retire",
             Self::Simulate(_) => "simulate",

@@ -72,7 +72,9 @@ impl Project {
             "weights": digests(&self.settings.consensus.weights)?,
             "experience": digests(&self.settings.consensus.experience_table())?,
         });
-        let of_report = json!({"consensus": of_consensus, "project": self.settings.project});
+        let of_report = json!({
+            "consensus": of_consensus, "project": self.settings.project, "images": input.images,
+        });
         let mut done = Vec::new();
         let stages: [(&'static str, Value, PathBuf); 3] = [
             ("extract", of_exports, self.extracts().join("classifications.parquet")),

@@ -33,6 +33,8 @@ pub(crate) struct InputSettings {
     pub(crate) exports: Vec<PathBuf>,
     pub(crate) workflows: Option<PathBuf>,
     pub(crate) truth: Option<PathBuf>,
+    /// A folder of the subjects' images: `SUBJECT.png` and the like.
+    pub(crate) images: Option<PathBuf>,
 }
 
 /// Which rows of an export count.
@@ -230,6 +232,7 @@ impl Settings {
             &mut settings.consensus.weights,
             &mut settings.consensus.gold,
             &mut settings.consensus.machine,
+            &mut settings.input.images,
         ];
         single.into_iter().flatten().for_each(place);
         if let Some(from) = &mut settings.consensus.experience_from

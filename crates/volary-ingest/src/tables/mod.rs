@@ -5,11 +5,13 @@
 
 mod extracts;
 mod read;
+mod shapes;
 mod votes;
 mod write;
 
 pub use extracts::{ExtractWriter, write_subjects};
 pub use read::{Cells, Columns, for_each_batch};
+pub use shapes::{ShapeCollector, read_shapes};
 pub use votes::{Both, VoteCollector, read_votes};
 pub use write::{TableWriter, write_table};
 

@@ -140,7 +140,7 @@ pub(crate) fn reducers(yaml: &Path) -> ReducerConfig {
 pub(crate) fn reduce(extract_csv: &Path, yaml: &Path, out: &Path, name: &str) -> PathBuf {
     let config = reducers(yaml);
     let report =
-        write_reductions(extract_csv, &config, out, name, RepeatRule::All, &Progress::default())
+        write_reductions(extract_csv, &config, out, name, RepeatRule::All, None, &Progress::default())
             .unwrap();
     assert!(report.input.adds_up());
     assert_eq!(report.input.problems.total(), 0, "{:?}", report.input.problems);

@@ -49,7 +49,7 @@ fn reducer(name: &str) -> ReducerConfig {
 fn reduced(table: &Path, name: &str, repeats: RepeatRule) -> PathBuf {
     let out = table.parent().unwrap();
     let report =
-        write_reductions(table, &reducer(name), out, "r", repeats, &Progress::default()).unwrap();
+        write_reductions(table, &reducer(name), out, "r", repeats, None, &Progress::default()).unwrap();
     assert!(report.input.adds_up());
     report.files[0].path.clone()
 }
@@ -115,6 +115,7 @@ fn defect_2_text_in_cells_is_data() {
         out,
         "r",
         RepeatRule::All,
+        None,
         &Progress::default(),
     )
     .unwrap();

@@ -14,5 +14,6 @@ pub(crate) mod reduce;
 pub(crate) mod report;
 pub(crate) mod retire;
 pub(crate) mod run;
+pub(crate) mod shapes;
 pub(crate) mod simulate;
 pub(crate) mod talk;

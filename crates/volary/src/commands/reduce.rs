@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use volary_ingest::panoptes::compat::{RepeatRule, write_reductions};
 use volary_ingest::panoptes::config::{PanoptesConfig, ReducerConfig, ReducerEntry, read_config};
 
+use crate::panoptes_clustering::Crowd;
 use crate::session::{Session, run_json_for};
 
 /// Reduce extractions of panoptes_aggregation, or of `extract --format panoptes`, with its columns.
@@ -62,6 +63,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         &args.output,
         &args.name,
         repeats,
+        Some(&Crowd),
         &session.progress,
     )?;
     session.report(found.input);
@@ -74,9 +76,19 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
 /// The reducer that the original's own configuration would name for an extractor's file.
 fn usual_reducer(extraction: &Path) -> Result<ReducerConfig> {
     let name = extraction.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let (extractor, _) = name.split_once("_extractor").with_context(|| {
+    let (extractor, rest) = name.split_once("_extractor").with_context(|| {
         format!("the name does not say the extractor; give --reducer-config: {name}")
     })?;
-    let name = format!("{extractor}_reducer");
-    Ok(ReducerConfig { reducers: vec![ReducerEntry { name, parameters: serde_json::Map::new() }] })
+    let mut parameters = serde_json::Map::new();
+    let name = match extractor {
+        "shape" => {
+            let shape = rest.split('_').nth(1).unwrap_or_default();
+            parameters.insert("shape".to_owned(), shape.into());
+            "shape_reducer_dbscan".to_owned()
+        }
+        "point" if rest.starts_with("_by_frame") => "point_reducer_dbscan".to_owned(),
+        "bezier" => "polygon_reducer".to_owned(),
+        other => format!("{other}_reducer"),
+    };
+    Ok(ReducerConfig { reducers: vec![ReducerEntry { name, parameters }] })
 }

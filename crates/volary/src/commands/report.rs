@@ -7,14 +7,17 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use volary_crowd::retire::{Rule, StudyParams};
+use volary_crowd::shapes::{ShapeParams, shapes};
 use volary_crowd::{AgreementParams, agreement};
 use volary_ingest::Progress;
 use volary_ingest::label_table::read_truth;
 use volary_ingest::output::write_whole;
-use volary_ingest::tables::for_each_batch;
+use volary_ingest::tables::{for_each_batch, read_shapes};
 
 use crate::analysis::Analysis;
+use crate::images::Images;
 use crate::project::Project;
+use crate::report::drawings::Drawings;
 use crate::report::retirement::MOST_FIGURES;
 use crate::report::{self, IngestSummary, MethodRow, ReportInput, SubjectProgress};
 use crate::retirement::{Plan, PollStudy, studies};
@@ -52,6 +55,7 @@ pub(crate) fn write(
     session: &mut Session,
 ) -> Result<()> {
     let record = read_record(&project.extracts());
+    let drawings = read_drawings(project)?;
     let methods = analysis.methods.iter().flat_map(|(name, evaluations)| {
         evaluations.iter().map(|e| MethodRow {
             name: name.clone(),
@@ -82,6 +86,7 @@ pub(crate) fn write(
         models: &models,
         retirement: &retirement(project, analysis, session)?,
         surveys: &analysis.surveys,
+        drawings: drawings.as_ref(),
         subjects: &read_subjects(&project.extracts())?,
         ingest: record.as_ref().map(ingest_summary),
         question_texts: record.as_ref().map(question_texts).unwrap_or_default(),
@@ -118,6 +123,20 @@ fn retirement(project: &Project, analysis: &Analysis, session: &Session) -> Resu
         most_polls: MOST_FIGURES,
     };
     Ok(studies(&analysis.votes, &plan)?.0)
+}
+
+/// What was drawn, clustered as `volary shapes` does where nothing else is asked for.
+fn read_drawings(project: &Project) -> Result<Option<Drawings>> {
+    let path = project.extracts().join("shapes.parquet");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let images = project.settings.input.images.as_deref().map(Images::open).transpose()?;
+    let (drawn, _) = read_shapes(&path, &Progress::default())?;
+    let size = |subject: &str, frame: u16| images.as_ref()?.size(subject, frame);
+    let found = shapes(&drawn, &ShapeParams::default(), &size);
+    let backdrop = Box::new(move |subject: &str, frame: u16| images.as_ref()?.backdrop(subject, frame));
+    Ok(Some(Drawings { drawn, found, backdrop }))
 }
 
 fn read_record(extracts: &Path) -> Option<Value> {

@@ -9,7 +9,9 @@
 mod agreement;
 mod answers;
 mod chart;
+pub(crate) mod clusters;
 mod confusing;
+pub(crate) mod drawings;
 mod headline;
 mod ingest;
 mod methods;
@@ -63,6 +65,8 @@ pub(crate) struct ReportInput<'a> {
     pub retirement: &'a [PollStudy],
     /// Agreed choices of survey tasks.
     pub surveys: &'a [SurveyRow],
+    /// What was drawn, where something was.
+    pub drawings: Option<&'a drawings::Drawings>,
     /// How far each subject is.
     pub subjects: &'a [SubjectProgress],
     /// What became of the rows of the input.
@@ -209,6 +213,7 @@ fn sections(input: &ReportInput<'_>) -> Result<Vec<Section>, ReportError> {
         methods::section(input)?,
         retirement::section(input)?,
         surveys::section(input),
+        drawings::section(input),
         ingest::section(input),
     ];
     Ok(all.into_iter().flatten().collect())

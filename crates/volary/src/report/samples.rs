@@ -73,6 +73,7 @@ impl Sample {
             models: &self.models,
             retirement: &self.retirement,
             surveys: &self.surveys,
+            drawings: None,
             subjects: &self.subjects,
             ingest: self.ingest.clone(),
             question_texts: self.texts.clone(),

@@ -39,7 +39,7 @@ pub(super) enum Form {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Shape {
     pub(super) name: &'static str,
-    parameters: &'static [&'static str],
+    pub(super) parameters: &'static [&'static str],
 }
 
 const POINT: &[&str] = &["x", "y"];

@@ -4,8 +4,8 @@
 //! the same: lists are JSON, counts are whole numbers, an empty cell is the only way to say nothing,
 //! `user_name` holds the volunteer's key and `user_id` nothing, `data.aggregation_version` says
 //! "volary". What each extractor does otherwise stands in its module: `answers`, `marks`, `slug`.
-//! No clustering of marks and no alignment of texts: those reducers come with shape consensus, and
-//! asking for one is answered with a problem. Gold standard is the export's (the original always says
+//! Marks are clustered by whoever is handed in ([`Clustering`]). Texts are not aligned: asking for one of
+//! those reducers is answered with a problem. Gold standard is the export's (the original always says
 //! false); annotations within combos are read as any others.
 //!
 //! Held in memory are the rows of the extractions (not of the export), since the columns of a wide table
@@ -13,12 +13,14 @@
 
 mod answers;
 mod auto;
+pub mod clustering;
 mod datum;
 mod literal;
 mod marks;
 mod reduce;
 mod reducers;
 pub(in crate::panoptes) mod rows;
+mod shapes;
 mod slug;
 mod table;
 
@@ -39,6 +41,7 @@ use rows::{Annotation, Row};
 use table::Table;
 
 pub use auto::auto_config;
+pub use clustering::Clustering;
 pub use literal::parse_cell;
 pub use reduce::{ReductionReport, RepeatRule, write_reductions};
 pub use slug::slugify;
@@ -149,7 +152,7 @@ fn kind_of(entry: &ExtractorEntry, task: &ExtractorTask) -> Result<Kind, String>
             let shape = task.shape.as_deref().ok_or("shape_extractor without a shape")?;
             Kind::Marks(Form::Shape(known_shape(shape)?))
         }
-        _ => return Err(format!("{name}: not yet; it comes with shape consensus")),
+        _ => return Err(format!("{name}: no such extractor here")),
     })
 }
 

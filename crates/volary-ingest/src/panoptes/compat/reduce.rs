@@ -10,7 +10,9 @@ use std::path::Path;
 use volary_core::{Pool, ProblemKind, Symbol};
 
 use super::super::config::{ReducerConfig, ReducerEntry};
+use super::clustering::Clustering;
 use super::reducers::{Extracted, Reduced, Reducer};
+use super::shapes::{self, Account, ShapeReducer};
 use super::table::{TableFile, finish};
 use super::{AGGREGATION_VERSION, file_stem};
 use crate::error::IngestError;
@@ -42,7 +44,8 @@ pub struct ReductionReport {
 }
 
 /// Writes `<reducer>_<name>.csv` into `out_dir` for every reducer of the configuration. A reducer that
-/// does not exist here yet is a problem in the report, and writes nothing.
+/// is not here is a problem in the report, and writes nothing. Reducers of marks need something that
+/// clusters; without it they are a problem too.
 ///
 /// # Errors
 /// Where the extraction cannot be read, a table cannot be written, or `name` is no file name.
@@ -52,6 +55,7 @@ pub fn write_reductions(
     out_dir: &Path,
     name: &str,
     repeats: RepeatRule,
+    clustering: Option<&dyn Clustering>,
     progress: &Progress,
 ) -> Result<ReductionReport, IngestError> {
     let stem = file_stem(name)?;
@@ -66,37 +70,55 @@ pub fn write_reductions(
     extraction.settle(repeats, &mut tally);
     let mut files = Vec::new();
     for entry in &config.reducers {
-        let Some(reducer) = reducer_of(entry, &mut tally) else { continue };
+        let Some(reducer) = reducer_of(entry, clustering, &mut tally) else { continue };
         let path = out_dir.join(format!("{}_{stem}.csv", entry.name));
-        files.push(extraction.write(&entry.name, reducer, &path, &mut tally)?);
+        files.push(extraction.write(&entry.name, &reducer, &path, &mut tally)?);
     }
     Ok(ReductionReport { input: tally.finish(records)?, files })
 }
 
-/// Reducers of the original that come with shape consensus, or not at all.
-const NOT_YET: [&str; 19] = [
-    "point_reducer",
-    "point_reducer_dbscan",
-    "point_reducer_hdbscan",
-    "temporal_point_reducer_dbscan",
-    "temporal_point_reducer_hdbscan",
-    "rectangle_reducer",
-    "poly_line_text_reducer",
-    "optics_line_text_reducer",
-    "sw_variant_reducer",
-    "shape_reducer_dbscan",
-    "shape_reducer_hdbscan",
-    "shape_reducer_optics",
-    "polygon_reducer",
-    "polygon_reducer_contours",
-    "tess_reducer_column",
-    "tess_gold_standard_reducer",
-    "text_reducer",
-    "first_n_true_reducer",
-    "first_n_false_reducer",
+/// Reducers of the original that are not here, and why.
+const NOT_HERE: [(&str, &str); 6] = [
+    ("text_reducer", "it aligns texts"),
+    ("poly_line_text_reducer", "it aligns texts"),
+    ("optics_line_text_reducer", "it aligns texts"),
+    ("sw_variant_reducer", "it belongs to one project"),
+    ("tess_reducer_column", "it needs the users' skills, which no table has"),
+    ("tess_gold_standard_reducer", "it needs the feedback, which no extraction here has"),
 ];
 
-fn reducer_of(entry: &ReducerEntry, tally: &mut Tally) -> Option<Reducer> {
+/// A reducer ready for work.
+enum Chosen<'c> {
+    Answers(Reducer),
+    Marks(Box<ShapeReducer>, &'c dyn Clustering),
+}
+
+fn reducer_of<'c>(
+    entry: &ReducerEntry,
+    clustering: Option<&'c dyn Clustering>,
+    tally: &mut Tally,
+) -> Option<Chosen<'c>> {
+    let mut refuse = |kind, why: &str| {
+        let name: String = entry.name.chars().take(60).collect();
+        tally.problems.add(0, "reducer_config", kind, format!("{name}: {why}"));
+        None
+    };
+    if shapes::NAMES.contains(&entry.name.as_str()) {
+        let Some(clustering) = clustering else {
+            return refuse(ProblemKind::UnknownTask, "nothing here clusters marks");
+        };
+        let (reducer, left) = match shapes::shape_reducer(&entry.name, &entry.parameters) {
+            Ok(found) => found,
+            Err(why) => return refuse(ProblemKind::OddValue, &why),
+        };
+        for parameter in left {
+            not_followed(&entry.name, &parameter, tally);
+        }
+        return Some(Chosen::Marks(Box::new(reducer), clustering));
+    }
+    let number =
+        |name: &str| entry.parameters.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
+    let n = usize::try_from(number("n")).unwrap_or(usize::MAX);
     let (pairs, track) = (entry.is_on("pairs"), entry.is_on("track_user_ids"));
     let (reducer, known): (_, &[&str]) = match entry.name.as_str() {
         "question_reducer" | "shortcut_reducer" => {
@@ -106,23 +128,22 @@ fn reducer_of(entry: &ReducerEntry, tally: &mut Tally) -> Option<Reducer> {
         "survey_reducer" => (Reducer::Survey, &[]),
         "dropdown_reducer" => (Reducer::Dropdown, &[]),
         "slider_reducer" => (Reducer::Slider, &[]),
-        name if NOT_YET.contains(&name) => {
-            let detail = format!("{name}: not yet; it comes with shape consensus");
-            tally.problems.add(0, "reducer_config", ProblemKind::UnknownTask, detail);
-            return None;
-        }
-        name => {
-            let name: String = name.chars().take(60).collect();
-            let detail = format!("{name}: no such reducer here");
-            tally.problems.add(0, "reducer_config", ProblemKind::Misspelt, detail);
-            return None;
-        }
+        "first_n_true_reducer" => (Reducer::First { n, wanted: true }, &["n"]),
+        "first_n_false_reducer" => (Reducer::First { n, wanted: false }, &["n"]),
+        name => match NOT_HERE.iter().find(|(known, _)| *known == name) {
+            Some((_, why)) => return refuse(ProblemKind::UnknownTask, &format!("not here; {why}")),
+            None => return refuse(ProblemKind::Misspelt, "no such reducer here"),
+        },
     };
     for parameter in entry.parameters.keys().filter(|p| !known.contains(&p.as_str())) {
-        let detail = format!("{}: the parameter {parameter} is not followed", entry.name);
-        tally.problems.add(0, "reducer_config", ProblemKind::Suspicious, detail);
+        not_followed(&entry.name, parameter, tally);
     }
-    Some(reducer)
+    Some(Chosen::Answers(reducer))
+}
+
+fn not_followed(reducer: &str, parameter: &str, tally: &mut Tally) {
+    let detail = format!("{reducer}: the parameter {parameter} is not followed");
+    tally.problems.add(0, "reducer_config", ProblemKind::Suspicious, detail);
 }
 
 /// Where the columns of an extraction stand.
@@ -254,7 +275,7 @@ impl Extraction {
     fn write(
         &self,
         name: &str,
-        reducer: Reducer,
+        reducer: &Chosen<'_>,
         path: &Path,
         tally: &mut Tally,
     ) -> Result<TableFile, IngestError> {
@@ -265,11 +286,19 @@ impl Extraction {
             }
         }
         let mut reduced = Vec::new();
+        let mut account = Account::default();
         for group in self.rows.chunk_by(|a, b| (a.subject, a.workflow) == (b.subject, b.workflow)) {
             for &task in &tasks {
                 let of_task: Vec<Extracted<'_>> =
                     group.iter().filter(|r| r.task == task).map(|r| self.extracted(r)).collect();
-                let (rows, n_bad) = reducer.reduce(&of_task);
+                let (rows, n_bad) = match reducer {
+                    Chosen::Answers(reducer) => reducer.reduce(&of_task),
+                    Chosen::Marks(reducer, clustering) => {
+                        let before = account.n_bad;
+                        let rows = reducer.reduce(&of_task, *clustering, &mut account);
+                        (rows, account.n_bad - before)
+                    }
+                };
                 let head = [group[0].subject, group[0].workflow, task];
                 reduced.extend(rows.into_iter().map(|row| (head, row)));
                 for _ in 0..n_bad {
@@ -278,13 +307,26 @@ impl Extraction {
                 }
             }
         }
+        for _ in 0..account.n_repaired {
+            let detail = "an outline that crosses itself; its largest piece is kept";
+            tally.problems.add(0, "data", ProblemKind::Suspicious, detail);
+        }
+        for message in &account.messages {
+            tally.problems.add(
+                0,
+                "reducer_config",
+                ProblemKind::UnknownTask,
+                format!("{name}: {message}"),
+            );
+        }
         self.write_rows(name, &reduced, path)
     }
 
     fn extracted(&self, row: &Row) -> Extracted<'_> {
         let name = |column: u32| self.columns.data[column as usize].1.as_str();
         let cells = row.cells.iter().map(|(column, cell)| (name(*column), self.pool.text(*cell)));
-        Extracted { volunteer: self.pool.text(row.volunteer), cells: cells.collect() }
+        let (volunteer, created_ms) = (self.pool.text(row.volunteer), row.created_ms);
+        Extracted { volunteer, created_ms, cells: cells.collect() }
     }
 
     fn write_rows(

@@ -14,6 +14,7 @@ use super::literal::parse_cell;
 #[derive(Clone, Debug)]
 pub(super) struct Extracted<'e> {
     pub(super) volunteer: &'e str,
+    pub(super) created_ms: Option<i64>,
     pub(super) cells: Vec<(&'e str, &'e str)>,
 }
 
@@ -41,6 +42,13 @@ pub(super) enum Reducer {
     Dropdown,
     /// Mean, median, variance.
     Slider,
+    /// Whether the first `n` results are all `wanted`.
+    First {
+        /// How many; 0 is never so.
+        n: usize,
+        /// True or false.
+        wanted: bool,
+    },
 }
 
 impl Reducer {
@@ -52,6 +60,7 @@ impl Reducer {
             Self::Survey => survey(rows),
             Self::Dropdown => dropdown(rows),
             Self::Slider => slider(rows),
+            Self::First { n, wanted } => (vec![first(rows, n, wanted)], 0),
         }
     }
 }
@@ -195,6 +204,15 @@ fn slider(rows: &[Extracted<'_>]) -> (Vec<Reduced>, u64) {
     (vec![stats.into_iter().map(|(name, v)| (name.to_owned(), float(v))).collect()], n_bad)
 }
 
+fn first(rows: &[Extracted<'_>], n: usize, wanted: bool) -> Reduced {
+    let is_true = |row: &Extracted<'_>| {
+        let cell = row.cells.iter().find(|(name, _)| *name == "result").map_or("", |c| c.1);
+        cell.eq_ignore_ascii_case("true") || cell.parse::<f64>().is_ok_and(|x| x != 0.0)
+    };
+    let result = n > 0 && rows.len() >= n && rows[..n].iter().all(|row| is_true(row) == wanted);
+    Reduced::from([("result".to_owned(), result.to_string())])
+}
+
 fn float(value: f64) -> String {
     Number::from_f64(value).map_or_else(String::new, |n| n.to_string())
 }
@@ -204,7 +222,7 @@ mod tests {
     use super::*;
 
     fn row<'e>(volunteer: &'e str, cells: &[(&'e str, &'e str)]) -> Extracted<'e> {
-        Extracted { volunteer, cells: cells.to_vec() }
+        Extracted { volunteer, created_ms: None, cells: cells.to_vec() }
     }
 
     fn one(reducer: Reducer, rows: &[Extracted<'_>]) -> String {
@@ -248,6 +266,16 @@ mod tests {
         );
         let (_, n_bad) = Reducer::Slider.reduce(&[row("a", &[("slider_value", "much")])]);
         assert_eq!(n_bad, 1);
+    }
+
+    #[test]
+    fn the_first_few_results() {
+        let rows = [row("a", &[("result", "True")]), row("b", &[("result", "true")]), row("c", &[])];
+        let ask = |n, wanted| one(Reducer::First { n, wanted }, &rows);
+        assert_eq!(ask(2, true), r#"[{"result": "true"}]"#);
+        for (n, wanted) in [(3, true), (0, true), (4, true), (1, false)] {
+            assert_eq!(ask(n, wanted), r#"[{"result": "false"}]"#);
+        }
     }
 
     #[test]
