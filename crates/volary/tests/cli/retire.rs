@@ -75,7 +75,10 @@ fn the_usual_rules_with_truth() {
     let first = subjects.iter().find(|r| r["rule"] == "first:3" && r["subject_id"] == "1").unwrap();
     assert_eq!((first["n_taken"].as_str(), first["n_all"].as_str()), ("3", "10"));
     assert_eq!((first["ended_by"].as_str(), first["answer"].as_str()), ("rule", "b"));
-    let swap = subjects.iter().find(|r| r["rule"] == "swap:0.99").unwrap();
+    let is_sure = |r: &&std::collections::BTreeMap<String, String>| {
+        r["rule"] == "swap:0.99" && r["ended_by"] == "rule"
+    };
+    let swap = subjects.iter().find(is_sure).unwrap();
     // What was believed at retirement and what is believed with all votes are two numbers.
     assert!(swap["probability"].parse::<f64>().unwrap() >= 0.99 && !swap["probability_all"].is_empty());
     let svg = place.read("rules.svg");
