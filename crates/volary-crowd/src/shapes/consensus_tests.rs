@@ -313,10 +313,10 @@ fn known_vortices_are_found_again() {
     );
     assert!(f64::from(n_found) >= 0.99 * n_true as f64, "{n_found} of {n_true}");
     assert!(n_shapes as u32 <= n_found + n_true as u32 / 100, "{n_shapes} shapes");
-    // 95 % within four standard errors (800 vortices: ±3.1 %).
-    for c in coverage.into_iter().chain([share(shares_covered)]) {
-        assert!((0.915..=0.985).contains(&c), "{coverage:?} {}", share(shares_covered));
-    }
+    // 95 % within four standard errors (799 vortices: ±3.1 %). Twelve votes at 0.8 give Jeffreys' interval an
+    // exact coverage of 91.19 %.
+    assert!(coverage.iter().all(|c| (0.919..=0.981).contains(c)), "{coverage:?}");
+    assert!((share(shares_covered) - 0.9119).abs() < 0.04, "{}", share(shares_covered));
     for b in bias {
         assert!((b / f64::from(n_found)).abs() < 0.15, "{bias:?}");
     }

@@ -1,9 +1,9 @@
 //! The order of a ring's corners, as GEOS gives it: clockwise where y points up, from a fixed start.
 //!
 //! GEOS (OverlayNG) cuts the outlines into pieces at every crossing and builds the result from the first
-//! piece, in the order drawn, that lies on it. If that piece is gone through forwards by a clockwise
-//! result, the ring starts one corner after the piece's start, else one corner before its end. Two programs that follow this give
-//! lists that can be compared number by number.
+//! piece, in the order drawn, that lies on it. If a clockwise result goes through that piece forwards, the
+//! ring starts one corner after the piece's start, else one corner before its end. Two programs that follow
+//! this give lists that can be compared number by number.
 
 use super::convex::signed_area;
 use super::outline::Corner;
