@@ -5,6 +5,7 @@
 //! it, so it stays small. File formats live in `volary-ingest`, statistics in `volary-crowd`.
 
 pub mod extracts;
+pub mod marks;
 pub mod problem;
 pub mod schema;
 pub mod seed;

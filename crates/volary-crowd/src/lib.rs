@@ -13,6 +13,7 @@
 //! | who the crowd is | [`mod@volunteers`], [`mod@activity`] |
 //! | whether it is right | [`mod@evaluate`] |
 //! | what would happen if | [`mod@simulate`] |
+//! | which marks on light curves mean the same, and whether it is real | [`marks`] |
 //! | the contract that aggregation methods obey | [`aggregate`] |
 
 pub mod activity;
@@ -25,6 +26,7 @@ mod error;
 pub mod evaluate;
 pub mod fraction;
 pub mod interval;
+pub mod marks;
 pub mod pairs;
 pub mod repeats;
 pub mod simulate;
