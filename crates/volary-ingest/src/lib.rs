@@ -9,6 +9,7 @@ pub mod count_table;
 mod error;
 pub mod label_table;
 pub mod manifest;
+pub mod marks;
 pub mod output;
 pub mod panoptes;
 mod pipeline;
