@@ -7,7 +7,9 @@
 mod columns;
 pub mod count_table;
 mod error;
+pub mod gap_table;
 pub mod label_table;
+pub mod light_curves;
 pub mod manifest;
 pub mod output;
 pub mod panoptes;
@@ -15,6 +17,7 @@ mod pipeline;
 pub mod planet_hunters;
 pub mod records;
 pub mod report;
+pub mod signals;
 pub mod source;
 pub mod tables;
 pub mod talk;

@@ -5,6 +5,7 @@
 mod bad_input;
 mod book;
 mod house;
+mod lightcurves;
 mod pipeline;
 mod privacy;
 mod real_data;
