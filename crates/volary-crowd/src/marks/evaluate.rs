@@ -11,6 +11,7 @@
 use volary_core::marks::Signals;
 
 use super::types::Features;
+use crate::error::CrowdError;
 use crate::interval::{Interval, wilson};
 
 /// Share of a signal that a feature covers to match it.
@@ -56,6 +57,9 @@ pub enum EvaluateError {
         /// What is needed.
         needed: usize,
     },
+    /// The grouping or weighing of a sweep refused its constants.
+    #[error(transparent)]
+    Crowd(#[from] CrowdError),
     /// The fit did not settle.
     #[error("the completeness fit did not converge ({why}); take wider bins or fix the shape at 1")]
     NotConverged {

@@ -117,7 +117,7 @@ impl SimulationParams {
         {
             must((0.0..=1.0).contains(&share), name, share, "between 0 and 1")?;
         }
-        let positive = |x: f64, most: f64| x >= 0.0 && x <= most;
+        let positive = |x: f64, most: f64| (0.0..=most).contains(&x);
         must(
             positive(self.activity_sigma, 5.0),
             "activity_sigma",

@@ -2,15 +2,21 @@
 //!
 //! The paper's appendix A.1 (figures 17 to 20: most possible recovery and false-positive rate over tolerance
 //! and cutoff, then the area under the precision–recall curve) and A.3 (figure 23: recovery and false
-//! positives over the score floor). The grouping and scoring themselves are the caller's: a closure that is
-//! run for every pair, on all threads. The rows stand in the order of the grid.
+//! positives over the score floor). [`sweep_marks`] runs the pipeline for every pair, on all threads; [`sweep`]
+//! runs whatever a closure does. The rows stand in the order of the grid.
 
 use rayon::prelude::*;
-use volary_core::marks::Signals;
+use volary_core::marks::{LightCurves, Marks, Signals};
 
+use super::build::build;
+use super::couple::couple;
 use super::evaluate::{EvaluateError, Headline, MATCH_COVER, Matched, floors, match_features};
 use super::evaluate_curves::{Convention, Curves, curves};
+use super::params::MarkParams;
+use super::score::silent;
 use super::types::Features;
+use super::vote::ballots;
+use super::weigh::weigh;
 
 /// Tolerances of the paper's study, days.
 pub const PAPER_TOLERANCES_DAYS: [f64; 6] = [0.4, 0.6, 0.8, 1.0, 1.2, 1.4];
@@ -99,6 +105,31 @@ fn summarise(grid: &SweepGrid, pair: (f64, f64), matched: &Matched) -> SweepRow 
         marked_only: thin(Convention::MarkedOnly),
         all: thin(Convention::All),
     }
+}
+
+/// Runs the pipeline over the grid: the volunteers are weighed once, then for every pair marks are grouped,
+/// voted on and scored anew. `params` gives everything else; its vote tolerance follows the grid where it is
+/// that of the features.
+///
+/// # Errors
+/// [`EvaluateError::Crowd`] where a constant is out of its range; [`EvaluateError::NoSignals`].
+pub fn sweep_marks(
+    marks: &Marks,
+    curves: &LightCurves,
+    signals: &Signals,
+    params: &MarkParams,
+    grid: &SweepGrid,
+) -> Result<Vec<SweepRow>, EvaluateError> {
+    let seeds = weigh(marks, signals, params)?.weights.seed;
+    let follows = params.vote_tolerance_days.total_cmp(&params.tolerance_days).is_eq();
+    sweep(grid, signals, |tolerance_days, cutoff_days| {
+        let vote_tolerance_days = if follows { tolerance_days } else { params.vote_tolerance_days };
+        let params = MarkParams { tolerance_days, cutoff_days, vote_tolerance_days, ..params.clone() };
+        let features = build(marks, curves, &params, None)?.features;
+        let ballots = ballots(marks, &features, &params);
+        let coupled = couple(&features, &ballots, &seeds, &params, None, &mut silent);
+        Ok((features, coupled.score))
+    })
 }
 
 /// The row with the largest average precision over all signals; the first of equals.

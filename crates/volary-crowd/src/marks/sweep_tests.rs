@@ -45,3 +45,27 @@ fn the_first_error_is_given() {
     let error = sweep(&SweepGrid::default(), &signals, fail).unwrap_err();
     assert_eq!(error, EvaluateError::Edges { edges: vec![0.8] });
 }
+
+#[test]
+fn the_pipeline_is_swept_and_the_right_parameters_win() {
+    use crate::marks::simulate::{SimulationParams, simulate};
+    let world = simulate(&SimulationParams { seed: 3, ..SimulationParams::scaled(0.01) }).unwrap();
+    let marks = world.to_marks();
+    let signals = world.signal_table(true).join(&marks);
+    let grid = SweepGrid {
+        tolerances_days: vec![0.02, 0.8],
+        cutoffs_days: vec![0.1, 1.5],
+        ..SweepGrid::default()
+    };
+    let rows =
+        sweep_marks(&marks, &LightCurves::default(), &signals, &MarkParams::default(), &grid).unwrap();
+    // Marks are at least 0.47 d wide without zoom, and their middles wobble by a tenth of a day.
+    let best = best(&rows).unwrap();
+    assert_eq!((best.tolerance_days, best.cutoff_days), (0.8, 1.5));
+    let reachable = |row: &SweepRow| row.floors[0].reachable.share();
+    assert!(reachable(&rows[3]) > 0.6 && reachable(&rows[2]) < reachable(&rows[3]) - 0.2);
+    assert!(rows[1].n_features > rows[3].n_features, "a small tolerance splits");
+    let bad = MarkParams { level: 2.0, ..MarkParams::default() };
+    let error = sweep_marks(&marks, &LightCurves::default(), &signals, &bad, &grid).unwrap_err();
+    assert!(matches!(error, EvaluateError::Crowd(_)));
+}

@@ -1,6 +1,4 @@
 use volary_core::marks::NONE;
-use volary_crowd::interval::jeffreys;
-use volary_crowd::marks::Features;
 use volary_crowd::marks::evaluate::{
     MATCH_COVER, PAPER_PERIOD_EDGES, PAPER_RADIUS_EDGES, SCORE_CUTOFF, Spacing, edges, floors, headline,
     match_features, recovery_by, recovery_table,
@@ -8,37 +6,10 @@ use volary_crowd::marks::evaluate::{
 use volary_crowd::marks::evaluate_curves::{Convention, area_intervals, calibration, curves};
 use volary_crowd::marks::evaluate_logistic::{Shape, Weighting, bins_of, fit_completeness};
 use volary_crowd::marks::simulate::{SimulatedWorld, SimulationParams, simulate};
-use volary_crowd::marks::sweep::{SweepGrid, sweep};
+use volary_crowd::marks::sweep::{SweepGrid, sweep_marks};
+use volary_crowd::marks::{Given, LightCurves, MarkParams, Scored, run};
 
 use super::*;
-
-/// Marks of a subject whose midpoints follow each other within a tolerance, and which are no wider than a
-/// cutoff, make a feature: enough of a grouping to have something to draw.
-fn group(marks: &Marks, tolerance: f64, cutoff: f64) -> (Features, Vec<f64>) {
-    let mut out = Features { start: vec![0], member_start: vec![0], ..Features::default() };
-    let mut scores = Vec::new();
-    for subject in 0..marks.n_subjects() {
-        let middle = |m: &usize| (marks.x_min_days[*m] + marks.x_max_days[*m]) / 2.0;
-        let mut mine: Vec<usize> = marks
-            .marks_in(subject)
-            .filter(|&m| marks.x_max_days[m] - marks.x_min_days[m] < cutoff)
-            .collect();
-        mine.sort_by(|a, b| middle(a).total_cmp(&middle(b)));
-        let n_views = marks.views_of(subject).len() as f64;
-        for group in mine.chunk_by(|a, b| middle(b) - middle(a) <= tolerance) {
-            let mean = |x: &[f64]| group.iter().map(|&m| x[m]).sum::<f64>() / group.len() as f64;
-            out.id.push(out.id.len() as u64 + 1);
-            out.subject.push(subject as u32);
-            out.x_min_days.push(mean(&marks.x_min_days));
-            out.x_max_days.push(mean(&marks.x_max_days));
-            out.members.extend(group.iter().map(|m| *m as u32));
-            out.member_start.push(out.members.len() as u32);
-            scores.push((group.len() as f64 / n_views).min(1.0));
-        }
-        out.start.push(out.subject.len() as u32);
-    }
-    (out, scores)
-}
 
 fn world() -> SimulatedWorld {
     simulate(&SimulationParams { seed: 11, ..SimulationParams::scaled(0.03) }).unwrap()
@@ -55,8 +26,8 @@ struct Drawn {
 }
 
 /// A simulation with a deep transit and something else marked.
-fn example(world: &SimulatedWorld, marks: &Marks, features: &Features, scores: &[f64]) -> Drawn {
-    let sky = &world.sky;
+fn example(world: &SimulatedWorld, marks: &Marks, scored: &Scored) -> Drawn {
+    let (sky, features) = (&world.sky, &scored.built.features);
     let good = |&at: &usize| {
         let subject = &sky.subjects[at];
         let strong = sky.signals_of(at).iter().any(|s| (8.0..20.0).contains(&s.seen_snr));
@@ -70,10 +41,9 @@ fn example(world: &SimulatedWorld, marks: &Marks, features: &Features, scores: &
     let (time_days, flux) = sky.flux(&sky.subjects[at]);
     let of_view =
         |v: usize| marks.marks_of(v).map(|m| (marks.x_min_days[m], marks.x_max_days[m])).collect();
-    let n = marks.views_of(index).len() as f64;
     let of_feature = |f: usize| {
-        let interval = jeffreys(scores[f] * n, n, 0.95);
-        (features.x_min_days[f], features.x_max_days[f], scores[f], interval)
+        let (score, interval) = (scored.scores.score[f], scored.scores.interval[f]);
+        (features.x_min_days[f], features.x_max_days[f], score, interval)
     };
     Drawn {
         time_days,
@@ -95,7 +65,6 @@ fn keep(name: &str, text: &str) {
 fn every_figure_of_a_simulated_hunt() {
     let world = world();
     let marks = world.to_marks();
-    let (features, scores) = group(&marks, 0.6, 1.5);
     let mut table = world.signal_table(true);
     let real = world.signal_table(false);
     table.id.extend(real.id);
@@ -108,7 +77,15 @@ fn every_figure_of_a_simulated_hunt() {
     }
     let signals = table.join(&marks);
     assert_eq!(signals.n_unplaced, 0);
-    let matched = match_features(&features, &scores, &signals, MATCH_COVER).unwrap();
+    let (params, curves_of_stars) = (MarkParams::default(), LightCurves::default());
+    let mut kept: Vec<(Vec<f64>, Vec<f64>, f64)> = Vec::new();
+    let scored = run(&marks, &curves_of_stars, &signals, &params, Given::default(), &mut |i, w, s| {
+        kept.push((w.to_vec(), s.to_vec(), i.mean_change));
+        true
+    });
+    let scored = scored.unwrap();
+    let (features, scores) = (&scored.built.features, &scored.scores.score);
+    let matched = match_features(features, scores, &signals, MATCH_COVER).unwrap();
     let column = |name: &str| signals.column(&[name]).unwrap().values.as_slice();
     let pair =
         |convention| (curves(&matched, convention), area_intervals(&matched, convention, 200, 0.95, 1));
@@ -148,10 +125,8 @@ fn every_figure_of_a_simulated_hunt() {
         calibrations: &calibrations,
         level: 0.95,
     };
-    let rows = sweep(&SweepGrid::default(), &signals, |t, c| {
-        Ok::<_, volary_crowd::marks::evaluate::EvaluateError>(group(&marks, t / 2.0, c))
-    });
-    let drawn = example(&world, &marks, &features, &scores);
+    let rows = sweep_marks(&marks, &curves_of_stars, &signals, &params, &SweepGrid::default()).unwrap();
+    let drawn = example(&world, &marks, &scored);
     let examples = [Example {
         subject: &drawn.subject,
         time_days: &drawn.time_days,
@@ -160,30 +135,16 @@ fn every_figure_of_a_simulated_hunt() {
         features: &drawn.features,
         signals: &drawn.signals,
     }];
-    // Weights that settle, and scores that follow.
-    let weights: Vec<Vec<f64>> = (0..6)
-        .map(|i| {
-            let people = &world.people.rows;
-            people
-                .iter()
-                .map(|p| {
-                    (f64::from(i) * 0.15 * (p.completeness / 0.9).ln()
-                        - p.stray_marks * 0.1 * f64::from(i))
-                    .exp()
-                })
-                .collect()
+    let iterations: Vec<Iteration<'_>> = kept
+        .iter()
+        .enumerate()
+        .map(|(i, (weights, scores, mean_change))| Iteration {
+            weights,
+            scores,
+            mean_change: (i > 0).then_some(*mean_change),
         })
         .collect();
-    let moved: Vec<Vec<f64>> =
-        (0..6).map(|i| scores.iter().map(|s| s.powf(1.0 + 0.1 * f64::from(i))).collect()).collect();
-    let iterations: Vec<Iteration<'_>> = (0..6)
-        .map(|i| Iteration {
-            weights: &weights[i],
-            scores: &moved[i],
-            mean_change: (i > 0).then(|| 0.3 * 0.2_f64.powi(i as i32)),
-        })
-        .collect();
-    let rows = rows.unwrap();
+    assert!(iterations.len() > 2);
     let input = MarksInput {
         marks: Some(&marks),
         examples: &examples,
