@@ -7,7 +7,9 @@
 mod columns;
 pub mod count_table;
 mod error;
+pub mod gap_table;
 pub mod label_table;
+pub mod light_curves;
 pub mod manifest;
 pub mod marks;
 pub mod output;
@@ -16,6 +18,7 @@ mod pipeline;
 pub mod planet_hunters;
 pub mod records;
 pub mod report;
+pub mod signals;
 pub mod source;
 pub mod tables;
 pub mod talk;

@@ -12,6 +12,9 @@ mod bayes_em;
 pub mod build;
 mod counted;
 pub mod couple;
+pub mod evaluate;
+pub mod evaluate_curves;
+pub mod evaluate_logistic;
 pub mod live;
 mod live_seeds;
 mod matching;
@@ -19,6 +22,11 @@ mod modes;
 pub mod params;
 mod released;
 pub mod score;
+pub mod simulate;
+pub mod simulate_people;
+pub mod simulate_sky;
+pub mod simulate_views;
+pub mod sweep;
 mod twins;
 pub mod types;
 pub mod vote;
@@ -40,6 +48,8 @@ pub use volary_core::marks::{
     CurveTable, LightCurves, Marks, MarksBuilder, NONE, NumberColumn, SignalTable, Signals, Stamps,
 };
 
+#[cfg(test)]
+mod evaluate_golden_tests;
 #[cfg(test)]
 mod golden_tests;
 #[cfg(test)]

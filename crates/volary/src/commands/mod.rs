@@ -14,4 +14,5 @@ pub(crate) mod reduce;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod simulate;
+pub(crate) mod simulate_lightcurves;
 pub(crate) mod talk;

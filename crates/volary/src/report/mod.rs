@@ -11,6 +11,7 @@ mod chart;
 mod confusing;
 mod headline;
 mod ingest;
+pub(crate) mod marks;
 mod methods;
 mod page;
 mod people;

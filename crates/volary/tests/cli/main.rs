@@ -6,6 +6,7 @@ mod bad_input;
 mod book;
 mod house;
 mod marks;
+mod lightcurves;
 mod pipeline;
 mod privacy;
 mod real_data;
