@@ -171,11 +171,10 @@ impl<'a> Model<'a> {
         for (subject, sum) in sums.iter().enumerate() {
             let Some(sum) = sum else { continue };
             real += sum.unknown_real;
-            for j in 0..NODES {
-                // Where simulations show what real signals look like, they alone say it.
-                if j >= REAL || !self.has_trials {
-                    node_counts[j] += sum.node_counts[j];
-                }
+            // Where simulations show what real signals look like, they alone say it.
+            let from = if self.has_trials { REAL } else { 0 };
+            for (all, here) in node_counts.iter_mut().zip(&sum.node_counts).skip(from) {
+                *all += here;
             }
             self.learn_from_subject(subject, sum, &mut gradient, &mut curvature);
         }
@@ -212,8 +211,8 @@ impl<'a> Model<'a> {
                     h = [[h[0][0] + c, h[0][1] + c * x], [0.0, h[1][1] + c * x * x]];
                 }
                 _ => {
-                    for j in 0..REAL {
-                        add(VISIBILITY[j], self.signal_nodes[s][j]);
+                    for (&theta, &weight) in VISIBILITY.iter().zip(&self.signal_nodes[s]) {
+                        add(theta, weight);
                     }
                 }
             }
@@ -238,7 +237,8 @@ impl<'a> Model<'a> {
         for trial in self.trials.iter().filter(|t| !is_known(t.signal as usize)) {
             for (j, log) in logs[trial.signal as usize].iter_mut().enumerate() {
                 let x = self.skill[0][trial.volunteer as usize] + VISIBILITY[j];
-                *log += if trial.is_hit { x } else { 0.0 } + log_miss(x);
+                let vote = if trial.is_hit { x } else { 0.0 };
+                *log += vote + log_miss(x);
             }
         }
         for (nodes, mut logs) in self.signal_nodes.iter_mut().zip(logs) {
@@ -337,8 +337,8 @@ impl<'a> Model<'a> {
         for (from, to) in [(0, REAL), (REAL, NODES)] {
             let n = (to - from) as f64;
             let total: f64 = counts[from..to].iter().sum::<f64>() + PRIOR_COUNT;
-            for j in from..to {
-                self.node_weights[j] = (counts[j] + PRIOR_COUNT / n) / total;
+            for (weight, count) in self.node_weights[from..to].iter_mut().zip(&counts[from..to]) {
+                *weight = (count + PRIOR_COUNT / n) / total;
             }
         }
     }
@@ -490,7 +490,7 @@ fn log_strengths(signals: &Signals) -> Vec<f64> {
 
 fn known(signals: &Signals, features: &Features, feature: usize) -> Known {
     let subject = features.subject[feature] as usize;
-    if signals.group[subject] == NONE {
+    if signals.group.get(subject).is_none_or(|&group| group == NONE) {
         return Known::No;
     }
     let of_feature = (features.x_min_days[feature], features.x_max_days[feature]);

@@ -237,7 +237,8 @@ impl Live {
         let (candidates, owner) = candidates(&here.views);
         let stamps = self.stamps.get(self.stamps_of[subject] as usize);
         let groups = group_candidates(candidates, stamps, &self.params);
-        let yes = groups.iter().map(|g| yes_of(&here.views, g, &owner, &self.params)).collect();
+        let yes: Vec<Vec<u32>> =
+            groups.iter().map(|g| yes_of(&here.views, g, &owner, &self.params)).collect();
         let mut voters: Vec<u32> = here.views.iter().map(|v| v.volunteer).collect();
         voters.sort_unstable();
         voters.dedup();

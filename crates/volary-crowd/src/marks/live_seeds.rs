@@ -3,7 +3,7 @@
 
 use volary_core::marks::{Marks, MarksBuilder, NONE, Signals};
 
-use super::live::{LiveSubject, LiveView};
+use super::live::LiveSubject;
 use super::params::MarkParams;
 use super::types::VolunteerWeights;
 use super::weigh::{normalise, weigh};
@@ -100,13 +100,14 @@ impl Seeds {
     fn excerpt(&self, group: usize, subjects: &[LiveSubject]) -> (Marks, Signals, Vec<u32>) {
         let mut builder = MarksBuilder::default();
         let name = |n: u32| format!("{n:010}");
-        let views = |s: u32| subjects[s as usize].views.iter();
-        let all = || self.subjects_of[group].iter().flat_map(|&s| views(s).map(move |v| (s, v)));
-        for (at, (subject, view)) in all().enumerate() {
-            let LiveView { volunteer, marks } = view;
-            let index = builder.view(&name(subject), &name(*volunteer), None, at as u128);
-            for &(a, b) in marks {
-                builder.mark(index, a, b);
+        let mut at: u128 = 0;
+        for &subject in &self.subjects_of[group] {
+            for view in &subjects[subject as usize].views {
+                let index = builder.view(&name(subject), &name(view.volunteer), None, at);
+                at += 1;
+                for &(a, b) in &view.marks {
+                    builder.mark(index, a, b);
+                }
             }
         }
         let marks = builder.finish();

@@ -225,7 +225,7 @@ fn at_contamination(
 
 type Rows = Vec<(u8, u8, f64)>;
 
-fn table(rows: &Rows, order: &[usize], twice: bool, rename: bool) -> Marks {
+fn table(rows: &[(u8, u8, f64)], order: &[usize], twice: bool, rename: bool) -> Marks {
     let mut builder = MarksBuilder::default();
     for round in 0..if twice { 2 } else { 1 } {
         for &i in order {

@@ -58,7 +58,8 @@ impl SmallWorld {
         for s in 0..self.n_subjects {
             let id = format!("s{s:05}");
             let is_simulation = s % 2 == 0;
-            let things = things(rng, is_simulation || rng.random::<f64>() < 0.5);
+            let has_signals = is_simulation || rng.random::<f64>() < 0.5;
+            let things = things(rng, has_signals);
             for (thing, strength) in things.iter().filter(|t| t.0.is_signal) {
                 let table = if is_simulation { &mut simulated } else { &mut hidden };
                 table.id.push(format!("{id}_{}", table.id.len()));
@@ -94,8 +95,8 @@ impl SmallWorld {
 /// Things in one light curve, with the strength of the signals.
 fn things(rng: &mut Rng, has_signals: bool) -> Vec<(Thing, f64)> {
     let mut out = Vec::new();
-    let place = |rng: &mut Rng| 1.0 + 28.0 * rng.random::<f64>();
-    for _ in 0..if has_signals { 1 + rng.random_range(0..2_usize) } else { 0 } {
+    let n_signals = if has_signals { 1 + rng.random_range(0..2_usize) } else { 0 };
+    for _ in 0..n_signals {
         let strength = (2.0 + 0.6 * normal(rng)).exp();
         let half_width = 0.03 + 0.15 * rng.random::<f64>();
         let pull = 2.0 * (strength / 8.0).ln();
@@ -108,24 +109,30 @@ fn things(rng: &mut Rng, has_signals: bool) -> Vec<(Thing, f64)> {
     out
 }
 
+fn place(rng: &mut Rng) -> f64 {
+    1.0 + 28.0 * rng.random::<f64>()
+}
+
 fn drawn(rng: &mut Rng, things: &[(Thing, f64)], (a, b): (f64, f64)) -> Vec<(f64, f64)> {
     let mut marks = Vec::new();
-    let mut draw = |rng: &mut Rng, mid: f64, half: f64| {
-        let width = (2.0 * half * (1.2 + 0.3 * normal(rng).abs())).max(0.3);
-        let mid = mid + 0.2 * width * normal(rng);
-        marks.push((mid - width / 2.0, mid + width / 2.0));
-    };
     for (thing, _) in things {
         let log_odds = thing.pull + if thing.is_signal { a } else { b };
         if rng.random::<f64>() < 1.0 / (1.0 + (-log_odds).exp()) {
-            draw(rng, thing.mid, thing.half_width);
+            marks.push(range(rng, thing.mid, thing.half_width));
         }
     }
     while rng.random::<f64>() < 0.6 / (1.0 + (-b).exp()) {
         let mid = 30.0 * rng.random::<f64>();
-        draw(rng, mid, 0.2);
+        marks.push(range(rng, mid, 0.2));
     }
     marks
+}
+
+/// A range drawn over something: a little wider, and a little off.
+fn range(rng: &mut Rng, mid: f64, half_width: f64) -> (f64, f64) {
+    let width = (2.0 * half_width * (1.2 + 0.3 * normal(rng).abs())).max(0.3);
+    let mid = mid + 0.2 * width * normal(rng);
+    (mid - width / 2.0, mid + width / 2.0)
 }
 
 /// Per feature of a subject of `signals`' table: (score, whether it is real). Real is a feature that covers
@@ -171,7 +178,7 @@ pub(crate) fn rank_correlation(x: &[f64], y: &[f64]) -> f64 {
     let ranks = |v: &[f64]| -> Vec<f64> {
         let rank = |a: f64| {
             let below = v.iter().filter(|b| **b < a).count() as f64;
-            let equal = v.iter().filter(|b| b.total_cmp(&&a).is_eq()).count() as f64;
+            let equal = v.iter().filter(|b| b.total_cmp(&a).is_eq()).count() as f64;
             below + 0.5 * (equal - 1.0)
         };
         v.iter().map(|&a| rank(a)).collect()

@@ -5,8 +5,8 @@
 mod bad_input;
 mod book;
 mod house;
-mod marks;
 mod lightcurves;
+mod marks;
 mod pipeline;
 mod privacy;
 mod real_data;

@@ -26,6 +26,7 @@ use volary_ingest::output::write_whole;
 use volary_ingest::signals::read_signals;
 use volary_ingest::tables::TableFormat;
 
+use super::Whole;
 use super::input::Read;
 use super::options::Inputs;
 use super::stages::Place;
@@ -383,16 +384,15 @@ pub(crate) struct Run<'a> {
 /// Evaluates a run where signals are known, and draws its figures.
 pub(crate) fn after_run(
     run: &Run<'_>,
-    truth: Option<&Path>,
-    inputs: &Inputs,
-    no_figures: bool,
+    args: &Whole,
     params: &MarkParams,
     session: &mut Session,
 ) -> Result<()> {
+    let (inputs, truth) = (&args.inputs, args.more.truth.as_deref());
     let Read { marks, .. } = run.read;
     let (features, scores) = (&run.scored.built.features, &run.scored.scores);
     let known = known_signals(inputs, truth, marks, session)?;
-    let place = Place::new(&inputs.output, &inputs.to)?;
+    let place = Place::new(&args.output, &inputs.to)?;
     let judging = Judging { cutoff: SCORE_CUTOFF, level: params.level, seed: params.seed };
     let has_signals = (0..marks.n_subjects()).any(|s| !known.of(s).is_empty());
     let judged = match has_signals {
@@ -411,7 +411,7 @@ pub(crate) fn after_run(
             note_bayes(judged, bayes, features, &known, session)?;
         }
     }
-    if no_figures {
+    if args.more.no_figures {
         return Ok(());
     }
     let iterations: Vec<page::Iteration<'_>> = run
@@ -437,7 +437,7 @@ pub(crate) fn after_run(
         evaluation: evaluation.as_ref(),
         sweep: &[],
     };
-    write_figures(&inputs.output, "Marks", &input)
+    write_figures(&args.output, "Marks", &input)
 }
 
 /// How the probabilities compare with the scores.

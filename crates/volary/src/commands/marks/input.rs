@@ -24,8 +24,13 @@ pub(crate) struct Read {
 }
 
 /// Reads marks, light curves and signals; drops the views that do not count.
-pub(crate) fn read(inputs: &Inputs, repeats: Repeats, session: &mut Session) -> Result<Read> {
-    let path = marks_table(&inputs.classifications)?;
+pub(crate) fn read(
+    classifications: &Path,
+    inputs: &Inputs,
+    repeats: Repeats,
+    session: &mut Session,
+) -> Result<Read> {
+    let path = marks_table(classifications)?;
     session.show_reading(std::slice::from_ref(&path));
     let ReadMarks { marks, report } = read_marks(&path, session.threads(), &session.progress)?;
     session.end_reading();

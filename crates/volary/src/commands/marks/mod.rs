@@ -22,7 +22,7 @@ use crate::session::Session;
 /// signals, the iterations, and, where signals are known, an evaluation with figures. Each stage is a
 /// command of its own too.
 #[derive(Clone, Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "Examples:
   volary simulate lightcurves -o sky --scale 0.01
   volary marks sky/classifications.csv --signals sky/signals.csv --truth sky/truth.csv -o marks
@@ -51,6 +51,12 @@ enum Stage {
 #[command(after_help = "Example:
   volary marks score classifications.csv --seeds weights.csv --no-coupling -o scores")]
 pub(crate) struct Whole {
+    /// Planet Hunters rows (CSV), a `marks` table that `volary extract` wrote, or the folder it is in.
+    #[arg(value_name = "CLASSIFICATIONS")]
+    pub(crate) classifications: PathBuf,
+    /// Folder to write.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
     #[command(flatten)]
@@ -91,6 +97,12 @@ pub(crate) struct More {
 #[command(after_help = "Example:
   volary marks build classifications.csv --gaps gaps.csv --grouping twins -o features")]
 pub(crate) struct Build {
+    /// Planet Hunters rows (CSV), a `marks` table that `volary extract` wrote, or the folder it is in.
+    #[arg(value_name = "CLASSIFICATIONS")]
+    pub(crate) classifications: PathBuf,
+    /// Folder to write.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
     #[command(flatten)]
@@ -102,6 +114,12 @@ pub(crate) struct Build {
 #[command(after_help = "Example:
   volary marks weigh classifications.csv --signals signals.csv --viewers-per-simulation 10 -o weights")]
 pub(crate) struct Weigh {
+    /// Planet Hunters rows (CSV), a `marks` table that `volary extract` wrote, or the folder it is in.
+    #[arg(value_name = "CLASSIFICATIONS")]
+    pub(crate) classifications: PathBuf,
+    /// Folder to write.
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
     #[command(flatten)]
     pub(crate) inputs: Inputs,
     #[command(flatten)]

@@ -7,13 +7,10 @@ use serde_json::{Value, json};
 use volary_crowd::Repeats;
 use volary_crowd::marks::{Decay, Grouping, MarkParams, Matching, Profile, Voting};
 
-/// What every stage reads.
+/// What every stage reads, beside the classifications.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Input and output")]
 pub(crate) struct Inputs {
-    /// Planet Hunters rows (CSV), a `marks` table that `volary extract` wrote, or the folder it is in.
-    #[arg(value_name = "CLASSIFICATIONS")]
-    pub(crate) classifications: PathBuf,
     /// Injected signals: syntheticid or subject_id, signalid, synxmin, synxmax, and any numbers (snr,
     /// prad, period…).
     #[arg(long, value_name = "TABLE")]
@@ -27,9 +24,6 @@ pub(crate) struct Inputs {
     /// Light curves (CSV or FITS) whose missing flux makes the gaps.
     #[arg(long, value_name = "DIR")]
     pub(crate) light_curves: Option<PathBuf>,
-    /// Folder to write.
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) output: PathBuf,
     /// Format of the tables: parquet, csv, json or arrow.
     #[arg(long, default_value = "parquet", value_name = "FORMAT")]
     pub(crate) to: String,

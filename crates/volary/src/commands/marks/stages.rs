@@ -34,36 +34,41 @@ impl<'a> Place<'a> {
     }
 }
 
-fn prepare(inputs: &Inputs, params: &MarkParams, session: &mut Session) -> Result<Read> {
+fn prepare(
+    classifications: &Path,
+    inputs: &Inputs,
+    params: &MarkParams,
+    session: &mut Session,
+) -> Result<Read> {
     session.summary.value("constants", record(params));
-    input::read(inputs, params.repeats, session)
+    input::read(classifications, inputs, params.repeats, session)
 }
 
 /// Features only.
 pub(crate) fn build(args: &Build, mut session: Session) -> Result<ExitCode> {
     let params = args.constants.params(session.global.seed)?;
-    let place = Place::new(&args.inputs.output, &args.inputs.to)?;
-    let read = prepare(&args.inputs, &params, &mut session)?;
+    let place = Place::new(&args.output, &args.inputs.to)?;
+    let read = prepare(&args.classifications, &args.inputs, &params, &mut session)?;
     let built = build_features(&read.marks, &read.curves, &params, None)?;
     note_built(&built, &mut session);
     let n = tables::write_features(&place.path("metafeatures"), &read.marks, &built, None, None)?;
     session.rows("metafeatures", n);
     session.rows("members", tables::write_members(&place.path("members"), &read.marks, &built)?);
     session.rows("subjects", tables::write_subjects(&place.path("subjects"), &read.marks, &built)?);
-    session.finish(Some(&run_json_for(&args.inputs.output)))
+    session.finish(Some(&run_json_for(&args.output)))
 }
 
 /// Seed weights only.
 pub(crate) fn weigh(args: &Weigh, mut session: Session) -> Result<ExitCode> {
     let params = args.constants.params(session.global.seed)?;
-    let place = Place::new(&args.inputs.output, &args.inputs.to)?;
-    let read = prepare(&args.inputs, &params, &mut session)?;
+    let place = Place::new(&args.output, &args.inputs.to)?;
+    let read = prepare(&args.classifications, &args.inputs, &params, &mut session)?;
     let weighed = weigh_volunteers(&read.marks, &read.signals, &params)?;
     note_weighed(&weighed, &mut session);
     let n = tables::write_weights(&place.path("weights"), &read.marks, &weighed, None)?;
     session.rows("weights", n);
     write_signals(&place, &read, &weighed, &params, &mut session)?;
-    session.finish(Some(&run_json_for(&args.inputs.output)))
+    session.finish(Some(&run_json_for(&args.output)))
 }
 
 fn write_signals(
@@ -93,8 +98,8 @@ pub(crate) fn whole(args: &Whole, mut session: Session) -> Result<ExitCode> {
         "bayes" => true,
         other => bail!("no model {other:?}; there are satchel, bayes"),
     };
-    let place = Place::new(&args.inputs.output, &args.inputs.to)?;
-    let read = prepare(&args.inputs, &params, &mut session)?;
+    let place = Place::new(&args.output, &args.inputs.to)?;
+    let read = prepare(&args.classifications, &args.inputs, &params, &mut session)?;
     let mut history = History::default();
     let scored = score(args, &read, &params, &mut history, &mut session)?;
     let bayes = is_bayes.then(|| judge(&read, &scored, &params, &mut session));
@@ -105,10 +110,9 @@ pub(crate) fn whole(args: &Whole, mut session: Session) -> Result<ExitCode> {
         session.rows("weights_by_iteration", w);
         session.rows("scores_by_iteration", s);
     }
-    let truth = args.more.truth.as_deref();
     let run = evaluate::Run { read: &read, scored: &scored, bayes: bayes.as_ref(), history: &history };
-    evaluate::after_run(&run, truth, &args.inputs, args.more.no_figures, &params, &mut session)?;
-    session.finish(Some(&run_json_for(&args.inputs.output)))
+    evaluate::after_run(&run, args, &params, &mut session)?;
+    session.finish(Some(&run_json_for(&args.output)))
 }
 
 fn score(

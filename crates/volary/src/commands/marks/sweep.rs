@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use volary_crowd::marks::sweep::{SweepGrid, best, sweep};
-use volary_crowd::marks::{Given, MarkParams, run as run_marks, silent};
+use volary_crowd::marks::{MarkParams, ballots, build, couple, silent, weigh};
 
 use super::evaluate::{known_signals, write_figures};
 use super::input;
@@ -22,6 +22,12 @@ use crate::session::{Session, run_json_for};
 #[command(after_help = "Example:
   volary marks sweep classifications.csv --signals signals.csv --tolerances 0.8,1.2 -o sweep")]
 pub(crate) struct Args {
+    /// Planet Hunters rows (CSV), a `marks` table that `volary extract` wrote, or the folder it is in.
+    #[arg(value_name = "CLASSIFICATIONS")]
+    classifications: std::path::PathBuf,
+    /// Folder to write.
+    #[arg(short, long, value_name = "DIR")]
+    output: std::path::PathBuf,
     #[command(flatten)]
     inputs: Inputs,
     #[command(flatten)]
@@ -43,9 +49,9 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let params = args.constants.params(session.global.seed)?;
-    let place = Place::new(&args.inputs.output, &args.inputs.to)?;
+    let place = Place::new(&args.output, &args.inputs.to)?;
     session.summary.value("constants", record(&params));
-    let read = input::read(&args.inputs, params.repeats, &mut session)?;
+    let read = input::read(&args.classifications, &args.inputs, params.repeats, &mut session)?;
     let known = known_signals(&args.inputs, args.truth.as_deref(), &read.marks, &mut session)?;
     let or = |given: &Vec<f64>, usual: Vec<f64>| if given.is_empty() { usual } else { given.clone() };
     let usual = SweepGrid { level: params.level, ..SweepGrid::default() };
@@ -56,17 +62,15 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         level: usual.level,
     };
     let started = std::time::Instant::now();
+    let seeds = weigh(&read.marks, &read.signals, &params)?.weights.seed;
     let rows = sweep(&grid, &known, |tolerance_days, cutoff_days| -> Result<_> {
         // The rule for votes goes with the rule for features.
-        let params = MarkParams {
-            tolerance_days,
-            vote_tolerance_days: tolerance_days,
-            cutoff_days,
-            ..params.clone()
-        };
-        let given = Given::default();
-        let scored = run_marks(&read.marks, &read.curves, &read.signals, &params, given, &mut silent)?;
-        Ok((scored.built.features, scored.scores.score))
+        let vote_tolerance_days = tolerance_days;
+        let params = MarkParams { tolerance_days, vote_tolerance_days, cutoff_days, ..params.clone() };
+        let features = build(&read.marks, &read.curves, &params, None)?.features;
+        let ballots = ballots(&read.marks, &features, &params);
+        let coupled = couple(&features, &ballots, &seeds, &params, None, &mut silent);
+        Ok((features, coupled.score))
     })?;
     session.summary.value("sweep_s", started.elapsed().as_secs_f64());
     session.rows("sweep", write_sweep(&place.path("sweep"), &rows)?);
@@ -77,6 +81,6 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         summary.line("best", "best average precision", &shown, best.all.average_precision_reached);
     }
     let input = MarksInput { sweep: &rows, tolerance: params.converged_at, ..MarksInput::default() };
-    write_figures(&args.inputs.output, "Marks: the sweep", &input)?;
-    session.finish(Some(&run_json_for(&args.inputs.output)))
+    write_figures(&args.output, "Marks: the sweep", &input)?;
+    session.finish(Some(&run_json_for(&args.output)))
 }
