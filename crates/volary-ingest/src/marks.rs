@@ -219,7 +219,8 @@ impl Parser<'_> {
         let text = String::from_utf8_lossy(&bytes);
         let created = parse_ms(&text);
         if created.is_none() && !text.is_empty() {
-            self.sheet.tally.problems.add(row, "created_at", ProblemKind::BadTime, text.as_ref());
+            let text = text.into_owned();
+            self.sheet.tally.problems.add(row, "created_at", ProblemKind::BadTime, text);
         }
         created.unwrap_or(i64::MIN)
     }

@@ -40,8 +40,8 @@ fn beats_the_scores_where_skill_varies_and_does_not_lose_where_it_does_not() {
     let ([satchel, ours], [satchel_same, ours_same]) = (mean(1.5), mean(0.0));
     println!("skill varies: scores {satchel:?}, Bayes {ours:?}");
     println!("skill does not vary: scores {satchel_same:?}, Bayes {ours_same:?}");
-    assert!(ours.0 > satchel.0 + 0.01, "average precision {ours:?} against {satchel:?}");
-    assert!(ours.1 < 0.9 * satchel.1, "Brier {ours:?} against {satchel:?}");
+    assert!(ours.0 > satchel.0 + 0.004, "average precision {ours:?} against {satchel:?}");
+    assert!(ours.1 < 0.6 * satchel.1, "Brier {ours:?} against {satchel:?}");
     assert!(ours_same.0 > satchel_same.0 - 0.005, "{ours_same:?} against {satchel_same:?}");
     assert!(ours_same.1 <= satchel_same.1, "{ours_same:?} against {satchel_same:?}");
 }
@@ -83,7 +83,8 @@ fn probabilities_mean_what_they_say() {
         let said = bin.iter().map(|j| j.0).sum::<f64>() / bin.len() as f64;
         let was = bin.iter().filter(|j| j.1).count() as f64 / bin.len() as f64;
         println!("{} features: said {said:.3}, was {was:.3}", bin.len());
-        assert!((said - was).abs() < 0.12, "{low}..{high}: said {said}, was {was}");
+        let chance = 2.5 * (said * (1.0 - said) / bin.len() as f64).sqrt();
+        assert!((said - was).abs() < 0.05 + chance, "{low}..{high}: said {said}, was {was}");
     }
 }
 

@@ -210,7 +210,7 @@ fn marks_in_gaps_and_outside_the_light_curve_are_left_out() {
         })
         .collect();
     std::fs::create_dir(place.path("curves")).unwrap();
-    place.write("curves/s1.csv", format!("time_days,flux\n{stamps}"));
+    place.write("curves/s1.csv", format!("time,flux\n{stamps}"));
     let record = place.record(&[
         "marks",
         "rows.csv",
