@@ -128,10 +128,11 @@ impl Live {
         let released = params.grouping == Grouping::Released
             || params.voting == Voting::Released
             || params.released_loop
-            || params.viewers_per_simulation.is_some();
+            || params.viewers_per_simulation.is_some()
+            || !params.couple;
         if released {
-            let name = "live marks under the released rules or with groups of viewers";
-            return Err(CrowdError::Marks { name, value: 1.0, must: "0: neither can be kept live" });
+            let name = "live marks under the released rules, uncoupled or with groups of viewers";
+            return Err(CrowdError::Marks { name, value: 1.0, must: "0: none of them can be kept live" });
         }
         let mut live = Self {
             params: params.clone(),

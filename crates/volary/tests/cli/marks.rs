@@ -288,7 +288,7 @@ fn bad_options_are_one_clear_error() {
     place.write("rows.csv", format!("{HEADER}\ns1,Ann,1,2,2.5\n"));
     let run = |more: &[&str]| place.volary(&[&["marks", "rows.csv", "-o", "out"], more].concat());
     run(&["--profile", "mine"]).fails_with("volary, paper, released");
-    run(&["--tolerance", "-1"]).fails_with("tolerance");
+    run(&["--tolerance=-1"]).fails_with("tolerance");
     run(&["--decay", "slow"]).fails_with("tail, cut, none");
     run(&["--model", "magic"]).fails_with("satchel, bayes");
     run(&["--viewers-per-simulation", "0"]).fails_with("at least 1");

@@ -227,7 +227,9 @@ impl Judged {
         };
         let (marked_only, all) = (areas(Convention::MarkedOnly), areas(Convention::All));
         let mut lines = Vec::new();
-        for column in &known.columns {
+        // Ids are numbers too, but no quantities.
+        let is_id = |c: &&NumberColumn| c.name.to_ascii_lowercase().ends_with("id");
+        for column in known.columns.iter().filter(|c| !is_id(c)) {
             let is_log = is_logarithmic(column);
             let spacing = if is_log { Spacing::Logarithmic } else { Spacing::Linear };
             let edges = edges(&column.values, BINS, spacing);
