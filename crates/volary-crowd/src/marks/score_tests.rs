@@ -1,5 +1,4 @@
 use proptest::prelude::*;
-use rand::RngExt as _;
 
 use super::*;
 use crate::draws::normal;
