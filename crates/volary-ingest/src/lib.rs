@@ -11,6 +11,7 @@ pub mod gap_table;
 pub mod label_table;
 pub mod light_curves;
 pub mod manifest;
+pub mod marks;
 pub mod output;
 pub mod panoptes;
 mod pipeline;

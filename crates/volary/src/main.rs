@@ -9,6 +9,7 @@ mod commands;
 mod consensus_tables;
 mod demo;
 mod input;
+mod mark_tables;
 mod project;
 mod report;
 mod session;
@@ -47,6 +48,7 @@ enum Command {
     Check(commands::check::Args),
     Extract(commands::extract::Args),
     Consensus(commands::consensus::Args),
+    Marks(Box<commands::marks::Args>),
     Report(commands::report::Args),
     Simulate(commands::simulate::Args),
     Flatten(commands::flatten::Args),
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check::run(&args, session),
         Command::Extract(args) => commands::extract::run(&args, session),
         Command::Consensus(args) => commands::consensus::run(&args, session),
+        Command::Marks(args) => commands::marks::run(&args, session),
         Command::Report(args) => commands::report::run(&args, session),
         Command::Simulate(args) => commands::simulate::run(&args, session),
         Command::Flatten(args) => commands::flatten::run(&args, session),
@@ -93,6 +96,7 @@ impl Command {
             Self::Check(_) => "check",
             Self::Extract(_) => "extract",
             Self::Consensus(_) => "consensus",
+            Self::Marks(_) => "marks",
             Self::Report(_) => "report",
             Self::Simulate(_) => "simulate",
             Self::Flatten(_) => "flatten",

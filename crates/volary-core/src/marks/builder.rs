@@ -6,24 +6,30 @@ use super::{Marks, NONE};
 use crate::symbol::{Pool, Symbol};
 
 /// Order of classification ids, for ties of time: 24 hexadecimal digits (object ids of the old platform)
-/// and whole numbers by value, anything else by its fingerprint, after them. Ids of one kind that
-/// increase with time therefore stay in their order.
+/// by value, then whole numbers by value, then anything else by its fingerprint. Ids of one kind that
+/// increase with time therefore stay in their order. Different ids have different keys (of "anything
+/// else", up to a chance of 2^-127 a pair).
 #[must_use]
 pub fn order_key(id: &str) -> u128 {
-    const TOP: u128 = 1 << 127;
+    const NUMBER: u128 = 1 << 126;
+    const OTHER: u128 = 1 << 127;
     let bytes = id.as_bytes();
-    if bytes.len() == 24 && bytes.iter().all(u8::is_ascii_hexdigit) {
-        return u128::from_str_radix(id, 16).unwrap_or(TOP);
+    if bytes.len() == 24
+        && let Ok(value) = u128::from_str_radix(id, 16)
+        && bytes.iter().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(b))
+    {
+        return value;
     }
-    if bytes.len() <= 30 && !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit) {
-        return id.parse().unwrap_or(TOP);
+    let is_canonical = bytes.len() == 1 || bytes.first().is_some_and(|&b| b != b'0');
+    if is_canonical && bytes.len() <= 30 && bytes.iter().all(u8::is_ascii_digit) {
+        return NUMBER | id.parse().unwrap_or(OTHER);
     }
     // FNV-1a, as in `seed`: fixed for ever.
     let fnv = |basis: u64| {
         bytes.iter().fold(basis, |key, &b| (key ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01b3))
     };
     let (high, low) = (fnv(0xcbf2_9ce4_8422_2325), fnv(0x6c62_272e_07bb_0142));
-    TOP | (u128::from(high) << 63) ^ u128::from(low)
+    OTHER | (u128::from(high) << 63) ^ u128::from(low)
 }
 
 /// Collects views in any order.

@@ -5,7 +5,7 @@
 //! published code, order and all). No weights, no votes here.
 
 use rayon::prelude::*;
-use volary_core::marks::{LightCurves, Marks};
+use volary_core::marks::{LightCurves, Marks, Stamps};
 
 use super::modes::modes;
 use super::params::{Grouping, MarkParams};
@@ -92,27 +92,26 @@ fn of_subjects_serials(all: &[OfSubject]) -> Vec<u64> {
     all.iter().flat_map(|o| o.groups.iter().map(|g| g.serial)).collect()
 }
 
-/// The groups of one subject, by midpoint; the live engine calls it for the subject that changed.
-pub(crate) fn groups_of(
-    marks: &Marks,
-    curves: &LightCurves,
-    subject: usize,
+/// The groups of one subject's marks, by midpoint, for rules that no order of rows plays a part in.
+pub(crate) fn group_candidates(
+    all: Vec<Candidate>,
+    stamps: Option<&Stamps>,
     params: &MarkParams,
 ) -> Vec<Group> {
-    build_subject(marks, curves, subject, params).groups
+    of_candidates(all, stamps, params).groups
 }
 
-fn build_subject(
-    marks: &Marks,
-    curves: &LightCurves,
-    subject: usize,
-    params: &MarkParams,
-) -> OfSubject {
-    let mut out = OfSubject::default();
+fn build_subject(marks: &Marks, curves: &LightCurves, subject: usize, params: &MarkParams) -> OfSubject {
     let mut all = candidates(marks, subject);
-    let stamps = curves.of(subject);
     if params.grouping == Grouping::Released {
         all.sort_by_key(|c| marks.mark_rank[c.mark as usize]);
+    }
+    of_candidates(all, curves.of(subject), params)
+}
+
+fn of_candidates(mut all: Vec<Candidate>, stamps: Option<&Stamps>, params: &MarkParams) -> OfSubject {
+    let mut out = OfSubject::default();
+    if params.grouping == Grouping::Released {
         out.groups = released::groups(&all, stamps, params);
         out.n_too_wide = count(&all, |c| c.x_max - c.x_min >= params.cutoff_days);
         let members: usize = out.groups.iter().map(|g| g.members.len()).sum();

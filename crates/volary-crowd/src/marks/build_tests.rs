@@ -22,7 +22,8 @@ fn bounds(rows: &[(u32, f64, f64)], grouping: Grouping) -> Vec<(f64, f64, usize)
 
 /// Ten volunteers on one transit, and a stray mark within the tolerance of half of them.
 fn with_a_stray() -> Vec<(u32, f64, f64)> {
-    let mut rows: Vec<_> = (0..10).map(|v| (v, 10.0 + 0.03 * f64::from(v), 10.5 + 0.03 * f64::from(v))).collect();
+    let mut rows: Vec<_> =
+        (0..10).map(|v| (v, 10.0 + 0.03 * f64::from(v), 10.5 + 0.03 * f64::from(v))).collect();
     rows.push((20, 11.35, 11.85));
     rows
 }

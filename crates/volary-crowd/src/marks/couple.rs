@@ -131,7 +131,7 @@ pub fn couple(
 }
 
 /// Who votes where, both ways round.
-pub(crate) struct Graph<'a> {
+struct Graph<'a> {
     features: &'a Features,
     ballots: &'a Ballots,
     // Subjects with features that each volunteer saw, and features that each volunteer marked.
@@ -143,13 +143,11 @@ pub(crate) struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    pub(crate) fn new(features: &'a Features, ballots: &'a Ballots, n_volunteers: usize) -> Self {
+    fn new(features: &'a Features, ballots: &'a Ballots, n_volunteers: usize) -> Self {
         let n_subjects = ballots.voter_start.len().saturating_sub(1);
         let index = |n: usize| u32::try_from(n).unwrap_or(NONE);
         let subjects = || (0..n_subjects).filter(|&s| !features.of(s).is_empty());
-        let seen = || {
-            subjects().flat_map(|s| ballots.voters_of(s).iter().map(move |&v| (v, index(s))))
-        };
+        let seen = || subjects().flat_map(|s| ballots.voters_of(s).iter().map(move |&v| (v, index(s))));
         let yes =
             || (0..features.len()).flat_map(|f| ballots.yes_of(f).iter().map(move |&v| (v, index(f))));
         let ((saw_start, saw), (marked_start, marked)) =
@@ -209,17 +207,18 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// The weighted share of yes: exactly 1 where nobody says no, exactly 0 where nobody says yes.
-pub(crate) fn share(yes: &[u32], n_voters: usize, total: f64, weight: &[f64]) -> f64 {
-    if yes.is_empty() {
-        return 0.0;
-    }
-    if yes.len() == n_voters {
+/// The weighted share of yes.
+fn share(yes: &[u32], n_voters: usize, total: f64, weight: &[f64]) -> f64 {
+    share_of_sums(yes.len(), n_voters, yes.iter().map(|&v| weight[v as usize]).sum(), total)
+}
+
+/// The share `yes` of `total`: exactly 1 where nobody says no, exactly 0 where nobody says yes.
+pub(crate) fn share_of_sums(n_yes: usize, n_voters: usize, yes: f64, total: f64) -> f64 {
+    if n_yes == n_voters && n_yes > 0 {
         return 1.0;
     }
-    let yes: f64 = yes.iter().map(|&v| weight[v as usize]).sum();
-    // Weights of 0 all round leave nothing to weigh by: count heads.
-    if total > 0.0 { (yes / total).clamp(0.0, 1.0) } else { 0.0 }
+    // Weights of 0 all round leave nothing to weigh by.
+    if n_yes > 0 && total > 0.0 { (yes / total).clamp(0.0, 1.0) } else { 0.0 }
 }
 
 /// Sorts (volunteer, thing) pairs by volunteer, things staying in their order.

@@ -82,8 +82,7 @@ impl Case {
     fn curves(root: &Path) -> CurveTable {
         let mut missing: BTreeMap<(String, String), Vec<(u32, u32)>> = BTreeMap::new();
         for row in table(&root.join("input/gaps.csv")) {
-            let run =
-                (row["first_nan_index"].parse().unwrap(), row["last_nan_index"].parse().unwrap());
+            let run = (row["first_nan_index"].parse().unwrap(), row["last_nan_index"].parse().unwrap());
             missing.entry((row["kepler_id"].clone(), row["quarter"].clone())).or_default().push(run);
         }
         let mut curves = CurveTable::default();
@@ -122,8 +121,7 @@ impl Case {
             history.score.push(score.to_vec());
             true
         };
-        let scored =
-            run(&self.marks, &self.curves, &self.signals, params, given, &mut keep).unwrap();
+        let scored = run(&self.marks, &self.curves, &self.signals, params, given, &mut keep).unwrap();
         (scored, history)
     }
 
@@ -180,7 +178,10 @@ impl Case {
         for row in expected {
             let signal = self.signals.id.iter().position(|id| *id == row["signalid"]).unwrap();
             let entry = weighed.completeness.iter().find(|c| c.signal as usize == signal).unwrap();
-            assert_eq!((entry.n_hits.to_string(), entry.n_shown.to_string()), (row["hits"].clone(), row["shown"].clone()));
+            assert_eq!(
+                (entry.n_hits.to_string(), entry.n_shown.to_string()),
+                (row["hits"].clone(), row["shown"].clone())
+            );
             close(entry.share(), number(&row, "sidc"));
             if let Some(raw) = row.get("raw_upweight_if_hit").filter(|_| entry.n_hits > 0) {
                 close(entry.raw_upweight(0.1), raw.parse().unwrap());

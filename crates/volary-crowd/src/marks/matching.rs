@@ -7,7 +7,7 @@
 
 use volary_core::marks::{Marks, NONE, Signals};
 
-use super::params::{Matching, MarkParams};
+use super::params::{MarkParams, Matching};
 use super::types::midpoint;
 use super::weigh::is_counted;
 
@@ -43,8 +43,8 @@ fn distance(
 ) -> Option<f64> {
     let duration = marks.x_max_days[mark] - marks.x_min_days[mark];
     let touches = cover(marks, signals, mark, signal) > 0.0;
-    let may = touches
-        || (params.matching == Matching::Released && duration < params.match_tolerance_days);
+    let may =
+        touches || (params.matching == Matching::Released && duration < params.match_tolerance_days);
     let of_signal = midpoint(signals.x_min_days[signal], signals.x_max_days[signal]);
     let of_mark = midpoint(marks.x_min_days[mark], marks.x_max_days[mark]);
     let apart = (of_signal - of_mark).abs();
@@ -59,8 +59,7 @@ pub(crate) fn match_view(
     view: usize,
     params: &MarkParams,
 ) -> Vec<Match> {
-    let mut all: Vec<usize> =
-        marks.marks_of(view).filter(|&m| is_counted(marks, m, params)).collect();
+    let mut all: Vec<usize> = marks.marks_of(view).filter(|&m| is_counted(marks, m, params)).collect();
     if params.matching == Matching::Released {
         all.sort_by_key(|&m| marks.mark_rank[m]);
     }

@@ -7,11 +7,16 @@
 //! *score*, and scores and weights are iterated until they agree ([`mod@couple`]). [`score::run`] does it
 //! all. Nothing here reads a file.
 
+pub mod bayes;
+mod bayes_em;
 pub mod build;
+mod counted;
 pub mod couple;
 pub mod evaluate;
 pub mod evaluate_curves;
 pub mod evaluate_logistic;
+pub mod live;
+mod live_seeds;
 mod matching;
 mod modes;
 pub mod params;
@@ -27,8 +32,11 @@ pub mod types;
 pub mod vote;
 pub mod weigh;
 
+pub use bayes::{Bayes, BayesParams, bayes};
 pub use build::{Built, build};
+pub use counted::counted_views;
 pub use couple::{Coupled, Ending, Iteration, couple};
+pub use live::{Change, Event, Live};
 pub use matching::Match;
 pub use params::{Decay, Grouping, MarkParams, Matching, Profile, Voting};
 pub use score::{Given, Scored, run, scores, silent};
@@ -44,3 +52,5 @@ pub use volary_core::marks::{
 mod evaluate_golden_tests;
 #[cfg(test)]
 mod golden_tests;
+#[cfg(test)]
+mod small_world;

@@ -59,8 +59,7 @@ impl<'a> Pool<'a> {
                 .map(|k| sorted[k].x_max - sorted[k].x_min)
                 .collect();
             let width = median(&mut widths);
-            pool.reach[at] =
-                (REACH_WIDTHS * width).clamp(MIN_REACH_SHARE * tolerance, tolerance);
+            pool.reach[at] = (REACH_WIDTHS * width).clamp(MIN_REACH_SHARE * tolerance, tolerance);
         }
         for at in 0..sorted.len() {
             pool.support[at] = pool.count(at);

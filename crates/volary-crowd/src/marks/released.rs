@@ -12,7 +12,11 @@ use super::params::MarkParams;
 use super::types::Features;
 
 /// Groups marks that stand in the order of their rows.
-pub(crate) fn groups(in_order: &[Candidate], stamps: Option<&Stamps>, params: &MarkParams) -> Vec<Group> {
+pub(crate) fn groups(
+    in_order: &[Candidate],
+    stamps: Option<&Stamps>,
+    params: &MarkParams,
+) -> Vec<Group> {
     let floored: Vec<bool> =
         in_order.iter().map(|c| floored_fraction(c, stamps) >= params.min_real_fraction).collect();
     let is_narrow = |c: &Candidate| c.x_max - c.x_min < params.cutoff_days;

@@ -88,15 +88,10 @@ pub fn scores(features: &Features, ballots: &Ballots, coupled: &Coupled, level: 
     Scores {
         seed: coupled.seed_score.clone(),
         score: coupled.score.clone(),
-        interval: (0..n)
-            .into_par_iter()
-            .map(|f| interval_of(coupled.score[f], of(f), level))
-            .collect(),
+        interval: (0..n).into_par_iter().map(|f| interval_of(coupled.score[f], of(f), level)).collect(),
         n_effective: (0..n).map(of).collect(),
         n_yes: (0..n).map(|f| count(ballots.yes_of(f).len())).collect(),
-        n_voters: (0..n)
-            .map(|f| count(ballots.voters_of(features.subject[f] as usize).len()))
-            .collect(),
+        n_voters: (0..n).map(|f| count(ballots.voters_of(features.subject[f] as usize).len())).collect(),
     }
 }
 
@@ -118,3 +113,7 @@ pub(crate) fn effective_votes(voters: &[u32], weight: &[f64]) -> f64 {
 pub fn silent(_: &Iteration, _: &[f64], _: &[f64]) -> bool {
     true
 }
+
+#[cfg(test)]
+#[path = "score_tests.rs"]
+mod tests;

@@ -20,7 +20,8 @@ pub fn ballots(marks: &Marks, features: &Features, params: &MarkParams) -> Ballo
         .into_par_iter()
         .with_min_len(256)
         .map(|subject| {
-            let yes = features.of(subject).map(|f| yes_of(marks, features, subject, f, &view_of, params));
+            let yes =
+                features.of(subject).map(|f| yes_of(marks, features, subject, f, &view_of, params));
             (voters_of(marks, subject), yes.collect())
         })
         .collect();
@@ -77,19 +78,19 @@ fn yes_of(
     yes
 }
 
-struct Bounds {
+pub(crate) struct Bounds {
     x_min: f64,
     x_max: f64,
     mid: f64,
 }
 
 impl Bounds {
-    fn new(x_min: f64, x_max: f64) -> Self {
+    pub(crate) fn new(x_min: f64, x_max: f64) -> Self {
         Self { x_min, x_max, mid: midpoint(x_min, x_max) }
     }
 }
 
-fn agree(feature: &Bounds, mark: &Bounds, params: &MarkParams) -> bool {
+pub(crate) fn agree(feature: &Bounds, mark: &Bounds, params: &MarkParams) -> bool {
     let apart = (feature.mid - mark.mid).abs();
     let overlap = feature.x_max.min(mark.x_max) - feature.x_min.max(mark.x_min);
     match params.voting {

@@ -12,7 +12,7 @@ use volary_core::marks::{Marks, NONE, Signals};
 use volary_core::seed::stream;
 
 use super::matching::{Match, match_view};
-use super::params::{Matching, MarkParams};
+use super::params::{MarkParams, Matching};
 use super::types::VolunteerWeights;
 use crate::error::CrowdError;
 
@@ -193,12 +193,7 @@ pub(crate) fn scaled(raw: &mut [f64], params: &MarkParams) -> f64 {
     raw.iter().enumerate().map(|(k, u)| params.decay.at(k) * u).sum()
 }
 
-fn weights_of(
-    marks: &Marks,
-    views: &[OfView],
-    table: &Table,
-    params: &MarkParams,
-) -> VolunteerWeights {
+fn weights_of(marks: &Marks, views: &[OfView], table: &Table, params: &MarkParams) -> VolunteerWeights {
     let n = marks.n_volunteers();
     let mut weights = VolunteerWeights {
         upweight: vec![1.0; n],
@@ -213,7 +208,8 @@ fn weights_of(
         weights.upweight[k] += earned(view, table, params);
         weights.downweight[k] += f64::from(view.n_wrong);
         weights.n_signals[k] += u32::try_from(view.matches.len()).unwrap_or(NONE);
-        weights.n_hits[k] += u32::try_from(view.matches.iter().filter(|m| m.is_hit).count()).unwrap_or(NONE);
+        weights.n_hits[k] +=
+            u32::try_from(view.matches.iter().filter(|m| m.is_hit).count()).unwrap_or(NONE);
     }
     normalise(&mut weights, params);
     weights

@@ -9,6 +9,7 @@ pub(crate) mod extract;
 pub(crate) mod flatten;
 pub(crate) mod init;
 pub(crate) mod manifest;
+pub(crate) mod marks;
 pub(crate) mod reduce;
 pub(crate) mod report;
 pub(crate) mod run;

@@ -6,6 +6,7 @@ mod bad_input;
 mod book;
 mod house;
 mod lightcurves;
+mod marks;
 mod pipeline;
 mod privacy;
 mod real_data;

@@ -5,10 +5,6 @@
 //! by radius and period and by each quantity, the completeness fit, and the sweep of figures 17 to 20 and 23.
 //! Whoever has the numbers hands over a [`MarksInput`]; a part that is not there is left out. Nothing is
 //! computed here but bins and medians. Volunteers appear as sums and unlabelled bars.
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "`volary marks` hands over its numbers here; until then only the tests do")
-)]
 
 mod activity;
 mod curves;
@@ -155,9 +151,10 @@ pub(super) fn section(input: &MarksInput<'_>) -> Result<Option<Section>, ReportE
         blocks.push(Block::Html(numbers(evaluation)));
     }
     blocks.extend(figures.into_iter().map(Block::Figure));
-    let lead = "Volunteers draw ranges on light curves. Ranges that mean the same make one <em>feature</em>; \
+    let lead =
+        "Volunteers draw ranges on light curves. Ranges that mean the same make one <em>feature</em>; \
                 its <em>score</em> is the weighted share of those who saw it and marked it."
-        .to_owned();
+            .to_owned();
     Ok(Some(Section { id: "marks", title: "Marks", lead, blocks }))
 }
 
@@ -196,11 +193,20 @@ fn numbers(e: &MarksEvaluation<'_>) -> String {
         share("Recovered", &h.recovered, "signals with a matching feature at or above the cutoff"),
         share("Reachable", &h.reachable, "signals with a matching feature of any score"),
         share("Precision", &h.precision, "features at or above the cutoff that match a signal"),
-        share("False-positive rate", &h.false_positive_rate, "features without a signal at or above the cutoff"),
+        share(
+            "False-positive rate",
+            &h.false_positive_rate,
+            "features without a signal at or above the cutoff",
+        ),
         area("ROC area", some.0.roc_auc, some.1.roc_auc, "signals that nobody marked left out"),
         area("ROC area", all.0.roc_auc, all.1.roc_auc, "signals that nobody marked counted"),
         area("Average precision", some.0.average_precision, some.1.average_precision, "left out"),
-        area("Average precision", all.0.average_precision, all.1.average_precision, "counted, scored lowest"),
+        area(
+            "Average precision",
+            all.0.average_precision,
+            all.1.average_precision,
+            "counted, scored lowest",
+        ),
     ];
     let level = level_text(e.level);
     let interval = format!("#{level} interval");
