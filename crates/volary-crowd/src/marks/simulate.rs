@@ -65,7 +65,7 @@ impl SimulationParams {
             activity_sigma: 1.8,
             median_snr: 3.5,
             skill_sigma: 0.35,
-            stray_marks: 0.55,
+            stray_marks: 0.66,
             seed: 0,
         }
     }

@@ -229,5 +229,5 @@ impl Deck {
 
 /// A draw around 1 that is small most of the time and large now and then.
 pub(super) fn burst(rng: &mut Rng) -> f64 {
-    gamma(rng, 0.5) / 0.5
+    gamma(rng, 0.4) / 0.4
 }

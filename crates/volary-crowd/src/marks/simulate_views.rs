@@ -178,7 +178,8 @@ fn mark_view(rng: &mut Rng, sky: &Sky, subject: usize, person: &Person, lures: &
             place(&mut marks, from, middle, width.max(NARROWEST_DAYS / zoom), NO_SIGNAL);
         }
     }
-    for _ in 0..poisson(rng, person.stray_marks * burst(rng)) {
+    let mean = person.stray_marks * burst(rng);
+    for _ in 0..poisson(rng, mean) {
         let (middle, width) = stray(rng, from, person, zoom);
         place(&mut marks, from, middle, width, NO_SIGNAL);
     }

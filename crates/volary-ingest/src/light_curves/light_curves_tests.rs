@@ -219,3 +219,23 @@ fn scaled_whole_numbers_and_nulls() {
     assert!(curve.time_days[1].is_nan());
     assert_eq!(curve.flux, [1.5, 2.5, 3.5]);
 }
+
+proptest::proptest! {
+    /// Bytes of a good file changed at random, mostly in its headers: an answer or an error, never a panic.
+    #[test]
+    fn changed_bytes_are_no_danger(
+        changes in proptest::collection::vec((0..14_400_usize, proptest::prelude::any::<u8>(), 0..2_u8), 1..12)
+    ) {
+        const COMMON: &[u8] = b"0123456789 '=DEJKPQX-/";
+        let mut bytes = std::fs::read(data(ASTROPY)).unwrap();
+        let n = bytes.len();
+        for (at, byte, how) in changes {
+            bytes[at % n] = if how == 0 { byte } else { COMMON[usize::from(byte) % COMMON.len()] };
+        }
+        if let Ok(curve) = read_fits(&bytes, Path::new("x.fits"), &mut Problems::default()) {
+            proptest::prop_assert_eq!(curve.time_days.len(), curve.flux.len());
+            let stamps = curve.stamps();
+            let _ = stamps.real_fraction(130.0, 131.0);
+        }
+    }
+}

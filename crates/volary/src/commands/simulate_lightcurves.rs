@@ -1,11 +1,12 @@
 //! `volary simulate lightcurves`: a Planet Hunters with known truth, written as the project's own files.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use indicatif::ProgressBar;
 use rayon::prelude::*;
 use volary_core::marks::{SignalTable, Stamps};
 use volary_crowd::marks::simulate::{SimulatedWorld, SimulationParams, simulate};
@@ -377,6 +378,8 @@ fn write_light_curves(
     let wanted: Vec<&Subject> =
         subjects.filter(|s| s.simulation.is_some() || seen.insert((s.star, s.quarter))).collect();
     let n = wanted.len() as u64;
+    let is_watched = !session.global.json && std::io::stderr().is_terminal();
+    let bar = if is_watched { ProgressBar::new(n) } else { ProgressBar::hidden() };
     wanted.into_par_iter().try_for_each(|subject| -> Result<()> {
         if session.progress.is_stopped() {
             return Err(IngestError::Stopped.into());
@@ -401,8 +404,10 @@ fn write_light_curves(
             LightCurveFormat::Fits => write_fits(&path, &curve)?,
             LightCurveFormat::Csv => write_csv(&path, &curve)?,
         }
+        bar.inc(1);
         Ok(())
     })?;
+    bar.finish_and_clear();
     Ok(n)
 }
 
