@@ -316,13 +316,15 @@ impl<'a> Model<'a> {
         curvature: &mut [Vec<f64>; 2],
     ) {
         for &k in self.ballots.voters_of(subject) {
-            for j in 0..NODES {
-                if sum.expected[j] > 0.0 {
-                    let (k, side) = (k as usize, side(j));
-                    let p = self.chance[k][j];
-                    gradient[side][k] -= sum.expected[j] * p;
-                    curvature[side][k] += sum.expected[j] * p * (1.0 - p);
-                }
+            let k = k as usize;
+            let (mut expected, mut spread) = ([0.0; 2], [0.0; 2]);
+            for (j, (p, n)) in self.chance[k].iter().zip(&sum.expected).enumerate() {
+                expected[side(j)] += n * p;
+                spread[side(j)] += n * p * (1.0 - p);
+            }
+            for side in 0..2 {
+                gradient[side][k] -= expected[side];
+                curvature[side][k] += spread[side];
             }
         }
         for (feature, sides) in self.features.of(subject).zip(&sum.sides) {
