@@ -33,8 +33,18 @@ use crate::session::Session;
 pub(crate) struct Args {
     #[command(subcommand)]
     stage: Option<Stage>,
+    /// Planet Hunters rows (CSV), a `marks` table that `volary extract` wrote, or the folder it is in.
+    #[arg(value_name = "CLASSIFICATIONS", required = true)]
+    classifications: Option<PathBuf>,
+    /// Folder to write.
+    #[arg(short, long, value_name = "DIR", required = true)]
+    output: Option<PathBuf>,
     #[command(flatten)]
-    whole: Option<Whole>,
+    inputs: Inputs,
+    #[command(flatten)]
+    constants: Constants,
+    #[command(flatten)]
+    more: More,
 }
 
 #[derive(Clone, Debug, Subcommand)]
@@ -128,13 +138,25 @@ pub(crate) struct Weigh {
 
 /// Runs it.
 pub(crate) fn run(args: &Args, session: Session) -> Result<ExitCode> {
-    match (&args.stage, &args.whole) {
-        (Some(Stage::Build(args)), _) => stages::build(args, session),
-        (Some(Stage::Weigh(args)), _) => stages::weigh(args, session),
-        (Some(Stage::Score(args)), _) => stages::whole(args, session),
-        (Some(Stage::Evaluate(args)), _) => evaluate::run(args, session),
-        (Some(Stage::Sweep(args)), _) => sweep::run(args, session),
-        (None, Some(whole)) => stages::whole(whole, session),
-        (None, None) => bail!("no classifications; see `volary marks --help`"),
+    match &args.stage {
+        Some(Stage::Build(args)) => stages::build(args, session),
+        Some(Stage::Weigh(args)) => stages::weigh(args, session),
+        Some(Stage::Score(args)) => stages::whole(args, session),
+        Some(Stage::Evaluate(args)) => evaluate::run(args, session),
+        Some(Stage::Sweep(args)) => sweep::run(args, session),
+        None => match (&args.classifications, &args.output) {
+            (Some(classifications), Some(output)) => {
+                let whole = Whole {
+                    classifications: classifications.clone(),
+                    output: output.clone(),
+                    inputs: args.inputs.clone(),
+                    constants: args.constants.clone(),
+                    more: args.more.clone(),
+                };
+                stages::whole(&whole, session)
+            }
+            // The command line is refused before it comes to this.
+            _ => bail!("no classifications; see `volary marks --help`"),
+        },
     }
 }
