@@ -132,7 +132,11 @@ impl Live {
             || !params.couple;
         if released {
             let name = "live marks under the released rules, uncoupled or with groups of viewers";
-            return Err(CrowdError::Marks { name, value: 1.0, must: "0: none of them can be kept live" });
+            return Err(CrowdError::Marks {
+                name,
+                value: 1.0,
+                must: "0: none of them can be kept live",
+            });
         }
         let mut live = Self {
             params: params.clone(),
@@ -157,10 +161,6 @@ impl Live {
         live.seeds.all(&live.subjects, &live.params);
         for subject in 0..marks.n_subjects() {
             live.regroup(subject);
-        }
-        let seeds = live.seeds.weights(&live.params).seed;
-        for (volunteer, seed) in live.volunteers.iter_mut().zip(seeds) {
-            volunteer.weight = seed;
         }
         live.settle();
         Ok(live)
@@ -321,34 +321,50 @@ impl Live {
         }
     }
 
-    /// Iterates all weights and scores to their fixed point (1e-13): the answer of a full run. Gives the
-    /// number of rounds.
+    /// Does what a full run does: starts from the seed weights and iterates to the fixed point (1e-13).
+    /// Gives the number of rounds.
     pub fn settle(&mut self) -> u32 {
+        let seeds = self.seeds.weights(&self.params).seed;
+        let mut n_rounds = 1000;
         self.waiting.clear();
-        let (mut before, mut is_damped) = (Vec::new(), false);
+        self.weigh_all(&seeds);
+        let (mut old, mut before, mut is_damped) = (seeds, Vec::new(), false);
         for round in 1..=1000 {
-            let old: Vec<f64> = self.volunteers.iter().map(|v| v.weight).collect();
-            let new: Vec<f64> = self.volunteers.iter().map(agreement).collect();
             let scale = 1.0 / self.mean_agreement();
-            let largest = scale * largest_change(&new, &old);
-            // The same damping as in a full run, should two states alternate.
-            is_damped |= !before.is_empty() && scale * largest_change(&new, &before) < 0.1 * largest;
-            for ((volunteer, new), old) in self.volunteers.iter_mut().zip(&new).zip(&old) {
-                volunteer.weight = if is_damped { 0.5 * (new + old) } else { *new };
-                if volunteer.n_features > 0 {
-                    (volunteer.agreement, volunteer.n_features) = (0.0, 0);
-                }
+            let normalised = |v: &LiveVolunteer| match v.n_features {
+                0 => v.weight,
+                _ => agreement(v) * scale,
+            };
+            let mut new: Vec<f64> = self.volunteers.iter().map(normalised).collect();
+            if is_damped {
+                new.iter_mut().zip(&old).for_each(|(new, old)| *new = 0.5 * (*new + old));
             }
-            before = old;
-            for subject in 0..self.subjects.len() {
-                self.rescore(subject);
-                self.book(subject, 1.0);
-            }
+            let largest = largest_change(&new, &old);
+            // A two-cycle is told as in a full run.
+            is_damped |= !before.is_empty() && largest_change(&new, &before) < 0.1 * largest;
+            self.weigh_all(&new);
+            before = std::mem::replace(&mut old, new);
             if largest <= 1e-13 {
-                return round;
+                n_rounds = round;
+                break;
             }
         }
-        1000
+        // From here on weights are mean agreements: the same up to a scale that scores do not see.
+        for volunteer in &mut self.volunteers {
+            volunteer.weight = agreement(volunteer);
+        }
+        n_rounds
+    }
+
+    /// All scores with these weights, and all agreements with the scores.
+    fn weigh_all(&mut self, weights: &[f64]) {
+        for (volunteer, weight) in self.volunteers.iter_mut().zip(weights) {
+            (volunteer.weight, volunteer.agreement, volunteer.n_features) = (*weight, 0.0, 0);
+        }
+        for subject in 0..self.subjects.len() {
+            self.rescore(subject);
+            self.book(subject, 1.0);
+        }
     }
 
     fn mean_agreement(&self) -> f64 {

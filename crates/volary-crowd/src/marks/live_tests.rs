@@ -73,6 +73,9 @@ fn a_repeat_does_not_count_under_first() {
     assert!(!live.classify(&event(0, &[(7.0, 7.5)])).counts);
     assert_eq!(live.features(0).len(), 1);
     assert!(live.classify(&event(1, &[])).counts);
+    assert!((live.features(0)[0].score - 0.5).abs() < 1e-2);
+    // Two who disagree for ever: every split is a fixed point, and settling gives the full run's.
+    live.settle();
     assert_eq!(live.features(0)[0].score, 0.5);
     // Reversed and infinite bounds, a new subject and a new volunteer.
     let (subject, volunteer) = (live.add_subject(None), live.add_volunteer());
