@@ -186,9 +186,13 @@ fn known(score: f64) -> f64 {
     if score.is_nan() { f64::MIN } else { score }
 }
 
-/// The share of `signal` that `other` covers; 0 for a signal of no length.
+/// The share of `signal` that `other` covers; 0 for a signal of no length, or a bound that is no number.
 #[must_use]
 pub fn cover(signal: (f64, f64), other: (f64, f64)) -> f64 {
+    // `min` and `max` pass over NaN, so that a feature without a left end would cover everything.
+    if other.0.is_nan() || other.1.is_nan() {
+        return 0.0;
+    }
     let common = signal.1.min(other.1) - signal.0.max(other.0);
     let share = common.max(0.0) / (signal.1 - signal.0);
     if share.is_finite() { share } else { 0.0 }

@@ -16,6 +16,8 @@ use super::evaluate::{EvaluateError, RecoveryTable};
 
 /// |ln ν| beyond which the shape says nothing any more.
 const MAX_LOG_SHAPE: f64 = 5.0;
+/// Fits with the weights of the fit before; ten are usual.
+const MAX_REFITS: usize = 60;
 
 /// One bin: signals of about one strength.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,7 +35,11 @@ pub struct CompletenessBin {
 pub enum Weighting {
     /// All the same; errors from the scatter of the bins around the curve.
     Equal,
-    /// By its binomial error √(p(1 − p)/n) with p = (k + ½)/(n + 1); errors from those.
+    /// By the binomial error √(p(1 − p)/n) with p = (k + ½)/(n + 1), from the bin's own share. Bins that are
+    /// low by chance then weigh more than those that are high by chance, so that the curve comes out low on
+    /// its shoulder and its errors cover too little; here to compare with other programs.
+    Observed,
+    /// By the same error with p from the fitted curve, fitted anew until nothing changes; errors from those.
     #[default]
     Binomial,
 }
@@ -227,10 +233,28 @@ fn fit_from(
     let problem = Problem {
         x: bins.iter().map(|b| b.x).collect(),
         y: bins.iter().map(|b| b.k as f64 / b.n as f64).collect(),
-        weight: bins.iter().map(|b| weight(b, weighting)).collect(),
+        weight: bins.iter().map(|b| weight(b, b.k as f64, weighting)).collect(),
         log: DVector::from_vec(log),
         fixed_log_nu: nu.ln(),
     };
+    let (mut problem, mut sum) = minimise(problem)?;
+    if weighting == Weighting::Binomial {
+        for _ in 0..MAX_REFITS {
+            let before = problem.log.clone();
+            let (b, q, nu) = problem.parameters();
+            let expected = |bin: &CompletenessBin| bin.n as f64 * curve(b, q, nu, bin.x).0;
+            problem.weight = bins.iter().map(|bin| weight(bin, expected(bin), weighting)).collect();
+            (problem, sum) = minimise(problem)?;
+            if (&problem.log - before).amax() < 1e-9 {
+                break;
+            }
+        }
+    }
+    describe(&problem, weighting, sum)
+}
+
+/// The problem at its minimum, and the sum of squares there.
+fn minimise(problem: Problem) -> Result<(Problem, f64), EvaluateError> {
     let settings = LevenbergMarquardt::new().with_tol(1e-14).with_patience(400);
     let (problem, report) = settings.minimize(problem);
     // With tolerances this tight "no further improvement" is success too.
@@ -238,18 +262,17 @@ fn fit_from(
     if !report.termination.was_successful() && !is_flat {
         return Err(EvaluateError::NotConverged { why: format!("{:?}", report.termination) });
     }
-    describe(&problem, weighting, 2.0 * report.objective_function)
+    Ok((problem, 2.0 * report.objective_function))
 }
 
-fn weight(bin: &CompletenessBin, weighting: Weighting) -> f64 {
-    match weighting {
-        Weighting::Equal => 1.0,
-        Weighting::Binomial => {
-            let n = bin.n as f64;
-            let p = (bin.k as f64 + 0.5) / (n + 1.0);
-            (n / (p * (1.0 - p))).sqrt()
-        }
+/// One over the error of a bin of which `k` are recovered or expected to be.
+fn weight(bin: &CompletenessBin, k: f64, weighting: Weighting) -> f64 {
+    if weighting == Weighting::Equal {
+        return 1.0;
     }
+    let n = bin.n as f64;
+    let p = (k + 0.5) / (n + 1.0);
+    (n / (p * (1.0 - p))).sqrt()
 }
 
 /// A straight line through ln(C^−ν − 1) = ln Q − B x, weighted by the size of the bins.
@@ -281,7 +304,7 @@ fn describe(
     let inverse = (jacobian.transpose() * &jacobian).try_inverse();
     let inverse = inverse.ok_or_else(|| not("the bins do not decide the parameters"))?;
     let scale = match weighting {
-        Weighting::Binomial => 1.0,
+        Weighting::Binomial | Weighting::Observed => 1.0,
         Weighting::Equal => chi_squared / degrees_of_freedom.max(1) as f64,
     };
     let mut log_covariance = [[0.0; 3]; 3];

@@ -26,7 +26,7 @@ fn the_fit_is_that_of_scipy() {
     close(&fit, [0.64125692, 8.72247383, 0.40957568], [0.04367541, 6.01064514, 0.16477209]);
     assert_eq!((fit.degrees_of_freedom, fit.shape_undecided), (9, false));
     // sigma = binomial errors, absolute_sigma = True.
-    let fit = fit_completeness(&data(), Weighting::Binomial, Shape::Free).unwrap();
+    let fit = fit_completeness(&data(), Weighting::Observed, Shape::Free).unwrap();
     close(&fit, [0.64071867, 10.14719754, 0.46080018], [0.12266469, 17.64677893, 0.42711271]);
     // Two parameters.
     let fit = fit_completeness(&data(), Weighting::Equal, Shape::Fixed(1.0)).unwrap();
@@ -85,7 +85,7 @@ fn bins_that_decide_nothing() {
         (1..9).map(|i| bin(f64::from(i), if i < 5 { 0 } else { 50 }, 50)).collect(),
     ];
     for case in cases {
-        for weighting in [Weighting::Equal, Weighting::Binomial] {
+        for weighting in [Weighting::Equal, Weighting::Observed, Weighting::Binomial] {
             for shape in [Shape::Free, Shape::Fixed(1.0)] {
                 match fit_completeness(&case, weighting, shape) {
                     Ok(fit) => {

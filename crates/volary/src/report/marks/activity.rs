@@ -7,8 +7,9 @@ use super::super::scale::{Axis, above, count_ticks, log_ticks};
 use super::super::text::{count, counted, decimal, percent, quantile, share};
 use super::super::{Figure, ReportError, Room};
 
-/// Bars per factor of ten.
-const PER_DECADE: f64 = 6.0;
+/// Bars per factor of ten: of counts, 1, 2–3, 4–7, …; of widths.
+const OF_COUNTS: f64 = std::f64::consts::LOG2_10;
+const OF_WIDTHS: f64 = 12.0;
 /// The narrowest and widest mark that the page of Planet Hunters allowed at full view, days.
 const PAGE_LIMITS_DAYS: [f64; 2] = [0.467, 6.22];
 
@@ -47,18 +48,18 @@ fn log_bins(values: &[f64], per_decade: f64) -> (i64, Vec<u64>) {
 
 fn draw_log(
     canvas: &Canvas<'_>,
-    (low, bars): (i64, &[u64]),
+    (low, bars, per_decade): (i64, &[u64], f64),
     names: (&str, &str),
     limits: &[f64],
 ) -> Drawn {
-    let (from, to) = (low as f64 / PER_DECADE, (low + bars.len() as i64) as f64 / PER_DECADE);
+    let (from, to) = (low as f64 / per_decade, (low + bars.len() as i64) as f64 / per_decade);
     let most = bars.iter().copied().max().unwrap_or(0) as f64;
     let frame = Frame::filling(HALF, (from, to), (0.0, above(most)));
     let x = Axis::new(names.0, log_ticks(from, to));
     frame.axes(canvas, &x, &Axis::new(names.1, count_ticks(most, 5)))?;
     for (i, n) in bars.iter().enumerate() {
-        let left = (low + i as i64) as f64 / PER_DECADE;
-        frame.bar(canvas, (left, left + 1.0 / PER_DECADE), (0.0, *n as f64), BLUE)?;
+        let left = (low + i as i64) as f64 / per_decade;
+        frame.bar(canvas, (left, left + 1.0 / per_decade), (0.0, *n as f64), BLUE)?;
     }
     for limit in limits.iter().map(|l| l.log10()).filter(|l| (from..=to).contains(l)) {
         canvas.dashes(frame.at(limit, 0.0), (frame.at(limit, 0.0).0, frame.top), VERMILLION, 1.5)?;
@@ -72,15 +73,15 @@ fn draw_log(
 
 fn volunteers(marks: &Marks, mut views: Vec<f64>) -> Result<Figure, ReportError> {
     views.sort_by(f64::total_cmp);
-    let (low, bars) = log_bins(&views, PER_DECADE);
+    let (low, bars) = log_bins(&views, OF_COUNTS);
     let svg = draw(HALF, "Histogram of views per volunteer", |c| {
-        draw_log(c, (low, &bars), ("views of a volunteer (logarithmic)", "volunteers"), &[])
+        draw_log(c, (low, &bars, OF_COUNTS), ("views of a volunteer (logarithmic)", "volunteers"), &[])
     })?;
     let busy = views[views.len() - views.len().div_ceil(100)..].iter().sum::<f64>();
     let at = |q| decimal(quantile(&views, q).unwrap_or(0.0), 0);
     let caption = format!(
         "{} made {}. The median volunteer looked at {}, the busiest at {}; the busiest hundredth made {} of \
-         all views.",
+         all views. Each bar spans a factor of two.",
         counted(views.len() as u64, "volunteer"),
         counted(marks.n_views() as u64, "view"),
         at(0.5),
@@ -132,9 +133,14 @@ fn durations(marks: &Marks, mut widths: Vec<f64>) -> Result<Figure, ReportError>
     widths.sort_by(f64::total_cmp);
     let low_cut = quantile(&widths, 0.001).unwrap_or(0.0).max(1e-3);
     let shown: Vec<f64> = widths.iter().copied().filter(|w| *w >= low_cut).collect();
-    let (low, bars) = log_bins(&shown, PER_DECADE);
+    let (low, bars) = log_bins(&shown, OF_WIDTHS);
     let svg = draw(HALF, "Histogram of the widths of marks", |c| {
-        draw_log(c, (low, &bars), ("width of a mark (days, logarithmic)", "marks"), &PAGE_LIMITS_DAYS)
+        draw_log(
+            c,
+            (low, &bars, OF_WIDTHS),
+            ("width of a mark (days, logarithmic)", "marks"),
+            &PAGE_LIMITS_DAYS,
+        )
     })?;
     let at = |q| decimal(quantile(&widths, q).unwrap_or(0.0), 2);
     let caption = format!(

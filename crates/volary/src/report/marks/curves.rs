@@ -174,7 +174,12 @@ fn scores(e: &MarksEvaluation<'_>) -> Result<Figure, ReportError> {
         let cutoff = frame.at(e.headline.cutoff, 0.0).0;
         canvas.dashes((cutoff, frame.bottom), (cutoff, frame.top), MUTED, 1.0)?;
         let right = frame.right - 4.0;
-        canvas.text((right, frame.top + 8.0), Hold::Right, "match a signal", (SMALL, GREEN))?;
+        canvas.text(
+            (frame.left + 8.0, frame.top + 8.0),
+            Hold::Left,
+            "match a signal",
+            (SMALL, GREEN),
+        )?;
         canvas.text((right, frame.bottom - 10.0), Hold::Right, "match nothing", (SMALL, VERMILLION))
     })?;
     let h = &e.headline;

@@ -142,7 +142,7 @@ fn scores(all: &[Iteration<'_>]) -> Result<Figure, ReportError> {
 fn mean_change(changes: &[(usize, f64)], tolerance: f64) -> Result<Figure, ReportError> {
     let logs: Vec<f64> = changes.iter().map(|c| c.1.log10()).collect();
     let stop = if tolerance > 0.0 { tolerance.log10() } else { logs[logs.len() - 1] };
-    let low = logs.iter().copied().fold(stop, f64::min) - 0.2;
+    let low = logs.iter().copied().fold(stop, f64::min) - 0.4;
     let high = logs.iter().copied().fold(stop, f64::max) + 0.2;
     let last = changes[changes.len() - 1].0 as f64;
     let svg = draw(HALF, "Mean change of the weights per iteration", |canvas| {
@@ -152,15 +152,15 @@ fn mean_change(changes: &[(usize, f64)], tolerance: f64) -> Result<Figure, Repor
         frame.axes(canvas, &Axis::new("iteration", ticks), &Axis::new("mean change of a weight", y))?;
         if tolerance > 0.0 {
             canvas.dashes(frame.at(0.5, stop), frame.at(last + 0.5, stop), VERMILLION, 1.5)?;
-            let at = (frame.right - 4.0, frame.at(0.0, stop).1 - 9.0);
-            canvas.text(at, Hold::Right, "here it stops", (SMALL, MUTED))?;
+            let at = (frame.left + 6.0, frame.at(0.0, stop).1 + 11.0);
+            canvas.text(at, Hold::Left, "here it stops", (SMALL, MUTED))?;
         }
         let line: Vec<_> = changes.iter().map(|(at, c)| frame.at(*at as f64, c.log10())).collect();
         canvas.line(&line, BLUE, 2.0)?;
         line.iter().try_for_each(|at| canvas.disc(*at, 3.5, BLUE))?;
         let end = line[line.len() - 1];
         let text = scientific(changes[changes.len() - 1].1);
-        canvas.text((end.0 - 6.0, end.1 + 13.0), Hold::Right, &text, (SMALL, INK))
+        canvas.text((end.0 + 9.0, end.1), Hold::Left, &text, (SMALL, INK))
     })?;
     let middle: Vec<f64> = changes.iter().map(|c| c.1).collect();
     let ratio: Vec<f64> = middle.windows(2).map(|w| w[1] / w[0]).collect();

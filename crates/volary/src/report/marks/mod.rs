@@ -110,6 +110,15 @@ fn quantity(column: &str) -> String {
     named.to_owned()
 }
 
+/// The same on a logarithmic axis.
+fn quantity_log(column: &str) -> String {
+    let name = quantity(column);
+    match name.strip_suffix(')') {
+        Some(open) => format!("{open}, logarithmic)"),
+        None => format!("{name} (logarithmic)"),
+    }
+}
+
 /// A level of intervals as text: "95%".
 fn level_text(level: f64) -> String {
     format!("{}%", decimal(level * 100.0, usize::from((level * 100.0).fract() > 1e-9)))

@@ -10,7 +10,7 @@ use super::super::chart::{
 use super::super::scale::{Axis, Tick, log_ticks, percent_ticks, round_ticks, short};
 use super::super::text::{clean, count, decimal, percent, percent_interval};
 use super::super::{Figure, ReportError, Room};
-use super::{MarksEvaluation, level_text, quantity};
+use super::{MarksEvaluation, level_text, quantity, quantity_log};
 
 pub(super) fn figures(e: &MarksEvaluation<'_>) -> Result<Vec<Figure>, ReportError> {
     let mut out = Vec::new();
@@ -120,7 +120,7 @@ fn key(canvas: &Canvas<'_>, frame: &Frame) -> Drawn {
     for i in 0..steps {
         let part = f64::from(i) / f64::from(steps);
         let y = frame.bottom - height * part;
-        let up = y - height / f64::from(steps) - 0.5;
+        let up = y - height / f64::from(steps);
         canvas.rect((left, y), (left + 14.0, up), BLUE.mix(strength(part)))?;
     }
     for tick in percent_ticks(0.0, 1.0, 4) {
@@ -155,8 +155,7 @@ fn line(
     let svg = draw(HALF, "Recovery by one quantity", |canvas| {
         let frame = Frame::filling(HALF, ends, (0.0, 1.0));
         let ticks = if logarithmic { log_ticks(ends.0, ends.1) } else { round_ticks(ends.0, ends.1, 6) };
-        let how = if logarithmic { " (logarithmic)" } else { "" };
-        let x = Axis::new(format!("{}{how}", quantity(name)), ticks);
+        let x = Axis::new(if logarithmic { quantity_log(name) } else { quantity(name) }, ticks);
         frame.axes(canvas, &x, &Axis::new("recovered", percent_ticks(0.0, 1.0, 5)))?;
         for ((low, high), cell) in cells.iter().filter(|c| c.1.n > 0) {
             interval_point(canvas, &frame, ((low + high) / 2.0, Some((*low, *high))), cell)?;
@@ -208,34 +207,40 @@ fn completeness(
     fit: &Completeness,
 ) -> Result<Figure, ReportError> {
     let used: Vec<&CompletenessBin> = bins.iter().filter(|b| b.n > 0 && b.x.is_finite()).collect();
-    let low = used.iter().map(|b| b.x).fold(f64::INFINITY, f64::min).min(0.0);
+    let low = used.iter().map(|b| b.x).fold(f64::INFINITY, f64::min);
     let high = used.iter().map(|b| b.x).fold(f64::NEG_INFINITY, f64::max);
-    let high = high + 0.03 * (high - low);
+    // Strengths that span more than a factor of 30 leave no room for the rise on a linear axis.
+    let is_log = low > 0.0 && high / low > 30.0;
+    let on = |x: f64| if is_log { x.log10() } else { x };
+    let ends = if is_log { (low.log10(), high.log10()) } else { (low.min(0.0), high) };
+    let ends = (ends.0, ends.1 + 0.03 * (ends.1 - ends.0));
     let size = (1060.0, 360.0);
     let svg = draw(size, "Completeness", |canvas| {
-        let frame = Frame::filling(size, (low, high), (0.0, 1.0));
-        let x = Axis::new(quantity(name), round_ticks(low, high, 10));
+        let frame = Frame::filling(size, ends, (0.0, 1.0));
+        let ticks = if is_log { log_ticks(ends.0, ends.1) } else { round_ticks(ends.0, ends.1, 10) };
+        let x = Axis::new(if is_log { quantity_log(name) } else { quantity(name) }, ticks);
         frame.axes(canvas, &x, &Axis::new("completeness", percent_ticks(0.0, 1.0, 5)))?;
-        let steps: Vec<f64> = (0..=300).map(|i| low + (high - low) * f64::from(i) / 300.0).collect();
+        let back = |v: f64| if is_log { 10_f64.powf(v) } else { v };
+        let steps = (0..=300).map(|i| ends.0 + (ends.1 - ends.0) * f64::from(i) / 300.0);
+        let steps: Vec<(f64, f64)> = steps.map(|v| (v, back(v))).collect();
         let clamped = |v: f64| v.clamp(0.0, 1.0);
-        let upper = steps.iter().map(|&x| frame.at(x, clamped(fit.at(x) + 1.96 * fit.error_at(x))));
+        let upper = steps.iter().map(|s| frame.at(s.0, clamped(fit.at(s.1) + 1.96 * fit.error_at(s.1))));
         let lower =
-            steps.iter().rev().map(|&x| frame.at(x, clamped(fit.at(x) - 1.96 * fit.error_at(x))));
+            steps.iter().rev().map(|s| frame.at(s.0, clamped(fit.at(s.1) - 1.96 * fit.error_at(s.1))));
         canvas.polygon(&upper.chain(lower).collect::<Vec<_>>(), GREEN.mix(0.22))?;
-        let curve: Vec<_> = steps.iter().map(|&x| frame.at(x, fit.at(x))).collect();
+        let curve: Vec<_> = steps.iter().map(|s| frame.at(s.0, fit.at(s.1))).collect();
         canvas.line(&curve, GREEN, 2.2)?;
         for bin in &used {
-            interval_point(canvas, &frame, (bin.x, None), &Share::new(bin.k, bin.n, e.level))?;
+            interval_point(canvas, &frame, (on(bin.x), None), &Share::new(bin.k, bin.n, e.level))?;
         }
         for share in [0.5, 0.9] {
-            let Some((x, _)) = fit.reaching(share).filter(|(x, _)| (low..=high).contains(x)) else {
-                continue;
-            };
-            let at = frame.at(x, share);
+            let reached = fit.reaching(share).filter(|(x, _)| (ends.0..=ends.1).contains(&on(*x)));
+            let Some((x, _)) = reached else { continue };
+            let at = frame.at(on(x), share);
             canvas.dashes((at.0, frame.bottom), at, VERMILLION, 1.2)?;
             canvas.dashes((frame.left, at.1), at, VERMILLION, 1.2)?;
             let text = format!("{:.0}% at {}", share * 100.0, decimal(x, 2));
-            canvas.text((at.0 + 8.0, at.1 + 12.0), Hold::Left, &text, (SMALL, INK))?;
+            canvas.text((at.0 + 10.0, at.1 + 14.0), Hold::Left, &text, (SMALL, INK))?;
         }
         Ok(())
     })?;

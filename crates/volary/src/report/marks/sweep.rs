@@ -133,42 +133,34 @@ fn half(name: &str, title: &str, svg: String, caption: String) -> Figure {
     Figure { name: name.to_owned(), title: title.to_owned(), svg, caption, room: Room::Half }
 }
 
-/// Figure 20: what is gained against what it costs, at the score cutoff.
+/// Figure 20: what is gained against what it costs; a line over the score floors for each pair.
 fn trade(grid: &Grid<'_>, chosen: &SweepRow) -> Result<Figure, ReportError> {
-    let at_half = |r: &SweepRow| r.floors.iter().find(|h| (h.cutoff - 0.5).abs() < 1e-9).copied();
-    let point = |r: &SweepRow| {
-        let h = at_half(r).or_else(|| r.floors.first().copied())?;
-        Some((1.0 - h.precision.share(), h.recovered.share()))
+    let line = |row: &SweepRow| -> Vec<(f64, f64)> {
+        let points = row.floors.iter().map(|h| (1.0 - h.precision.share(), h.recovered.share()));
+        points.filter(|p| p.0.is_finite()).collect()
     };
-    let points: Vec<(f64, f64)> =
-        grid.rows.iter().filter_map(point).filter(|p| p.0.is_finite()).collect();
-    let range = |f: &dyn Fn(&(f64, f64)) -> f64| {
-        let low = points.iter().map(f).fold(f64::INFINITY, f64::min);
-        let high = points.iter().map(f).fold(f64::NEG_INFINITY, f64::max);
-        let air = ((high - low) * 0.08).max(0.004);
-        if low <= high { ((low - air).max(0.0), (high + air).min(1.0)) } else { (0.0, 1.0) }
-    };
-    let (x, y) = (range(&|p| p.0), range(&|p| p.1));
-    let title = "Recovery against false features at a score of 0.5";
+    let most = grid.rows.iter().flat_map(&line).map(|p| p.0).fold(0.05, f64::max);
+    let x = (0.0, (most * 1.04).min(1.0));
+    let title = "Recovery against false features";
     let svg = draw(HALF, title, |canvas| {
-        let mut frame = Frame::filling(HALF, x, y);
+        let mut frame = Frame::filling(HALF, x, (0.0, 1.0));
         frame.right -= 74.0;
-        let x_axis = Axis::new("share of found features that match nothing", percent_ticks(x.0, x.1, 5));
-        frame.axes(canvas, &x_axis, &Axis::new("signals recovered", percent_ticks(y.0, y.1, 5)))?;
-        let widest = grid.cutoffs[grid.cutoffs.len() - 1].max(1e-9);
+        let x_axis = Axis::new("share of the features that match nothing", percent_ticks(x.0, x.1, 5));
+        frame.axes(canvas, &x_axis, &Axis::new("signals recovered", percent_ticks(0.0, 1.0, 5)))?;
+        let on = |points: Vec<(f64, f64)>| -> Vec<(f64, f64)> {
+            points.into_iter().map(|p| frame.at(p.0, p.1)).collect()
+        };
         for row in grid.rows {
-            let Some(p) = point(row).filter(|p| p.0.is_finite()) else { continue };
-            let radius = 3.0 + 4.5 * (row.cutoff_days / widest).sqrt();
-            canvas.disc(frame.at(p.0, p.1), radius, grid.color(row).mix(0.75))?;
+            canvas.line(&on(line(row)), grid.color(row).mix(0.45), 1.3)?;
         }
-        if let Some(p) = point(chosen).filter(|p| p.0.is_finite()) {
-            canvas.ring(frame.at(p.0, p.1), 11.0, INK)?;
-        }
+        let best = on(line(chosen));
+        canvas.line(&best, INK, 2.0)?;
+        best.iter().try_for_each(|at| canvas.disc(*at, 3.0, INK))?;
         grid.key(canvas, &frame)
     })?;
     let caption = format!(
-        "A point per pair, larger for a wider cutoff. The ring is the pair of the largest average precision \
-         ({} with every signal counted): tolerance {} d, cutoff {} d, {} features.",
+        "A line for each pair of tolerance and cutoff, a point for each score floor. Black is the pair of the \
+         largest average precision ({} with every signal counted): tolerance {} d, cutoff {} d, {} features.",
         decimal_or_dash(chosen.all.average_precision_reached, 3),
         decimal(chosen.tolerance_days, 1),
         chosen.cutoff_days,
