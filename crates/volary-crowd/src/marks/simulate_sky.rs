@@ -410,7 +410,7 @@ fn pick(rng: &mut Rng, bins: &[(f64, f64, f64)]) -> (f64, f64) {
 fn simulated_period(rng: &mut Rng) -> f64 {
     let (low, high) = pick(rng, &PERIODS);
     let u: f64 = rng.random();
-    low + (high - low) * if low < 100.0 { u.powf(1.35) } else { u }
+    low + (high - low) * if low < 100.0 { u.powf(1.1) } else { u }
 }
 
 fn star(rng: &mut Rng) -> Star {

@@ -126,8 +126,8 @@ fn flux_range(points: &[(f64, f64)]) -> (f64, f64) {
 
 fn shade(score: f64) -> (RGBColor, f64) {
     let color = if score >= FOUND { GREEN } else { ORANGE };
-    // `max` passes over NaN.
-    (color, 0.10 + 0.35 * score.max(0.0).min(1.0))
+    let known = if score.is_nan() { 0.0 } else { score.clamp(0.0, 1.0) };
+    (color, 0.10 + 0.35 * known)
 }
 
 fn band(
