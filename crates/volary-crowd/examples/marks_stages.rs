@@ -1,5 +1,5 @@
 //! Times the stages of the mark pipeline and the live engine on a simulated Planet Hunters, without any
-//! file: `cargo run --release -p volary-crowd --example marks_stages -- SCALE EVENTS`. `bench/marks.py`
+//! file: `cargo run --release -p volary-crowd --example marks_stages -- SCALE EVENTS [bayes]`. `bench/marks.py`
 //! calls it.
 #![expect(clippy::print_stdout, reason = "an example prints its figures")]
 
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use volary_crowd::marks::simulate::{SimulationParams, simulate};
 use volary_crowd::marks::{
-    BayesParams, Event, LightCurves, Live, MarkParams, Profile, ballots, bayes, build, couple, silent, weigh,
+    BayesParams, Event, LightCurves, Live, MarkParams, Profile, ballots, bayes, build, couple, weigh,
 };
 
 fn milliseconds(started: Instant) -> f64 {
@@ -18,6 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let scale: f64 = arguments.next().map_or(Ok(0.1), |s| s.parse())?;
     let n_events: usize = arguments.next().map_or(Ok(10_000), |s| s.parse())?;
+    let has_bayes = arguments.next().is_some_and(|a| a == "bayes");
     let world = simulate(&SimulationParams { seed: 1, ..SimulationParams::scaled(scale) })?;
     let marks = world.to_marks();
     let signals = world.signal_table(true).join(&marks);
@@ -55,10 +56,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             times.get(times.len() / 2).copied().unwrap_or(f64::NAN),
             times.len()
         );
-        if profile == Profile::Volary {
+        if profile == Profile::Volary && has_bayes {
             let started = Instant::now();
-            let judged =
-                bayes(&marks, &signals, &features, &ballots, &weighed, &BayesParams::default());
+            let judged = bayes(&marks, &signals, &features, &ballots, &weighed, &BayesParams::default());
             let (ms, n) = (milliseconds(started), judged.n_rounds);
             println!("bayes: {ms:.0} ms, {n} rounds, converged {}", judged.is_converged);
         }

@@ -177,26 +177,36 @@ impl MarksBuilder {
 
     /// Fills the view columns; gives the raw index of each view in its new order.
     fn place_views(&self, marks: &mut Marks, subject_at: &[u32], volunteer_at: &[u32]) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..u32::try_from(self.views.len()).unwrap_or(NONE)).collect();
-        let key = |&raw: &u32| {
-            let view = &self.views[raw as usize];
-            let place = (subject_at[view.subject as usize], volunteer_at[view.volunteer as usize]);
-            // The rank at the end decides only between rows that say the same of who, what and when.
-            (place, view.created_ms, view.key, raw)
-        };
-        order.par_sort_unstable_by_key(key);
-        marks.view_start = vec![0; marks.subjects.len() + 1];
-        for &raw in &order {
-            let view = &self.views[raw as usize];
-            let subject = subject_at[view.subject as usize];
-            marks.view_subject.push(subject);
-            marks.view_volunteer.push(volunteer_at[view.volunteer as usize]);
-            marks.view_created_ms.push(view.created_ms);
-            marks.view_start[subject as usize + 1] += 1;
+        // First by subject, by counting; then each subject's few views by the rest.
+        let at = |view: &RawView| subject_at[view.subject as usize] as usize;
+        let mut start = vec![0_u32; marks.subjects.len() + 1];
+        for view in &self.views {
+            start[at(view) + 1] += 1;
         }
         for subject in 0..marks.subjects.len() {
-            marks.view_start[subject + 1] += marks.view_start[subject];
+            start[subject + 1] += start[subject];
         }
+        let mut next = start.clone();
+        let mut order = vec![0_u32; self.views.len()];
+        for (raw, view) in self.views.iter().enumerate() {
+            let slot = &mut next[at(view)];
+            order[*slot as usize] = u32::try_from(raw).unwrap_or(NONE);
+            *slot += 1;
+        }
+        for bounds in start.windows(2) {
+            order[bounds[0] as usize..bounds[1] as usize].sort_unstable_by_key(|&raw| {
+                let view = &self.views[raw as usize];
+                // The rank at the end decides only between rows that say the same of who and when.
+                (volunteer_at[view.volunteer as usize], view.created_ms, view.key, raw)
+            });
+        }
+        for &raw in &order {
+            let view = &self.views[raw as usize];
+            marks.view_subject.push(subject_at[view.subject as usize]);
+            marks.view_volunteer.push(volunteer_at[view.volunteer as usize]);
+            marks.view_created_ms.push(view.created_ms);
+        }
+        marks.view_start = start;
         marks.view_rank.clone_from(&order);
         order
     }
