@@ -28,6 +28,9 @@ fn the_fit_is_that_of_scipy() {
     // sigma = binomial errors, absolute_sigma = True.
     let fit = fit_completeness(&data(), Weighting::Observed, Shape::Free).unwrap();
     close(&fit, [0.64071867, 10.14719754, 0.46080018], [0.12266469, 17.64677893, 0.42711271]);
+    // The same with sigma from the fitted curve, two hundred times over.
+    let fit = fit_completeness(&data(), Weighting::Binomial, Shape::Free).unwrap();
+    close(&fit, [0.62853863, 9.09689772, 0.44263233], [0.11394647, 15.06539098, 0.39860244]);
     // Two parameters.
     let fit = fit_completeness(&data(), Weighting::Equal, Shape::Fixed(1.0)).unwrap();
     close(&fit, [0.79115383, 61.18531978, 1.0], [0.03331897, 10.99659868, 0.0]);

@@ -3,7 +3,7 @@
 use plotters::style::{Color, RGBColor};
 
 use super::super::chart::{
-    BLUE, Canvas, Drawn, Frame, GREEN, GRID, Hold, INK, MUTED, ORANGE, SMALL, VERMILLION, draw,
+    BLUE, Canvas, Drawn, Frame, GREEN, GRID, Hold, INK, MUTED, NORMAL, ORANGE, SMALL, VERMILLION, draw,
 };
 use super::super::scale::{Axis, round_ticks};
 use super::super::text::{clean, counted, cut, decimal, quantile};
@@ -69,7 +69,7 @@ fn span(example: &Example<'_>) -> Option<(f64, f64)> {
 fn paint(canvas: &Canvas<'_>, example: &Example<'_>, span: (f64, f64), height: f64) -> Drawn {
     let points = thinned(example);
     let y = flux_range(&points);
-    let flux = Frame { left: 56.0, top: 44.0, right: WIDTH - 18.0, bottom: FLUX, x: span, y };
+    let flux = Frame { left: 56.0, top: 54.0, right: WIDTH - 18.0, bottom: FLUX, x: span, y };
     let rows = Frame {
         left: 56.0,
         top: FLUX + 26.0,
@@ -82,8 +82,10 @@ fn paint(canvas: &Canvas<'_>, example: &Example<'_>, span: (f64, f64), height: f
         band(canvas, (&flux, &rows), feature)?;
     }
     let none = Axis::new("", Vec::new());
-    let scaled = round_ticks(y.0, y.1, 4);
-    flux.axes(canvas, &none, &Axis::new("flux, per mille off the median", scaled))?;
+    let scaled = if points.is_empty() { Vec::new() } else { round_ticks(y.0, y.1, 4) };
+    // Its name stands above the scores.
+    canvas.text((8.0, 14.0), Hold::Left, "flux, per mille off the median", (NORMAL, INK))?;
+    flux.axes(canvas, &none, &Axis::new("", scaled))?;
     for (t, f) in &points {
         canvas.disc(flux.at(*t, *f), 1.1, INK.mix(0.75))?;
     }
@@ -167,7 +169,7 @@ fn labels(canvas: &Canvas<'_>, example: &Example<'_>, flux: &Frame) -> Drawn {
     let mut taken: Vec<f64> = Vec::new();
     for feature in order {
         let x = flux.at((feature.0 + feature.1) / 2.0, 0.0).0;
-        if taken.iter().any(|t| (t - x).abs() < 46.0) {
+        if taken.iter().any(|t| (t - x).abs() < 58.0) {
             continue;
         }
         taken.push(x);
