@@ -125,7 +125,6 @@ struct Parser<'a> {
     header: &'a Header,
     columns: &'a Columns,
     more: &'a More,
-    fields: Fields,
     sheet: Sheet,
     // Per symbol of a subject: its last fact, so that only news is kept.
     last_fact: HashMap<Symbol, Fact, FixedState>,
@@ -136,7 +135,6 @@ fn parse(block: &Block, header: &Header, columns: &Columns, more: &More) -> Shee
         header,
         columns,
         more,
-        fields: Fields::default(),
         sheet: Sheet::default(),
         last_fact: HashMap::with_hasher(FixedState::with_seed(0x5eed)),
     };
@@ -149,35 +147,34 @@ fn parse(block: &Block, header: &Header, columns: &Columns, more: &More) -> Shee
         }
     }
     sheet.rows.reserve(block.records.len());
-    for (row, range) in &block.records {
-        parser.row(*row, &block.bytes[range.clone()]);
+    for span in &block.records {
+        parser.row(span.row, block.fields(span));
     }
     parser.sheet
 }
 
 impl Parser<'_> {
-    fn row(&mut self, row: u64, line: &[u8]) {
-        self.fields.split(line, self.header.delimiter);
-        if self.fields.len() != self.header.names.len() {
+    fn row(&mut self, row: u64, fields: Fields<'_>) {
+        if fields.count() != self.header.names.len() {
             let detail =
-                format!("{} fields, the header has {}", self.fields.len(), self.header.names.len());
+                format!("{} fields, the header has {}", fields.count(), self.header.names.len());
             self.sheet.tally.problems.add(row, "", ProblemKind::WrongFieldCount, detail);
             self.sheet.tally.leave_out("malformed row");
             return;
         }
-        let id = self.symbol_text(row, line, self.columns.classification);
+        let id = self.symbol_text(row, fields, self.columns.classification);
         let key = order_key(&id);
         let is_empty = id.is_empty();
-        let subject = self.intern(row, line, self.columns.subject);
+        let subject = self.intern(row, fields, self.columns.subject);
         if is_empty || self.sheet.pool.text(subject).is_empty() {
             let reason = if is_empty { "no classification id" } else { "no subject" };
             self.sheet.tally.problems.add(row, "", ProblemKind::EmptyCell, reason);
             self.sheet.tally.leave_out(reason);
             return;
         }
-        let user = self.intern(row, line, self.columns.user.at);
-        let created_ms = self.created(row, line);
-        let range = self.range(line);
+        let user = self.intern(row, fields, self.columns.user.at);
+        let created_ms = self.created(row, fields);
+        let range = self.range(fields);
         let (x_min, x_max, is_unusable) = match range {
             Ok(Some((min, max))) => {
                 let (min, max) = self.ordered(row, min, max);
@@ -190,32 +187,32 @@ impl Parser<'_> {
                 (f64::NAN, f64::NAN, true)
             }
         };
-        self.fact(row, line, subject);
+        self.fact(row, fields, subject);
         self.sheet.rows.push(Row { row, key, subject, user, created_ms, x_min, x_max, is_unusable });
     }
 
     /// A field as text; only broken bytes cost a copy.
-    fn symbol_text(&mut self, row: u64, line: &[u8], at: usize) -> String {
-        let bytes = self.fields.bytes(line, at);
+    fn symbol_text(&mut self, row: u64, fields: Fields<'_>, at: usize) -> String {
+        let bytes = fields.bytes(at);
         let column = self.header.names.get(at).map_or("", String::as_str);
         clean_text(&bytes, row, column, &mut self.sheet.tally.problems).into_owned()
     }
 
-    fn intern(&mut self, row: u64, line: &[u8], at: usize) -> Symbol {
-        let bytes = self.fields.bytes(line, at);
+    fn intern(&mut self, row: u64, fields: Fields<'_>, at: usize) -> Symbol {
+        let bytes = fields.bytes(at);
         let column = self.header.names.get(at).map_or("", String::as_str);
         let text = clean_text(&bytes, row, column, &mut self.sheet.tally.problems);
         self.sheet.pool.intern(&text)
     }
 
-    fn cell(&self, line: &[u8], at: Option<usize>) -> String {
-        let bytes = at.map(|at| self.fields.bytes(line, at)).unwrap_or_default();
+    fn cell(&self, fields: Fields<'_>, at: Option<usize>) -> String {
+        let bytes = at.map(|at| fields.bytes(at)).unwrap_or_default();
         String::from_utf8_lossy(&bytes).trim().to_owned()
     }
 
-    fn created(&mut self, row: u64, line: &[u8]) -> i64 {
+    fn created(&mut self, row: u64, fields: Fields<'_>) -> i64 {
         let Some(at) = self.columns.created_at else { return i64::MIN };
-        let bytes = self.fields.bytes(line, at);
+        let bytes = fields.bytes(at);
         let text = String::from_utf8_lossy(&bytes);
         let created = parse_ms(&text);
         if created.is_none() && !text.is_empty() {
@@ -225,17 +222,17 @@ impl Parser<'_> {
         created.unwrap_or(i64::MIN)
     }
 
-    fn number(&self, line: &[u8], at: usize) -> Result<Option<f64>, &'static str> {
-        let bytes = self.fields.bytes(line, at);
+    fn number(&self, fields: Fields<'_>, at: usize) -> Result<Option<f64>, &'static str> {
+        let bytes = fields.bytes(at);
         std::str::from_utf8(&bytes).map_or(Err("bound is not a number"), bound)
     }
 
-    fn range(&self, line: &[u8]) -> Result<Option<(f64, f64)>, &'static str> {
+    fn range(&self, fields: Fields<'_>) -> Result<Option<(f64, f64)>, &'static str> {
         let (min, max, shift) = match self.columns.bounds {
             Bounds::Global(min, max) => (min, max, Ok(Some(0.0))),
-            Bounds::Relative(min, max, start) => (min, max, self.number(line, start)),
+            Bounds::Relative(min, max, start) => (min, max, self.number(fields, start)),
         };
-        match (self.number(line, min)?, self.number(line, max)?) {
+        match (self.number(fields, min)?, self.number(fields, max)?) {
             (None, None) => Ok(None),
             (Some(min), Some(max)) => match shift? {
                 Some(shift) => Ok(Some((min + shift, max + shift))),
@@ -258,11 +255,11 @@ impl Parser<'_> {
         (min, max)
     }
 
-    fn fact(&mut self, row: u64, line: &[u8], subject: Symbol) {
-        let start = self.more.start.and_then(|at| self.number(line, at).ok().flatten());
-        let star = self.more.star.map(|at| self.intern(row, line, at));
+    fn fact(&mut self, row: u64, fields: Fields<'_>, subject: Symbol) {
+        let start = self.more.start.and_then(|at| self.number(fields, at).ok().flatten());
+        let star = self.more.star.map(|at| self.intern(row, fields, at));
         let star = star.filter(|&s| !self.sheet.pool.text(s).is_empty());
-        let simulation = self.simulation(line);
+        let simulation = self.simulation(fields);
         let start_bits = start.unwrap_or(f64::NAN).to_bits();
         let fact = Fact { subject, star, start_bits, simulation };
         if self.last_fact.insert(subject, fact) != Some(fact) {
@@ -270,16 +267,16 @@ impl Parser<'_> {
         }
     }
 
-    fn simulation(&mut self, line: &[u8]) -> Option<Symbol> {
+    fn simulation(&mut self, fields: Fields<'_>) -> Option<Symbol> {
         let at = self.more.simulation?;
-        if self.fields.bytes(line, at).is_empty() {
+        if fields.bytes(at).is_empty() {
             return None;
         }
         let says_no = self.more.is_synthetic.is_some_and(|s| {
-            let cell = self.cell(line, Some(s));
+            let cell = self.cell(fields, Some(s));
             ["false", "f", "0", "no"].iter().any(|no| cell.eq_ignore_ascii_case(no))
         });
-        let cell = self.cell(line, Some(at));
+        let cell = self.cell(fields, Some(at));
         if says_no || cell.is_empty() || cell.eq_ignore_ascii_case("nan") {
             return None;
         }
