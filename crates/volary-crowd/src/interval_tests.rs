@@ -153,11 +153,11 @@ proptest! {
         a in 0.05..2000.0_f64, b in 0.05..2000.0_f64, p in 0.0005..0.9995_f64,
     ) {
         let x = beta_quantile(a, b, p);
-        // Where x rounds to 1, the distribution jumps there.
-        prop_assume!(x < 1.0 - 1e-12);
+        // Close to 1 the digits of 1 − x run out, and the distribution is steep in them.
+        prop_assume!(x < 1.0 - 1e-6);
         prop_assert!((beta_cdf(a, b, x) - p).abs() < 1e-9, "{x}");
         let y = beta_upper_quantile(a, b, p);
-        prop_assume!(y < 1.0 - 1e-12);
+        prop_assume!(y < 1.0 - 1e-6);
         prop_assert!((beta_tail(a, b, y) - p).abs() < 1e-9, "{y}");
     }
 

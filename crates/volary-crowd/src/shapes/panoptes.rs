@@ -7,15 +7,19 @@
 //! Where a rectangle has `x, y`, they are its top-left corner here, as in those tables. One thing is not the
 //! same: with `estimate_average: false` the original searches the average shape by DIRECT, whose answer
 //! depends on how far its boxes were cut; ours descends from the members and their mean (Nelder & Mead
-//! 1965) and keeps the best.
+//! 1965), shakes the best a few dozen times, and keeps the best of all.
 
 use volary_core::Form;
+use volary_core::seed::stream;
 
 use super::angle::{angle_distance, searched_average};
 use super::convex::{Convex, bounds};
 use super::dbscan::dbscan;
 use super::hdbscan::{Hdbscan, hdbscan};
 use super::optics::{Optics, optics, optics_by};
+
+/// How often an average shape that was found is shaken and searched from anew.
+const SHAKES: u32 = 40;
 
 /// How marks are clustered.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -278,6 +282,24 @@ impl<'m> Distances<'m> {
                 if cost < least * (1.0 - 1e-9) {
                     (average, least) = (found, cost);
                 }
+            }
+            // The valley has steps where corners pass each other: shake what was found, ever less.
+            let rng = &mut stream(0, "average shape");
+            let mut reach = 0.4;
+            for _ in 0..SHAKES {
+                let shaken: Vec<f64> = average
+                    .iter()
+                    .zip(&limits)
+                    .map(|(x, (low, high))| {
+                        let width = if (high - low).is_finite() { high - low } else { 1.0 };
+                        x + reach * width * crate::draws::normal(rng)
+                    })
+                    .collect();
+                let (found, cost) = descend(&total, &shaken, &limits);
+                if cost < least * (1.0 - 1e-9) {
+                    (average, least) = (found, cost);
+                }
+                reach *= 0.9;
             }
         }
         (average, (least / (members.len() - 1).max(1) as f64).sqrt())
