@@ -132,7 +132,7 @@ fn figure(input: &ReportInput<'_>, entries: &[Entry<'_>]) -> Result<Figure, Repo
     }
     caption.push_str(" A point without a line has no interval; the table says why.");
     Ok(Figure {
-        name: "agreement".to_owned(),
+        name: "agreement_alpha".to_owned(),
         title: "Agreement beyond chance (α)".to_owned(),
         svg,
         caption,
