@@ -8,6 +8,7 @@ pub mod caesar;
 pub mod drawn;
 pub mod extracts;
 pub mod form;
+pub mod marks;
 pub mod problem;
 pub mod schema;
 pub mod seed;

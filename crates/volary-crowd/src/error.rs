@@ -75,6 +75,16 @@ pub enum CrowdError {
         /// What it must be.
         must: &'static str,
     },
+    /// A constant of the mark pipeline out of its range.
+    #[error("marks: {name} is {value}, it must be {must}")]
+    Marks {
+        /// The constant.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// What it must be.
+        must: &'static str,
+    },
     /// Answers that are not in the order, or not the numbers, that a level of agreement needs.
     #[error("agreement: {what}{}", answer_of(.task, .answer))]
     AnswerOrder {

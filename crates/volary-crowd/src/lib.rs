@@ -19,6 +19,7 @@
 //! | whether it is right | [`mod@evaluate`] |
 //! | what they drew | [`mod@shapes`] |
 //! | what would happen if | [`mod@simulate`] |
+//! | which marks on light curves mean the same, and whether it is real | [`marks`] |
 //! | the contract that aggregation methods obey | [`aggregate`] |
 
 pub mod activity;
@@ -33,6 +34,7 @@ pub mod evaluate;
 pub mod flags;
 pub mod fraction;
 pub mod interval;
+pub mod marks;
 pub mod pairs;
 pub mod polls;
 pub mod repeats;

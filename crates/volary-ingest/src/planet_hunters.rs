@@ -50,21 +50,21 @@ pub fn read_planet_hunters(
     Ok((extracts, tally.finish(records)?))
 }
 
-struct Columns {
-    subject: usize,
-    user: VolunteerColumn,
-    classification: usize,
-    bounds: Bounds,
-    created_at: Option<usize>,
+pub(crate) struct Columns {
+    pub(crate) subject: usize,
+    pub(crate) user: VolunteerColumn,
+    pub(crate) classification: usize,
+    pub(crate) bounds: Bounds,
+    pub(crate) created_at: Option<usize>,
 }
 
-enum Bounds {
+pub(crate) enum Bounds {
     Global(usize, usize),
     Relative(usize, usize, usize),
 }
 
 impl Columns {
-    fn find(header: &Header, path: &Path) -> Result<Self, IngestError> {
+    pub(crate) fn find(header: &Header, path: &Path) -> Result<Self, IngestError> {
         const EXPECTED: &str =
             "a Planet Hunters table (subject_id,user_name,classification_id,xmin,xmax)";
         let global = (find(header, &["xMinGlobal", "xmin"]), find(header, &["xMaxGlobal", "xmax"]));
@@ -107,7 +107,7 @@ impl Columns {
 }
 
 /// A bound; empty and `nan` are none.
-fn bound(cell: &str) -> Result<Option<f64>, &'static str> {
+pub(crate) fn bound(cell: &str) -> Result<Option<f64>, &'static str> {
     let cell = cell.trim();
     if cell.is_empty() || cell.eq_ignore_ascii_case("nan") || cell.eq_ignore_ascii_case("na") {
         return Ok(None);

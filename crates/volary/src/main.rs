@@ -13,6 +13,7 @@ mod crowd_tables;
 mod demo;
 mod images;
 mod input;
+mod mark_tables;
 mod panoptes_clustering;
 mod project;
 mod report;
@@ -58,6 +59,7 @@ enum Command {
     Consensus(commands::consensus::Args),
     Agreement(commands::agreement::Args),
     Shapes(commands::shapes::Args),
+    Marks(Box<commands::marks::Args>),
     Report(commands::report::Args),
     Retire(commands::retire::Args),
     Simulate(commands::simulate::Args),
@@ -84,6 +86,7 @@ fn main() -> ExitCode {
         Command::Consensus(args) => commands::consensus::run(&args, session),
         Command::Agreement(args) => commands::agreement::run(&args, session),
         Command::Shapes(args) => commands::shapes::run(&args, session),
+        Command::Marks(args) => commands::marks::run(&args, session),
         Command::Report(args) => commands::report::run(&args, session),
         Command::Retire(args) => commands::retire::run(&args, session),
         Command::Simulate(args) => commands::simulate::run(&args, session),
@@ -110,6 +113,7 @@ impl Command {
             Self::Consensus(_) => "consensus",
             Self::Agreement(_) => "agreement",
             Self::Shapes(_) => "shapes",
+            Self::Marks(_) => "marks",
             Self::Report(_) => "report",
             Self::Retire(_) => "retire",
             Self::Simulate(_) => "simulate",

@@ -131,6 +131,21 @@ pub struct CurvePoint {
     pub accuracy: Option<f64>,
 }
 
+impl CurvePoint {
+    /// Adds the figures of another order.
+    fn add(&mut self, other: &Self) {
+        self.mean_votes += other.mean_votes;
+        self.same += other.same;
+        self.accuracy = self.accuracy.zip(other.accuracy).map(|(a, b)| a + b);
+    }
+
+    fn scale(&mut self, by: f64) {
+        self.mean_votes *= by;
+        self.same *= by;
+        self.accuracy = self.accuracy.map(|a| a * by);
+    }
+}
+
 /// All rules over one poll.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Study {
@@ -150,7 +165,7 @@ pub struct Study {
     pub n_ties_all: u64,
     /// The rules, as asked.
     pub rules: Vec<RuleStudy>,
-    /// Fixed counts from 1 on.
+    /// Fixed counts from 1 on, in the order of time or, where there are some, over the random orders.
     pub curve: Vec<CurvePoint>,
     /// Per rule: whether this poll has the answer that it is about; else it never retires here.
     pub answered: Vec<bool>,
@@ -199,9 +214,13 @@ pub fn study(
     };
     let by_time = |rule: &Rule| in_time(rule, &setting, &baseline, &poll.ballots, params);
     let mut rules: Vec<RuleStudy> = rules.par_iter().map(by_time).collect::<Result<_, _>>()?;
-    let random = in_random_orders(&rules, &setting, &baseline, &poll.ballots, params)?;
-    for (rule, tally) in rules.iter_mut().zip(random.into_iter().flatten()) {
-        rule.random = Some(baseline.figures(&tally, params.level));
+    let mut yardstick = curve(&poll.ballots, &baseline);
+    if params.n_orders > 0 {
+        let random = in_random_orders(&rules, &setting, &baseline, &poll.ballots, params)?;
+        for (rule, tally) in rules.iter_mut().zip(&random.0) {
+            rule.random = Some(baseline.figures(tally, params.level));
+        }
+        yardstick = random.1;
     }
     let answered = rules.iter().map(|r| !lacks_answer(&r.rule, &poll.labels)).collect();
     let accuracy_all = baseline.accuracy();
@@ -216,7 +235,7 @@ pub fn study(
         accuracy_all_interval: accuracy_all.map(interval),
         n_ties_all: baseline.kept.iter().filter(|&&s| baseline.leaders[s].len() != 1).count() as u64,
         rules,
-        curve: curve(&poll.ballots, &baseline),
+        curve: yardstick,
         answered,
     })
 }
@@ -410,27 +429,33 @@ fn in_random_orders(
     baseline: &Baseline<'_>,
     ballots: &[Ballot],
     params: &StudyParams,
-) -> Result<Option<Vec<Tally>>, StudyError> {
-    if params.n_orders == 0 {
-        return Ok(None);
-    }
+) -> Result<(Vec<Tally>, Vec<CurvePoint>), StudyError> {
+    let mut points: Vec<CurvePoint> = Vec::new();
     let mut tallies = vec![Tally::default(); rules.len()];
-    let one = |order: &u32| -> Result<Vec<Columns>, StudyError> {
+    let one = |order: &u32| -> Result<(Vec<Columns>, Vec<CurvePoint>), StudyError> {
         let mixed = shuffled(ballots, *order, params.seed);
         let columns = |rule: &RuleStudy| {
             let (stopped, whole) = both_ways(&rule.rule, setting, &mixed, params.cap)?;
             Ok(baseline.columns(&stopped, Some(&whole.leaders)))
         };
-        rules.iter().map(columns).collect()
+        let columns = rules.iter().map(columns).collect::<Result<_, StudyError>>()?;
+        Ok((columns, curve(&mixed, baseline)))
     };
     let orders: Vec<u32> = (0..params.n_orders).collect();
     for some in orders.chunks(rayon::current_num_threads().max(1)) {
-        let done: Vec<Vec<Columns>> = some.par_iter().map(one).collect::<Result<_, _>>()?;
-        for columns in done {
+        let done: Vec<_> = some.par_iter().map(one).collect::<Result<_, _>>()?;
+        for (columns, curve) in done {
             tallies.iter_mut().zip(&columns).for_each(|(tally, columns)| tally.add(columns));
+            if points.is_empty() {
+                points = curve;
+            } else {
+                points.iter_mut().zip(&curve).for_each(|(sum, point)| sum.add(point));
+            }
         }
     }
-    Ok(Some(tallies))
+    let share = 1.0 / f64::from(params.n_orders);
+    points.iter_mut().for_each(|point| point.scale(share));
+    Ok((tallies, points))
 }
 
 /// Replays ballots; `stop` holds the cap and whether the rule is never met, or `None` to stop nobody.

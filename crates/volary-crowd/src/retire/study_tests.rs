@@ -132,6 +132,11 @@ fn the_curve_ends_at_all_votes() {
     assert_eq!(point(0), (1.0, 0.5, Some(0.5)));
     assert_eq!(point(1), (1.5, 0.5, Some(0.75)));
     assert_eq!(point(2), (2.0, 1.0, Some(1.0)));
+    // Over random orders the line is their mean: the first vote on subject 0 is right two times in three.
+    let params = StudyParams { n_orders: 300, ..StudyParams::default() };
+    let random = studied(&poll_of(2, &rows), &[Some(1), Some(1)], &[], &params).curve;
+    assert!((random[0].accuracy.unwrap() - 5.0 / 6.0).abs() < 0.05, "{random:?}");
+    assert!((random[2].accuracy.unwrap() - 1.0).abs() < 1e-12 && random.len() == 3);
 }
 
 #[test]

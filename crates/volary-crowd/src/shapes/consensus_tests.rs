@@ -2,7 +2,6 @@ use super::*;
 use crate::draws;
 use crate::shapes::Measure;
 use proptest::prelude::*;
-use rand::RngExt as _;
 use volary_core::drawn::{DrawnMark, DrawnRow};
 use volary_core::seed::{self, Rng};
 

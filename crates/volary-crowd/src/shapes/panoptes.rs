@@ -258,7 +258,9 @@ impl<'m> Distances<'m> {
             members.iter().filter(|&&j| j != i).map(|&j| self.between(i, j).powi(2)).sum()
         };
         let costs: Vec<f64> = members.iter().map(|&i| cost(i)).collect();
-        let best = (0..members.len()).reduce(|a, b| if costs[b] < costs[a] { b } else { a });
+        // Of members as good as each other (two of two always are) the first, whatever rounding says.
+        let better = |a: usize, b: usize| costs[b] < costs[a] * (1.0 - 1e-9);
+        let best = (0..members.len()).reduce(|a, b| if better(a, b) { b } else { a });
         let Some(best) = best else { return (Vec::new(), 0.0) };
         let (mut average, mut least) = (chosen[best].to_vec(), costs[best]);
         if !estimate {
@@ -273,7 +275,7 @@ impl<'m> Distances<'m> {
             let starts = chosen.iter().take(12).map(|m| m.to_vec()).chain([mean(chosen)]);
             for start in starts {
                 let (found, cost) = descend(&total, &start, &limits);
-                if cost < least {
+                if cost < least * (1.0 - 1e-9) {
                     (average, least) = (found, cost);
                 }
             }

@@ -226,6 +226,6 @@ proptest! {
         let counted: usize = found.clusters.iter().map(|c| c.count).sum();
         prop_assert_eq!(counted, found.labels.iter().flatten().count());
         let asked = Optics { min_samples: k + 1, min_cluster_size: 2, xi: 0.1 };
-        reduce(&marks, Method::Optics(asked), Metric::Norm(2.0));
+        let _ = reduce(&marks, Method::Optics(asked), Metric::Norm(2.0));
     }
 }

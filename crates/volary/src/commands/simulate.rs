@@ -30,6 +30,7 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, Subcommand)]
 enum What {
     Crowd(Crowd),
+    Lightcurves(Box<super::simulate_lightcurves::Args>),
 }
 
 /// Votes from volunteers with drawn confusion matrices and heavy-tailed activity.
@@ -103,6 +104,7 @@ struct Crowd {
 pub(crate) fn run(args: &Args, session: Session) -> Result<ExitCode> {
     match &args.what {
         What::Crowd(crowd) => run_crowd(crowd, session),
+        What::Lightcurves(args) => super::simulate_lightcurves::run(args, session),
     }
 }
 

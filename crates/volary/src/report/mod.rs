@@ -14,6 +14,7 @@ mod confusing;
 pub(crate) mod drawings;
 mod headline;
 mod ingest;
+pub(crate) mod marks;
 mod methods;
 mod models;
 mod page;

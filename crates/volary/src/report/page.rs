@@ -11,7 +11,19 @@ const STYLE: &str = include_str!("style.css");
 
 /// The whole document.
 pub(super) fn page(input: &ReportInput<'_>, sections: &[Section]) -> String {
-    let title = clean(input.title);
+    let summary = headline::html(input);
+    document(input.title, "Volary · consensus report", &summary, &method(input), sections)
+}
+
+/// A document of sections: `summary` is HTML below the title, `note` plain text in the footer.
+pub(super) fn document(
+    title: &str,
+    eyebrow: &str,
+    summary: &str,
+    note: &str,
+    sections: &[Section],
+) -> String {
+    let title = clean(title);
     let title = if title.is_empty() { "Report".to_owned() } else { cut(&title, 200) };
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -19,28 +31,29 @@ pub(super) fn page(input: &ReportInput<'_>, sections: &[Section]) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <meta name=\"generator\" content=\"Volary {version}\">\n\
          <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n\
-         <p class=\"eyebrow\">Volary · consensus report</p>\n<h1><bdi>{title}</bdi></h1>\n\
-         {headline}{nav}</header>\n<main>\n",
+         <p class=\"eyebrow\">{eyebrow}</p>\n<h1><bdi>{title}</bdi></h1>\n\
+         {summary}{nav}</header>\n<main>\n",
         version = env!("CARGO_PKG_VERSION"),
         title = escape(&title),
-        headline = headline::html(input),
         nav = nav(sections),
     );
     sections.iter().for_each(|section| put_section(&mut out, section));
     out.push_str("</main>\n<footer>\n<p>");
-    out.push_str(&escape(&footer(input)));
+    out.push_str(&escape(&footer(note)));
     out.push_str("</p>\n</footer>\n</body>\n</html>\n");
     out
 }
 
-fn footer(input: &ReportInput<'_>) -> String {
-    let method = if input.consensus.method.is_empty() {
-        String::new()
-    } else {
-        format!(" Method: {}.", clean(&input.consensus.method))
-    };
+fn method(input: &ReportInput<'_>) -> String {
+    if input.consensus.method.is_empty() {
+        return String::new();
+    }
+    format!(" Method: {}.", clean(&input.consensus.method))
+}
+
+fn footer(note: &str) -> String {
     format!(
-        "Made by Volary {}.{method} Volunteers appear only in sums and unlabelled points. This file needs \
+        "Made by Volary {}.{note} Volunteers appear only in sums and unlabelled points. This file needs \
          no network.",
         env!("CARGO_PKG_VERSION")
     )

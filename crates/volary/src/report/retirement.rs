@@ -140,8 +140,8 @@ fn draw_marks(canvas: &Canvas<'_>, one: &PollStudy, marks: &[Mark<'_>]) -> Drawn
     canvas.line(&seen, MUTED.mix(0.5), 2.0)?;
     if let Some(all) = one.study.accuracy_all.filter(|a| *a >= low) {
         canvas.dashes(frame.at(0.0, all), frame.at(above(most), all), MUTED, 1.0)?;
-        let at = (frame.right - 2.0, frame.at(0.0, all).1 + 9.0);
-        canvas.text(at, Hold::Right, "all votes", (SMALL, MUTED))?;
+        let at = (frame.left + 4.0, frame.at(0.0, all).1 - 9.0);
+        canvas.text(at, Hold::Left, "all votes", (SMALL, MUTED))?;
     }
     for mark in marks {
         let (votes, right) = (mark.figures.mean_votes, height(one, mark.figures));

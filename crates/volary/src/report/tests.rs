@@ -9,7 +9,7 @@ use super::text::{clean, cut, escape, fitted, label, percent, plain, thinned, tw
 use super::{Section, figures, render, sections};
 
 /// What no page of ours may hold.
-fn check(html: &str) {
+pub(super) fn check(html: &str) {
     for bad in
         ["NaN", "inf\"", "<script", "http://", "https://", "javascript:", "src=", "\u{202E}", "\u{0}"]
     {

@@ -6,6 +6,8 @@ mod agreement;
 mod bad_input;
 mod book;
 mod house;
+mod lightcurves;
+mod marks;
 mod models;
 mod panoptes_shapes;
 mod pipeline;

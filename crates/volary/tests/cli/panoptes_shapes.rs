@@ -1,6 +1,8 @@
 //! The reducers of marks against the tables that `panoptes_aggregation` 5.3.1 made, through the binary.
 //!
-//! Compared are all cells; clusters up to their numbering, which is told from where the marks are.
+//! Compared are all cells; clusters up to their numbering, which is told from where the marks are, and
+//! outlines as outlines: where a ring begins, which way it runs and whether it says a point twice is not
+//! compared.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -50,11 +52,79 @@ fn same(a: &Value, b: &Value) -> bool {
         (Value::Array(a), Value::Array(b)) => {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
         }
+        (Value::Object(a), Value::Object(b)) if a.contains_key("ring") && b.contains_key("ring") => {
+            let numbers = |v: &Value| -> Vec<f64> {
+                v.as_array().unwrap().iter().filter_map(Value::as_f64).collect()
+            };
+            let (a, b) = (numbers(&a["ring"]), numbers(&b["ring"]));
+            a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1e-6 * a.abs().max(1.0))
+        }
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|w| same(v, w)))
         }
         _ => a == b,
     }
+}
+
+/// Whether a column holds the x of outlines; its other half is then the column of y.
+fn outline(column: &str) -> Option<String> {
+    let of_outlines = column.ends_with("clusters_x") || column.ends_with("contours_x");
+    of_outlines.then(|| format!("{}y", &column[..column.len() - 1]))
+}
+
+/// Area, centroid and bounds of every ring, nested as the rings are; `None` for lists of plain numbers.
+fn rings(x: &Value, y: &Value) -> Option<Value> {
+    let (xs, ys) = (x.as_array()?, y.as_array()?);
+    if xs.len() != ys.len() {
+        return None;
+    }
+    let is_ring = |v: &[Value]| !v.is_empty() && v.iter().all(Value::is_number);
+    if !is_ring(xs) {
+        return xs.iter().zip(ys).map(|(x, y)| rings(x, y).or_else(|| both_null(x, y))).collect();
+    }
+    let numbers = |v: &[Value]| v.iter().filter_map(Value::as_f64).collect::<Vec<f64>>();
+    let (xs, ys) = (numbers(xs), numbers(ys));
+    let (mut area, mut cx, mut cy) = (0.0, 0.0, 0.0);
+    for i in 0..xs.len() {
+        let j = (i + 1) % xs.len();
+        let cross = xs[i] * ys[j] - xs[j] * ys[i];
+        area += cross / 2.0;
+        cx += (xs[i] + xs[j]) * cross / 6.0;
+        cy += (ys[i] + ys[j]) * cross / 6.0;
+    }
+    let ends = |v: &[f64]| {
+        [
+            v.iter().copied().fold(f64::INFINITY, f64::min),
+            v.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        ]
+    };
+    let [x0, x1] = ends(&xs);
+    let [y0, y1] = ends(&ys);
+    let size = ((x1 - x0) * (y1 - y0)).max(1.0);
+    let shape =
+        [area.abs() / size, cx / area / (x1 - x0 + 1.0), cy / area / (y1 - y0 + 1.0), x0, x1, y0, y1];
+    Some(serde_json::json!({ "ring": shape }))
+}
+
+fn both_null(x: &Value, y: &Value) -> Option<Value> {
+    (x.is_null() && y.is_null()).then_some(Value::Null)
+}
+
+/// Cells with outlines written as what they enclose.
+fn enclosed<K: Ord + Clone>(
+    cells: &BTreeMap<K, Value>,
+    column: impl Fn(&K) -> &str,
+    with: impl Fn(&K, String) -> K,
+) -> BTreeMap<K, Value> {
+    let mut out = cells.clone();
+    for (key, x) in cells {
+        let Some(other) = outline(column(key)).map(|y| with(key, y)) else { continue };
+        if let Some(shapes) = cells.get(&other).and_then(|y| rings(x, y)) {
+            out.insert(key.clone(), shapes);
+            out.remove(&other);
+        }
+    }
+    out
 }
 
 /// The labels of theirs that each label of ours stands for; `None` where marks are grouped otherwise.
@@ -113,6 +183,8 @@ fn compare(extraction: &str, yaml: &str, reference: &str, skip: &dyn Fn(&str) ->
 }
 
 fn check(ours: &Table, theirs: &Table, skip: &dyn Fn(&str) -> bool) {
+    let with = |key: &(String, String, String), y: String| (key.0.clone(), key.1.clone(), y);
+    let (ours, theirs) = (&enclosed(ours, |k| &k.2, with), &enclosed(theirs, |k| &k.2, with));
     let keys: std::collections::BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
     let differ: Vec<_> = keys
         .into_iter()
@@ -245,7 +317,8 @@ fn levels_of_agreement_on_cats() {
             let cells = row.iter().filter(|(c, cell)| {
                 c.starts_with("data.") && *c != "data.aggregation_version" && !cell.is_empty()
             });
-            (row["subject_id"].clone(), cells.map(|(c, cell)| (c.clone(), value(cell))).collect())
+            let cells = cells.map(|(c, cell)| (c.clone(), value(cell))).collect();
+            (row["subject_id"].clone(), enclosed(&cells, |c: &String| c.as_str(), |_, y| y))
         };
         read_csv(path).into_iter().map(row).collect()
     };

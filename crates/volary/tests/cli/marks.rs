@@ -1,0 +1,405 @@
+//! `volary marks`: the golden case from files to files, every bad input, and what must not matter.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::support::{Place, read_csv, shared};
+
+const HEADER: &str = "subject_id,user_name,classification_id,xMinGlobal,xMaxGlobal";
+
+/// Writes rows and runs the pipeline on them; gives the record and the features.
+fn marks(rows: &str, more: &[&str]) -> (Value, Vec<BTreeMap<String, String>>, Place) {
+    let place = Place::new();
+    place.write("rows.csv", format!("{HEADER}\n{rows}"));
+    let record = place
+        .record(&[&["marks", "rows.csv", "-o", "out", "--to", "csv", "--no-figures"], more].concat());
+    let features = place.table("out/metafeatures.csv");
+    (record, features, place)
+}
+
+fn number(row: &BTreeMap<String, String>, column: &str) -> f64 {
+    row[column].parse().unwrap_or_else(|_| panic!("{column}: {row:?}"))
+}
+
+fn golden(name: &str) -> Option<PathBuf> {
+    shared(&format!("planet_hunters/golden/{name}"))
+}
+
+/// Both tables by id; every shared column within 1e-9 (relative).
+fn compare(
+    ours: &[BTreeMap<String, String>],
+    theirs: &[BTreeMap<String, String>],
+    columns: &[(&str, &str)],
+) {
+    assert_eq!(ours.len(), theirs.len());
+    let by_id: BTreeMap<&str, _> = ours.iter().map(|r| (r["feature_id"].as_str(), r)).collect();
+    for row in theirs {
+        let mine = by_id[row["feature_id"].as_str()];
+        assert_eq!(mine["subject_id"], row["subject_id"]);
+        for (a, b) in columns {
+            let (x, y) = (number(mine, a), number(row, b));
+            assert!((x - y).abs() <= 1e-9 * y.abs().max(1.0), "{a}: {x} is not {y}");
+        }
+    }
+}
+
+const BOUNDS: [(&str, &str); 4] = [
+    ("x_min_days", "xmin"),
+    ("x_max_days", "xmax"),
+    ("duration_days", "duration"),
+    ("midpoint_days", "midpoint"),
+];
+
+fn run_golden(profile: &str, more: &[&str]) -> Option<(Place, Value)> {
+    let root = golden("")?;
+    let input = |name: &str| root.join("input").join(name).display().to_string();
+    let place = Place::new();
+    let arguments = [
+        "marks",
+        &input("mdwarf-classifs.csv"),
+        "--signals",
+        &input("syntheticdata.csv"),
+        "--gaps",
+        &input("gaps.csv"),
+        "--cadences",
+        &input("cadences.csv"),
+        "--truth",
+        &input("truth.csv"),
+        "--profile",
+        profile,
+        "--keep-iterations",
+        "--to",
+        "csv",
+        "-o",
+        "out",
+    ];
+    let record = place.record(&[&arguments[..], more].concat());
+    Some((place, record))
+}
+
+#[test]
+fn the_papers_profile_reproduces_the_reference_from_files_to_files() {
+    let Some((place, record)) = run_golden("paper", &[]) else { return };
+    let (features, expected) =
+        (place.table("out/metafeatures.csv"), golden("recommended/metafeatures.csv"));
+    compare(
+        &features,
+        &read_csv(&expected.unwrap()),
+        &[&BOUNDS[..], &[("n_marks", "n_marks")]].concat(),
+    );
+    let votes = read_csv(&golden("recommended/votes_and_seed_scores.csv").unwrap());
+    let scores = read_csv(&golden("recommended/scores_by_iteration.csv").unwrap());
+    let by_id: BTreeMap<&str, _> = features.iter().map(|r| (r["feature_id"].as_str(), r)).collect();
+    for (vote, score) in votes.iter().zip(&scores) {
+        let mine = by_id[vote["feature_id"].as_str()];
+        assert_eq!(mine["n_yes"], vote["n_yes"]);
+        assert!((number(mine, "seed_score") - number(vote, "seed_score_yes")).abs() < 1e-9);
+        assert!((number(mine, "score") - number(score, "iter3")).abs() < 1e-9);
+        assert!(number(mine, "score_low") <= number(mine, "score"));
+    }
+    let summary = &record["summary"];
+    assert_eq!(summary["n_iterations"], 3);
+    assert!((summary["base_weight"].as_f64().unwrap() - 0.5326235375690416).abs() < 1e-12);
+    // The numbers of the reference's own evaluation.
+    for (key, value) in [
+        ("recovered", 0.839622641509434),
+        ("reachable", 0.9433962264150944),
+        ("precision", 0.979381443298969),
+    ] {
+        assert!((summary[key].as_f64().unwrap() - value).abs() < 1e-12, "{key}: {}", summary[key]);
+    }
+    let reference = serde_json::from_str::<Value>(
+        &std::fs::read_to_string(golden("recommended/summary.json").unwrap()).unwrap(),
+    )
+    .unwrap();
+    for (curves, suffix) in [("curves_marked_only", "mf"), ("curves_all", "all")] {
+        for (ours, theirs) in [("roc_auc", "roc_auc"), ("average_precision", "ap")] {
+            let (x, y) = (&summary[curves][ours], &reference[format!("{theirs}_{suffix}")]);
+            assert!(
+                (x.as_f64().unwrap() - y.as_f64().unwrap()).abs() < 1e-9,
+                "{curves} {ours}: {x} is not {y}"
+            );
+        }
+    }
+    let n_people = place.table("out/weights.csv").len();
+    assert_eq!((n_people, place.table("out/weights_by_iteration.csv").len()), (60, 240));
+    assert!(place.files().iter().any(|f| f.starts_with("out/figures/") && f.ends_with(".svg")));
+}
+
+#[test]
+fn the_released_profile_reproduces_the_released_code_given_its_orders() {
+    let Some(orders) = golden("released/subject_order.csv") else { return };
+    let place = Place::new();
+    let seeds: String = read_csv(&golden("released/weights_by_iteration.csv").unwrap())
+        .iter()
+        .map(|r| format!("\"{}\",{}\n", r["username"], r["iter0"]))
+        .collect();
+    let seeds = place.write("seeds.csv", format!("user_name,weight\n{seeds}")).display().to_string();
+    let people: String = read_csv(&golden("released/weights_by_iteration.csv").unwrap())
+        .iter()
+        .map(|r| format!("\"{}\"\n", r["username"]))
+        .collect();
+    let people = place.write("people.csv", format!("username\n{people}")).display().to_string();
+    let orders = orders.display().to_string();
+    let more =
+        ["--subject-order", &orders, "--volunteer-order", &people, "--seeds", &seeds, "--no-figures"];
+    let Some((place, record)) = run_golden("released", &more) else { return };
+    let features = place.table("out/metafeatures.csv");
+    compare(&features, &read_csv(&golden("released/metafeatures.csv").unwrap()), &BOUNDS);
+    assert_eq!(record["summary"]["n_iterations"], 21);
+    let by_id: BTreeMap<&str, _> = features.iter().map(|r| (r["feature_id"].as_str(), r)).collect();
+    for row in read_csv(&golden("released/scores_by_iteration.csv").unwrap()) {
+        let score = number(by_id[row["featureid"].as_str()], "score");
+        assert!((score - number(&row, "iter21")).abs() < 1e-9);
+    }
+    let reference = read_csv(&golden("released/outputlog.csv").unwrap());
+    for (ours, theirs) in place.table("out/iterations.csv").iter().zip(&reference) {
+        assert!((number(ours, "mean_weight") - number(theirs, "mean_weight")).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn odd_marks_are_listed_and_counted() {
+    let rows =
+        "s1,Ann,1,5,5\ns1,Bob,2,9,8.5\ns1,Cid,3,nan,2\ns1,Dan,4,inf,2\ns1,Eve,5,x,2\ns1,Fay,6,nan,nan\n";
+    let (record, features, _) = marks(rows, &[]);
+    let problems = &record["problems"];
+    assert_eq!((&problems["odd value"], &problems["suspicious value"]), (&1.into(), &1.into()));
+    assert_eq!(problems["not a number"], 3);
+    let left_out = &record["summary"]["left_out"];
+    assert_eq!(
+        (&left_out["only one bound"], &left_out["bound is not a number"]),
+        (&1.into(), &2.into())
+    );
+    // Six people looked, whatever became of their marks.
+    assert_eq!((features.len(), number(&features[0], "n_voters")), (2, 6.0));
+    assert_eq!((number(&features[1], "x_min_days"), number(&features[1], "x_max_days")), (8.5, 9.0));
+}
+
+#[test]
+fn marks_in_gaps_and_outside_the_light_curve_are_left_out() {
+    let place = Place::new();
+    place.write(
+        "rows.csv",
+        format!("{HEADER}\ns1,Ann,1,5,5.5\ns1,Bob,2,12,12.5\ns1,Cid,3,400,400.5\ns1,Dan,4,7,7.4\n"),
+    );
+    place.write("gaps.csv", "subject_id,gap_start,gap_end\ns1,11,13\ns1,300,500\n");
+    let record = place.record(&[
+        "marks",
+        "rows.csv",
+        "--gaps",
+        "gaps.csv",
+        "-o",
+        "out",
+        "--to",
+        "csv",
+        "--no-figures",
+    ]);
+    assert_eq!(record["summary"]["n_in_gaps"], 2);
+    assert_eq!(place.table("out/metafeatures.csv").len(), 2);
+    // A light curve whose first stamp is missing still has its gaps.
+    let stamps: String = (0..400)
+        .map(|i| {
+            if i == 0 || (110..130).contains(&i) {
+                "nan,1\n".to_owned()
+            } else {
+                format!("{},1\n", f64::from(i) * 0.1)
+            }
+        })
+        .collect();
+    std::fs::create_dir(place.path("curves")).unwrap();
+    place.write("curves/s1.csv", format!("time,flux\n{stamps}"));
+    let record = place.record(&[
+        "marks",
+        "rows.csv",
+        "--light-curves",
+        "curves",
+        "-o",
+        "out2",
+        "--to",
+        "csv",
+        "--no-figures",
+    ]);
+    assert_eq!(record["summary"]["n_in_gaps"], 2, "{record:#}");
+}
+
+#[test]
+fn signals_without_subjects_and_simulations_without_signals_are_counted() {
+    let place = Place::new();
+    let header = format!("{HEADER},synthetic_id");
+    place.write(
+        "rows.csv",
+        format!("{header}\ns1,Ann,1,5,5.5,17\ns2,Ann,2,nan,nan,18\ns3,Bob,3,1,1.5,\n"),
+    );
+    place.write("signals.csv", "syntheticid,signalid,synxmin,synxmax\n17,17_0,5.1,5.3\n99,99_0,1,1.2\n");
+    let record = place.record(&[
+        "marks",
+        "rows.csv",
+        "--signals",
+        "signals.csv",
+        "-o",
+        "out",
+        "--to",
+        "csv",
+        "--no-figures",
+    ]);
+    let summary = &record["summary"];
+    assert_eq!((&summary["n_signals"], &summary["n_signals_unplaced"]), (&1.into(), &1.into()));
+    assert_eq!(summary["n_simulations_without_signals"], 1);
+    let weights = place.table("out/weights.csv");
+    assert_eq!(weights.iter().filter(|w| w["n_signals"] == "1").count(), 1);
+    let completeness = place.table("out/completeness.csv");
+    assert_eq!((completeness[0]["n_hits"].as_str(), completeness[0]["n_shown"].as_str()), ("1", "1"));
+}
+
+#[test]
+fn volunteers_called_null_touching_marks_and_unanimity_are_nothing_special() {
+    let rows =
+        "s1,null,1,5,5.5\ns1,NA,2,5.02,5.5\ns1,nan,3,5.01,5.5\ns2,null,4,3,3.4\ns2,null,4,3.4,3.8\n";
+    let (record, features, place) = marks(rows, &[]);
+    assert_eq!(record["summary"]["n_volunteers"], 3);
+    assert_eq!(features.len(), 3);
+    assert!(features.iter().all(|f| number(f, "score") == 1.0));
+    assert!(place.table("out/weights.csv").iter().all(|w| number(w, "weight") > 0.0));
+}
+
+#[test]
+fn a_subject_nobody_marked_no_simulations_and_a_single_classification() {
+    let (record, features, place) = marks("s1,Ann,1,nan,nan\n", &[]);
+    assert_eq!((features.len(), &record["summary"]["n_held"]), (0, &1.into()));
+    assert_eq!(place.table("out/subjects.csv")[0]["n_voters"], "1");
+    let (record, features, _) = marks("s1,Ann,1,2,2.5\n", &["--model", "bayes"]);
+    assert_eq!(record["summary"]["n_volunteers_with_simulations"], 0);
+    let (low, p, high) = (
+        number(&features[0], "probability_low"),
+        number(&features[0], "probability"),
+        number(&features[0], "probability_high"),
+    );
+    assert!(0.0 <= low && low <= p && p <= high && high <= 1.0);
+    let (record, _, _) = marks("", &[]);
+    assert_eq!(record["summary"]["n_metafeatures"], 0);
+}
+
+#[test]
+fn bad_options_are_one_clear_error() {
+    let place = Place::new();
+    place.write("rows.csv", format!("{HEADER}\ns1,Ann,1,2,2.5\n"));
+    let run = |more: &[&str]| place.volary(&[&["marks", "rows.csv", "-o", "out"], more].concat());
+    run(&["--profile", "mine"]).fails_with("volary, paper, released");
+    run(&["--tolerance=-1"]).fails_with("tolerance");
+    run(&["--decay", "slow"]).fails_with("tail, cut, none");
+    run(&["--model", "magic"]).fails_with("satchel, bayes");
+    run(&["--viewers-per-simulation", "0"]).fails_with("at least 1");
+    place.write("truth.csv", "subject_id,xmin,xmax\nelsewhere,1,2\n");
+    run(&["--truth", "truth.csv"]).fails_with("no known signal");
+    place.volary(&["marks", ".", "-o", "out"]).fails_with("no marks table");
+    place
+        .volary(&["marks", "evaluate", ".", "--truth", "truth.csv", "-o", "x"])
+        .fails_with("metafeatures");
+}
+
+/// A small sky, and the arguments that read it.
+fn sky(place: &Place) -> Vec<&'static str> {
+    place.record(&["simulate", "lightcurves", "-o", "sky", "--scale", "0.002"]);
+    vec!["sky/classifications.csv", "--signals", "sky/signals.csv", "--to", "csv", "--no-figures"]
+}
+
+#[test]
+fn the_order_of_rows_a_doubled_export_and_threads_change_nothing() {
+    let place = Place::new();
+    let arguments = sky(&place);
+    let features = |input: &str, out: &str, threads: &str| {
+        let mut arguments = arguments.clone();
+        arguments[0] = input;
+        place.record(&[&["marks"][..], &arguments, &["-o", out, "--threads", threads]].concat());
+        (place.read(&format!("{out}/metafeatures.csv")), place.read(&format!("{out}/weights.csv")))
+    };
+    let plain = features("sky/classifications.csv", "a", "0");
+    let text = place.read("sky/classifications.csv");
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines[1..].reverse();
+    place.write("turned.csv", lines.join("\n"));
+    place.write("doubled.csv", format!("{text}{}", text.split_once('\n').unwrap().1));
+    assert_eq!(features("turned.csv", "b", "0"), plain);
+    assert_eq!(features("doubled.csv", "c", "0"), plain);
+    assert_eq!(features("sky/classifications.csv", "d", "1"), plain);
+}
+
+#[test]
+fn the_stages_by_themselves_give_what_the_whole_gives() {
+    let place = Place::new();
+    let arguments = sky(&place);
+    let run = |stage: &[&str], out: &str, more: &[&str]| {
+        place.record(&[&["marks"], stage, &arguments, &["-o", out], more].concat())
+    };
+    run(&[], "whole", &["--truth", "sky/truth.csv"]);
+    let constants = &arguments[..arguments.len() - 1];
+    place.record(&[&["marks", "build"], constants, &["-o", "built"]].concat());
+    place.record(&[&["marks", "weigh"], constants, &["-o", "weighed"]].concat());
+    assert_eq!(place.read("built/members.csv"), place.read("whole/members.csv"));
+    assert_eq!(place.read("weighed/completeness.csv"), place.read("whole/completeness.csv"));
+    let seeds: Vec<String> = place
+        .table("weighed/weights.csv")
+        .iter()
+        .map(|w| format!("{},{}", w["volunteer"], w["seed_weight"]))
+        .collect();
+    place.write("seeds.csv", format!("volunteer,weight\n{}\n", seeds.join("\n")));
+    run(&["score"], "scored", &["--seeds", "seeds.csv"]);
+    for (a, b) in
+        place.table("scored/metafeatures.csv").iter().zip(place.table("whole/metafeatures.csv"))
+    {
+        assert!((number(a, "score") - number(&b, "score")).abs() < 1e-12);
+    }
+    let evaluated = place.record(&[
+        "marks",
+        "evaluate",
+        "whole",
+        "--signals",
+        "sky/signals.csv",
+        "--truth",
+        "sky/truth.csv",
+        "-o",
+        "e",
+    ]);
+    let whole = serde_json::from_str::<Value>(&place.read("whole/run.json")).unwrap();
+    for key in ["recovered", "precision", "false_positive_rate"] {
+        assert_eq!(evaluated["summary"][key], whole["summary"][key], "{key}");
+    }
+    let sweep = place.record(&[
+        "marks",
+        "sweep",
+        "sky/classifications.csv",
+        "--signals",
+        "sky/signals.csv",
+        "-o",
+        "s",
+        "--to",
+        "csv",
+        "--tolerances",
+        "0.8,1.2",
+        "--cutoffs",
+        "1,3",
+    ]);
+    assert_eq!(sweep["summary"]["n_pairs"], 4);
+    assert_eq!(place.table("s/sweep.csv").len(), 4 * 11);
+}
+
+#[test]
+fn a_marks_table_of_extract_gives_what_the_rows_give() {
+    let place = Place::new();
+    place.write(
+        "rows.csv",
+        format!("{HEADER}\ns1,Ann,1,5,5.5\ns1,Bob,2,5.1,5.4\ns1,Cid,3,nan,nan\ns2,Ann,4,7,7.2\n"),
+    );
+    place.record(&["extract", "rows.csv", "-o", "extracts"]);
+    for (input, out) in [("rows.csv", "a"), ("extracts", "b"), ("extracts/marks.parquet", "c")] {
+        place.record(&["marks", input, "-o", out, "--to", "csv", "--no-figures"]);
+        assert_eq!(
+            place.read(&format!("{out}/metafeatures.csv")),
+            place.read("a/metafeatures.csv"),
+            "{input}"
+        );
+    }
+}
