@@ -182,7 +182,8 @@ fn sets_equal_the_published_implementation() {
     let mut rows = Vec::new();
     for u in 0..20_u32 {
         for v in (0..6).filter(|v| (u + v) % 5 != 0) {
-            let is_ticked = |a: &u32| ((u * 5 + a * 3) % 4 < 2) != ((u * 7 + v * 11 + a * 13) % 9 == 0);
+            let is_ticked =
+                |a: &u32| ((u * 5 + a * 3) % 4 < 2) != (u * 7 + v * 11 + a * 13).is_multiple_of(9);
             let ticked: Vec<u32> = (0..4).filter(is_ticked).collect();
             let row = |answer: Option<String>| (u.to_string(), v.to_string(), answer);
             if ticked.is_empty() {

@@ -15,6 +15,9 @@ const LEAST_PACE_SD: f64 = 0.2;
 /// A median errs by so many standard deviations over √n.
 const MEDIAN_ERROR: f64 = 1.2533;
 
+/// The own answer on a subject, and the others' share of each answer there.
+type OnSubject = (usize, Vec<(usize, f64)>);
+
 /// The habits of one volunteer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Habits {
@@ -64,7 +67,7 @@ fn relation(view: &View, shared: &[(u32, Seen)], habits: &mut Habits) {
         };
         (seen.value as usize, view.counts(*subject).iter().map(share).collect::<Vec<_>>())
     };
-    let rows: Vec<(usize, Vec<(usize, f64)>)> = shared.iter().map(shares).collect();
+    let rows: Vec<OnSubject> = shared.iter().map(shares).collect();
     let (mut agreement, mut top_variance) = (0.0, 0.0);
     let top = (0..own.len()).max_by(|a, b| own[*a].total_cmp(&own[*b]).then(b.cmp(a))).unwrap_or(0);
     for (value, shares) in &rows {
@@ -85,7 +88,7 @@ fn relation(view: &View, shared: &[(u32, Seen)], habits: &mut Habits) {
 }
 
 /// Variance of Σ_i a(i, deal(i)) with a(i, c) = p_u_i(c): Σ_ij (a_ij − a_i. − a_.j + a_..)² / (n − 1).
-fn dealt_variance(rows: &[(usize, Vec<(usize, f64)>)], own: &[f64], others: &[f64], n: f64) -> f64 {
+fn dealt_variance(rows: &[OnSubject], own: &[f64], others: &[f64], n: f64) -> f64 {
     if n < 2.0 {
         return 0.0;
     }
@@ -194,7 +197,7 @@ mod tests {
     #[test]
     fn the_variance_of_a_random_deal_is_that_of_shuffles() {
         let rng = &mut volary_core::seed::stream(2, "deal test");
-        let rows: Vec<(usize, Vec<(usize, f64)>)> = (0..25)
+        let rows: Vec<OnSubject> = (0..25)
             .map(|_| {
                 let (a, b) = (rng.random_range(0..4), rng.random_range(0..3));
                 let share = rng.random::<f64>();
@@ -213,7 +216,7 @@ mod tests {
                 for i in (1..deal.len()).rev() {
                     deal.swap(i, rng.random_range(0..=i));
                 }
-                let share = |(c, (_, shares)): (&usize, &(usize, Vec<(usize, f64)>))| {
+                let share = |(c, (_, shares)): (&usize, &OnSubject)| {
                     shares.iter().find(|(d, _)| d == c).map_or(0.0, |s| s.1)
                 };
                 deal.iter().zip(&rows).map(share).sum()

@@ -14,8 +14,8 @@ use super::{Block, Figure, ReportError, ReportInput, Room, Section};
 const MOST_LINES: usize = 30;
 /// Rows of the table.
 const MOST_ROWS: usize = 200;
-/// Height of a line in pixels.
-const LINE: f64 = 26.0;
+/// Height of a line in pixels; a name may take two rows of text.
+const LINE: f64 = 34.0;
 
 /// α of a question, or of one answer or all sets of it, with the measures of the same counts.
 struct Entry<'a> {
@@ -64,8 +64,8 @@ fn what(input: &ReportInput<'_>, row: &AgreementRow) -> String {
     match row.answer.and_then(|a| answers.get(a as usize)) {
         Some(answer) => answer.clone(),
         None => match row.measure {
-            Measure::AlphaJaccard => "all answers together (Jaccard)".to_owned(),
-            Measure::AlphaMasi => "all answers together (MASI)".to_owned(),
+            Measure::AlphaJaccard => "all together (Jaccard)".to_owned(),
+            Measure::AlphaMasi => "all together (MASI)".to_owned(),
             Measure::Alpha(level) => level.as_str().to_owned(),
             Measure::FleissKappa | Measure::PairAgreement => String::new(),
         },
@@ -132,7 +132,7 @@ fn figure(input: &ReportInput<'_>, entries: &[Entry<'_>]) -> Result<Figure, Repo
     }
     caption.push_str(" A point without a line has no interval; the table says why.");
     Ok(Figure {
-        name: "agreement".to_owned(),
+        name: "agreement_alpha".to_owned(),
         title: "Agreement beyond chance (α)".to_owned(),
         svg,
         caption,
@@ -166,13 +166,13 @@ fn draw_lines(
         let y = (shown.len() - i) as f64 - 0.5;
         let (_, at) = frame.at(0.0, y);
         let own = what(input, entry.alpha);
-        let name = match (several, entry.alpha.answer) {
-            (true, None) => format!("{}: {own}", name_plain(input, entry.alpha.question, 28)),
-            (true, Some(_)) => {
-                let task = &input.votes.questions[entry.alpha.question as usize].task;
-                format!("{}: {own}", plain(task, 16))
+        let task = &input.votes.questions[entry.alpha.question as usize].task;
+        let name = match entry.alpha.measure {
+            _ if !several => own,
+            Measure::Alpha(_) if entry.alpha.answer.is_none() => {
+                name_plain(input, entry.alpha.question, 40)
             }
-            (false, _) => own,
+            _ => format!("{}: {own}", plain(task, 16)),
         };
         canvas.label((frame.left - 10.0, at), Hold::Right, &name, frame.left - 14.0)?;
         if let Some(interval) = entry.alpha.interval {

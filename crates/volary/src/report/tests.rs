@@ -54,7 +54,7 @@ fn a_page_of_galaxies() {
         keep(&format!("{}.svg", figure.name), &figure.svg);
     }
     let names: Vec<&str> = all.iter().map(|f| f.name.as_str()).collect();
-    assert!(names.contains(&"retirement_1") && names.contains(&"agreement"), "{names:?}");
+    assert!(names.contains(&"retirement_1") && names.contains(&"agreement_alpha"), "{names:?}");
     assert!(names.contains(&"lorenz_curve") && names.contains(&"reliability_q0"), "{names:?}");
     assert!(names.contains(&"model_choice_0") && names.contains(&"skill_bits_0"), "{names:?}");
     let sections = sections(&sample.input()).unwrap();

@@ -110,7 +110,7 @@ fn the_report_says_the_same() {
         n += 1;
     }
     assert!(n >= 4, "{n}");
-    assert!(place.path("d/figures/agreement.svg").is_file());
+    assert!(place.path("d/figures/agreement_alpha.svg").is_file());
 }
 
 #[test]
