@@ -4,6 +4,8 @@
 //! one a million votes are simulated. Prints wall and processor seconds of every model, and the memory
 //! that the fit takes over what was there before it. What it took is written down in `bench/README.md`.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
 use std::time::Instant;
 
 use volary_crowd::skill::dawid_skene::{DawidSkene, Variant};

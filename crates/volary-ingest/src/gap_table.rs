@@ -53,9 +53,11 @@ type Key = (String, String);
 #[derive(Default)]
 struct Cadences {
     order: Vec<Key>,
-    /// First stamp, spacing, number, runs of missing indices.
-    curves: BTreeMap<Key, (f64, f64, u32, Vec<(u32, u32)>)>,
+    curves: BTreeMap<Key, Cadence>,
 }
+
+/// First stamp, spacing, number, runs of missing indices.
+type Cadence = (f64, f64, u32, Vec<(u32, u32)>);
 
 fn star(record: &Record, column: Option<usize>) -> String {
     let text = record.get(column).trim();

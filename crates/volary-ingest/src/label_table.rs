@@ -244,6 +244,9 @@ pub fn read_experience(
     read_numbers(path, &["n_classifications", "n", "count"], EXPECTED, progress)
 }
 
+/// A machine's scores by subject and answer.
+pub type Scores = BTreeMap<(String, String), f64>;
+
 /// Reads a machine's scores: `subject_id`, `answer` and `score` (or `probability`), one row per subject
 /// and answer; of a question with two answers one of them is enough.
 ///
@@ -251,10 +254,7 @@ pub fn read_experience(
 ///
 /// # Errors
 /// Where the file cannot be read or a column is missing.
-pub fn read_scores(
-    path: &Path,
-    progress: &Progress,
-) -> Result<(BTreeMap<(String, String), f64>, ReadReport), IngestError> {
+pub fn read_scores(path: &Path, progress: &Progress) -> Result<(Scores, ReadReport), IngestError> {
     const EXPECTED: &str = "a table of scores (subject_id,answer,score)";
     let mut records = Records::open(path, RecordOptions::default(), progress)?;
     let subject = need(records.header(), &["subject_id", "subject", "item", "task"], EXPECTED, path)?;

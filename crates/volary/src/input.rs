@@ -236,7 +236,7 @@ pub(crate) fn note_export(report: &ExportReport, summary: &mut Summary) {
     for (workflow, mut versions) in by_workflow {
         versions.sort_by_key(|v| Version::parse(v));
         let ends = match versions.as_slice() {
-            [only] if only.is_empty() => "no versions in the export".to_owned(),
+            [""] => "no versions in the export".to_owned(),
             [only] => format!("version {only}"),
             [first, .., last] => {
                 format!("{} versions, {first} to {last}, merged by task and label", versions.len())

@@ -199,9 +199,9 @@ impl CurveTable {
         for curves in &mut by_star {
             curves.sort_by(|a, b| first(a).total_cmp(&first(b)));
         }
-        for subject in 0..marks.n_subjects() {
+        for (subject, own) in of_subject.iter_mut().enumerate().take(marks.n_subjects()) {
             let star = marks.star[subject];
-            if of_subject[subject] != NONE || star == NONE {
+            if *own != NONE || star == NONE {
                 continue;
             }
             let curves = &by_star[star as usize];
@@ -211,7 +211,7 @@ impl CurveTable {
                 first < inside && inside < last
             };
             let only = (inside.is_nan() && curves.len() == 1).then(|| curves[0]);
-            of_subject[subject] = curves.iter().find(fits).copied().or(only).unwrap_or(NONE);
+            *own = curves.iter().find(fits).copied().or(only).unwrap_or(NONE);
         }
         LightCurves { stamps: self.stamps, of_subject }
     }

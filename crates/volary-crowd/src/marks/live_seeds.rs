@@ -8,6 +8,9 @@ use super::params::MarkParams;
 use super::types::VolunteerWeights;
 use super::weigh::{normalise, weigh};
 
+/// Viewer, earned, lost, shown, hit.
+type Earned = (u32, f64, f64, u32, u32);
+
 /// What every volunteer has earned and lost on simulations.
 #[derive(Debug)]
 pub(crate) struct Seeds {
@@ -15,7 +18,7 @@ pub(crate) struct Seeds {
     // Per group of subjects with the same signals: its subjects.
     subjects_of: Vec<Vec<u32>>,
     // Per group: what each viewer earned, lost, was shown and hit.
-    earned: Vec<Vec<(u32, f64, f64, u32, u32)>>,
+    earned: Vec<Vec<Earned>>,
     upweight: Vec<f64>,
     downweight: Vec<f64>,
     n_signals: Vec<u32>,

@@ -115,11 +115,9 @@ pub fn normalise(form: Form, p: &mut [f64]) {
                 *angle = (*angle - 90.0).rem_euclid(180.0);
             }
         }
-        (Form::Line, [x1, y1, x2, y2]) => {
-            if *x1 > *x2 || (*x1 == *x2 && *y1 >= *y2) {
-                std::mem::swap(x1, x2);
-                std::mem::swap(y1, y2);
-            }
+        (Form::Line, [x1, y1, x2, y2]) if *x1 > *x2 || (*x1 == *x2 && *y1 >= *y2) => {
+            std::mem::swap(x1, x2);
+            std::mem::swap(y1, y2);
         }
         (Form::Triangle, [_, _, _, angle]) => *angle = angle.rem_euclid(120.0),
         _ => {}

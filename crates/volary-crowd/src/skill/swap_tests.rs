@@ -274,8 +274,10 @@ fn numbers(path: &Path) -> Vec<Vec<f64>> {
     text.lines().skip(1).map(|l| l.split(',').map(|c| c.parse().unwrap()).collect()).collect()
 }
 
+type Demo = (Vec<(u32, u32, u32)>, Vec<Option<u32>>);
+
 /// kSWAP's demo, whose users meet subjects again on purpose: (subject, user, answer), gold by subject.
-fn kswap_demo() -> Option<(Vec<(u32, u32, u32)>, Vec<Option<u32>>)> {
+fn kswap_demo() -> Option<Demo> {
     let classifications = shared("zooniverse/swap/kswap-demo-classifications.csv")?;
     let gold = numbers(&shared("zooniverse/swap/kswap-demo-gold-labels.csv")?);
     let text = std::fs::read_to_string(classifications).unwrap();

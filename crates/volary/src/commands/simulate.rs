@@ -29,7 +29,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 enum What {
-    Crowd(Crowd),
+    Crowd(Box<Crowd>),
     Lightcurves(Box<super::simulate_lightcurves::Args>),
 }
 

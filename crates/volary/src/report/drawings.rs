@@ -20,8 +20,11 @@ pub(crate) struct Drawings {
     /// What came of it.
     pub(crate) found: ShapeConsensus,
     /// The image of a subject's frame.
-    pub(crate) backdrop: Box<dyn Fn(&str, u16) -> Option<Backdrop>>,
+    pub(crate) backdrop: Backdrops,
 }
+
+/// From a subject and frame to its image, where there is one.
+pub(crate) type Backdrops = Box<dyn Fn(&str, u16) -> Option<Backdrop>>;
 
 impl std::fmt::Debug for Drawings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

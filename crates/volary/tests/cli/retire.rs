@@ -290,7 +290,7 @@ fn exported() -> String {
     {
         let id = id as u64;
         rows.push(Row::answer(2 * id + 1, user, "s1", answer));
-        rows.push(Row::answer(2 * id + 2, user, "s2", if id % 2 == 0 { "Yes" } else { "No" }));
+        rows.push(Row::answer(2 * id + 2, user, "s2", if id.is_multiple_of(2) { "Yes" } else { "No" }));
     }
     export(&rows)
 }
