@@ -1,7 +1,7 @@
 //! Build: which marks count, and which of them mean the same thing.
 //!
 //! The gap filter and the duration cutoff of Safron et al. 2022, then one of three grouping rules:
-//! [`super::modes`] (ours), [`super::twins`] (the paper's, free of order) and [`super::released`] (the
+//! `modes` (ours), `twins` (the paper's, free of order) and `released` (the
 //! published code, order and all). No weights, no votes here.
 
 use rayon::prelude::*;

@@ -21,7 +21,7 @@ pub enum Profile {
 /// How marks become features.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Grouping {
-    /// Where most volunteers agree first: see [`mod@super::modes`].
+    /// Where most volunteers agree first: see the module `modes`.
     #[default]
     Modes,
     /// Marks with the same neighbours, the paper's rule without its dependence on order.

@@ -4,7 +4,7 @@
 //! listed; marks that one volunteer drew twice to the last digit count once; clusters are found by density
 //! ([`super::Algorithm`]), where a crowd is so many different *volunteers* within reach; a cluster with two
 //! marks of a volunteer is taken apart ([`super::single`]); and each cluster of enough volunteers becomes
-//! one shape ([`super::summary`]).
+//! one shape (`summary`).
 //!
 //! With [`Members::EveryMark`] marks are counted instead of volunteers and nothing is taken apart: the rule
 //! of `panoptes_aggregation`. Marks are put into an order of their own first, so that the order of the input
