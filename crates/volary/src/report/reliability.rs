@@ -51,7 +51,7 @@ pub(super) fn figure(
 fn draw_bins(canvas: &Canvas<'_>, shown: &[&Judged<'_>]) -> Drawn {
     let mut frame = Frame::filling(HALF, (0.0, 1.0), (0.0, 1.0));
     frame.right = frame.left + (frame.bottom - frame.top) * 1.15;
-    let x = Axis::new("share of the votes", percent_ticks(0.0, 1.0, 5));
+    let x = Axis::new("share of the votes, or probability", percent_ticks(0.0, 1.0, 5));
     frame.axes(canvas, &x, &Axis::new("share that is right", percent_ticks(0.0, 1.0, 5)))?;
     canvas.dashes(frame.at(0.0, 0.0), frame.at(1.0, 1.0), MUTED, 1.0)?;
     for (i, ((method, e), color)) in shown.iter().zip(SERIES).enumerate() {
