@@ -390,9 +390,10 @@ impl VotesBuilder {
     #[must_use]
     pub fn finish(mut self) -> Votes {
         self.add_unpressed_shortcuts();
-        let (subjects, subject) = sorted_column(&self.pool, &self.subject);
-        let (volunteers, volunteer) = sorted_column(&self.pool, &self.volunteer);
-        let (workflows, workflow) = sorted_column(&self.pool, &self.workflow);
+        // Every column is let go as soon as its successor stands: a million classifications are felt.
+        let (subjects, subject) = sorted_column(&self.pool, std::mem::take(&mut self.subject));
+        let (volunteers, volunteer) = sorted_column(&self.pool, std::mem::take(&mut self.volunteer));
+        let (workflows, workflow) = sorted_column(&self.pool, std::mem::take(&mut self.workflow));
 
         let mut by_name: Vec<usize> = (0..self.questions.len()).collect();
         by_name.sort_by(|&a, &b| {
@@ -421,10 +422,12 @@ impl VotesBuilder {
         for (rank, &old) in by_key.iter().enumerate() {
             class_rank[old as usize] = u32::try_from(rank).expect("u32");
         }
-        let pick = |column: &[u32]| by_key.iter().map(|&i| column[i as usize]).collect::<Vec<_>>();
-        let subject = pick(&subject);
+        let subject = pick(&by_key, subject);
+        let volunteer = pick(&by_key, volunteer);
+        let workflow = pick(&by_key, workflow);
         let arrival = self.in_order_of_arrival(&by_key);
-        drop((self.ids, self.subject, self.volunteer, self.workflow));
+        let created_ms = pick(&by_key, self.created_ms);
+        drop((self.ids, by_key));
         // In place: at ten million votes a second copy would be felt.
         let mut votes: Vec<Vote> = self
             .votes
@@ -444,11 +447,11 @@ impl VotesBuilder {
             (u64::from(v.question) << 32 | u64::from(v.classification), v.answer)
         });
         Votes {
-            volunteer: pick(&volunteer),
-            workflow: pick(&workflow),
-            created_ms: by_key.iter().map(|&i| self.created_ms[i as usize]).collect(),
-            arrival,
             subject,
+            volunteer,
+            workflow,
+            created_ms,
+            arrival,
             subjects,
             volunteers,
             questions,
@@ -494,6 +497,13 @@ impl VotesBuilder {
     }
 }
 
+/// A column in another order.
+fn pick<T: Copy>(order: &[u32], column: Vec<T>) -> Vec<T> {
+    let picked = order.iter().map(|&i| column[i as usize]).collect();
+    drop(column);
+    picked
+}
+
 /// Positions in order of their ranks; of equal ranks in the order in which they come.
 fn counting_sort(ranks: &[u32], positions: impl Iterator<Item = u32>) -> Vec<u32> {
     let n_ranks = ranks.iter().max().map_or(0, |&most| most as usize + 1);
@@ -531,10 +541,10 @@ fn sorted_pool(pool: &Pool) -> (Vec<String>, Vec<u32>) {
     (order.iter().map(|&i| texts[i].to_owned()).collect(), rank)
 }
 
-fn sorted_column(pool: &Pool, column: &[Symbol]) -> (Vec<String>, Vec<u32>) {
+fn sorted_column(pool: &Pool, column: Vec<Symbol>) -> (Vec<String>, Vec<u32>) {
     let mut is_used = vec![false; pool.len()];
     let mut order: Vec<Symbol> = Vec::new();
-    for &symbol in column {
+    for &symbol in &column {
         if !std::mem::replace(&mut is_used[symbol.index()], true) {
             order.push(symbol);
         }
@@ -546,7 +556,7 @@ fn sorted_column(pool: &Pool, column: &[Symbol]) -> (Vec<String>, Vec<u32>) {
     }
     (
         order.iter().map(|&s| pool.text(s).to_owned()).collect(),
-        column.iter().map(|s| rank[s.index()]).collect(),
+        column.into_iter().map(|s| rank[s.index()]).collect(),
     )
 }
 

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use crate::beta_binomial::{BetaBinomial, BetaBinomialError};
-use crate::fraction::TIE;
+use crate::fraction::{TIE, leaders};
 use crate::interval::Interval;
 use crate::skill::fit::Probability;
 
@@ -65,16 +65,6 @@ pub struct AnswerShare {
     pub interval: Interval,
     /// Posterior mean of the share under the prior fitted to all subjects, where one was fitted.
     pub shrunk: Option<f64>,
-    /// What a skill model says, where one was asked.
-    pub probability: Option<Probability>,
-}
-
-impl AnswerShare {
-    /// The model's probability, or the fraction where no model was asked.
-    #[must_use]
-    pub fn belief(&self) -> f64 {
-        self.probability.map_or(self.fraction, |p| p.p)
-    }
 }
 
 /// Whether two shares or probabilities are the same but for rounding.
@@ -100,6 +90,9 @@ pub struct Consensus {
     pub items: Vec<Item>,
     /// Sorted by item, then answer.
     pub answers: Vec<AnswerShare>,
+    /// What a skill model says of each row of `answers`; empty where no model was asked, since millions
+    /// of rows without one should not pay for it.
+    pub probabilities: Vec<Option<Probability>>,
     /// Sorted by question, then answer; none for sliders and questions nobody answered.
     pub priors: Vec<Prior>,
     /// The method and its parameters, in words.
@@ -111,6 +104,33 @@ impl Consensus {
     #[must_use]
     pub fn answers_of(&self, item: &Item) -> &[AnswerShare] {
         &self.answers[item.answers.clone()]
+    }
+
+    /// What a skill model says of each of [`Consensus::answers_of`], where one was asked.
+    pub fn probabilities_of(&self, item: &Item) -> impl Iterator<Item = Option<Probability>> + Clone {
+        item.answers.clone().map(|row| self.probabilities.get(row).copied().flatten())
+    }
+
+    /// By answer: the model's probability, or the fraction where no model was asked.
+    pub fn beliefs_of(&self, item: &Item) -> impl Iterator<Item = (u32, f64)> + Clone {
+        let rows = self.answers_of(item).iter().zip(self.probabilities_of(item));
+        rows.map(|(row, model)| (row.answer, model.map_or(row.fraction, |p| p.p)))
+    }
+
+    /// The highest probability that a model gave an answer of the item, if one was asked.
+    #[must_use]
+    pub fn highest_probability(&self, item: &Item) -> Option<f64> {
+        self.probabilities_of(item).flatten().map(|p| p.p).reduce(f64::max)
+    }
+
+    /// The answers that share the highest probability, or the most weight where no model was asked.
+    #[must_use]
+    pub fn leaders(&self, item: &Item) -> Vec<u32> {
+        let rows = self.answers_of(item);
+        let Some(highest) = self.highest_probability(item) else { return leaders(rows).collect() };
+        let leads = |p: Option<Probability>| p.is_some_and(|p| is_tie(p.p, highest));
+        let of_all = rows.iter().zip(self.probabilities_of(item));
+        of_all.filter(|(_, p)| leads(*p)).map(|(row, _)| row.answer).collect()
     }
 
     /// The items of one question.

@@ -12,9 +12,9 @@ use volary_core::Votes;
 use volary_core::truth::Truth;
 use volary_core::votes::{Question, compare_ids};
 
-use crate::consensus::{AnswerShare, Consensus, Item, Outcome};
+use crate::consensus::{Consensus, Item, Outcome};
 use crate::error::CrowdError;
-use crate::fraction::{TIE, leaders};
+use crate::fraction::TIE;
 use crate::interval::{Interval, wilson};
 
 /// Probabilities are kept this far from 0 in the log loss.
@@ -205,7 +205,7 @@ impl<'a> Score<'a> {
         self.n_first_label += u64::from(if several {
             item.outcome != Outcome::Undetermined && credit == 1.0
         } else {
-            leaders(consensus.answers_of(item)).next().is_some_and(|a| is_true[a as usize])
+            consensus.leaders(item).first().is_some_and(|&a| is_true[a as usize])
         });
         self.n_correct += u64::from(item.outcome != Outcome::Undetermined && credit == 1.0);
         if item.n_answered > 0 || several {
@@ -238,8 +238,8 @@ impl<'a> Score<'a> {
     ) -> f64 {
         let unknown = truth.iter().any(|t| !self.question.answers.contains(t));
         let mut fractions = vec![0.0; is_true.len()];
-        for row in consensus.answers_of(item) {
-            fractions[row.answer as usize] = row.belief();
+        for (answer, belief) in consensus.beliefs_of(item) {
+            fractions[answer as usize] = belief;
         }
         let one = |(&fraction, &truth): (&f64, &bool)| match fraction {
             f if (f - 0.5_f64).abs() <= TIE => 0.5,
@@ -250,16 +250,15 @@ impl<'a> Score<'a> {
     }
 
     fn score_one(&mut self, consensus: &Consensus, item: &Item, is_true: &[bool], credit: f64) {
-        let rows = consensus.answers_of(item);
         let n_true = is_true.iter().filter(|t| **t).count().max(1) as f64;
         let mut brier = is_true.iter().filter(|t| **t).count() as f64 / (n_true * n_true);
         let mut p_true = 0.0;
-        for row in rows {
-            let target = if is_true[row.answer as usize] { 1.0 / n_true } else { 0.0 };
+        for (answer, belief) in consensus.beliefs_of(item) {
+            let target = if is_true[answer as usize] { 1.0 / n_true } else { 0.0 };
             // Answers without a row have a fraction of 0 and are in the sum already.
-            brier += (row.belief() - target).powi(2) - target * target;
-            if is_true[row.answer as usize] {
-                p_true += row.belief();
+            brier += (belief - target).powi(2) - target * target;
+            if is_true[answer as usize] {
+                p_true += belief;
             }
         }
         if !is_true.iter().any(|t| *t) {
@@ -268,17 +267,15 @@ impl<'a> Score<'a> {
         self.n_scored += 1;
         self.brier += brier;
         self.log_loss -= p_true.clamp(CLIP, 1.0).ln();
-        let best =
-            rows.iter().filter(|r| r.probability.is_some()).map(AnswerShare::belief).reduce(f64::max);
-        if let Some(fraction) = best.or(item.agreement) {
+        if let Some(fraction) = consensus.highest_probability(item).or(item.agreement) {
             self.bin(fraction, credit);
         }
     }
 
     fn score_several(&mut self, consensus: &Consensus, item: &Item, is_true: &[bool]) {
         let mut fractions = vec![0.0; is_true.len()];
-        for row in consensus.answers_of(item) {
-            fractions[row.answer as usize] = row.belief();
+        for (answer, belief) in consensus.beliefs_of(item) {
+            fractions[answer as usize] = belief;
         }
         let n = is_true.len().max(1) as f64;
         self.n_scored += 1;
@@ -327,7 +324,7 @@ impl<'a> Score<'a> {
 /// The chance that a fair draw among the leading answers is true.
 fn credit_one(consensus: &Consensus, item: &Item, is_true: &[bool]) -> f64 {
     let (mut n, mut hits) = (0.0, 0.0);
-    for answer in leaders(consensus.answers_of(item)) {
+    for answer in consensus.leaders(item) {
         n += 1.0;
         hits += f64::from(u8::from(is_true[answer as usize]));
     }

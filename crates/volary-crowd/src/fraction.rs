@@ -20,7 +20,7 @@ use volary_core::Votes;
 use volary_core::votes::{NO_ANSWER, Question, QuestionKind, Vote};
 
 use crate::beta_binomial::{BetaBinomial, Counts};
-use crate::consensus::{AnswerShare, Consensus, Item, Outcome, Prior, is_tie};
+use crate::consensus::{AnswerShare, Consensus, Item, Outcome, Prior};
 use crate::entropy::{entropy_bits, entropy_posterior_bits};
 use crate::error::CrowdError;
 use crate::interval::{Interval, IntervalKind, clopper_pearson, jeffreys, wilson};
@@ -31,6 +31,8 @@ use crate::weights::Weights;
 pub const TIE: f64 = 1e-12;
 /// Votes per unit of parallel work.
 const CHUNK: usize = 1 << 14;
+/// Units whose results wait to be joined.
+const CHUNKS_AT_ONCE: usize = 32;
 
 /// Parameters that have been checked.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -108,7 +110,7 @@ pub fn fraction(
     let weighted = if weights.is_some() { ", weighted" } else { "" };
     let method =
         format!("vote fractions{weighted}, {} intervals at {}", params.interval.as_str(), params.level);
-    Ok(Consensus { items, answers, priors, method })
+    Ok(Consensus { items, answers, probabilities: Vec::new(), priors, method })
 }
 
 pub(crate) fn check_counted(votes: &Votes, counted: &Counted) -> Result<(), CrowdError> {
@@ -154,18 +156,22 @@ pub(crate) fn chunks(votes: &Votes) -> Vec<&[Vote]> {
 }
 
 fn count_all(view: &View<'_>) -> (Vec<Item>, Vec<AnswerShare>) {
-    let parts: Vec<(Vec<Item>, Vec<AnswerShare>)> =
-        chunks(view.votes).into_par_iter().map(|chunk| count_chunk(view, chunk)).collect();
-    let mut items = Vec::with_capacity(parts.iter().map(|p| p.0.len()).sum());
-    let mut answers = Vec::with_capacity(parts.iter().map(|p| p.1.len()).sum());
-    for (mut part_items, part_answers) in parts {
-        let offset = answers.len();
-        for item in &mut part_items {
-            item.answers = item.answers.start + offset..item.answers.end + offset;
+    let (mut items, mut answers) = (Vec::new(), Vec::new());
+    // A few chunks at a time: all of them at once would stand in memory twice while they are joined.
+    for some in chunks(view.votes).chunks(CHUNKS_AT_ONCE) {
+        let parts: Vec<(Vec<Item>, Vec<AnswerShare>)> =
+            some.into_par_iter().map(|chunk| count_chunk(view, chunk)).collect();
+        for (mut part_items, mut part_answers) in parts {
+            let offset = answers.len();
+            for item in &mut part_items {
+                item.answers = item.answers.start + offset..item.answers.end + offset;
+            }
+            items.append(&mut part_items);
+            answers.append(&mut part_answers);
         }
-        items.append(&mut part_items);
-        answers.extend_from_slice(&part_answers);
     }
+    items.shrink_to_fit();
+    answers.shrink_to_fit();
     (items, answers)
 }
 
@@ -329,7 +335,6 @@ fn share(tally: &Tally, answer: u32, of: Sums) -> AnswerShare {
         fraction: if of.weight > 0.0 { (weight / of.weight).min(1.0) } else { 0.0 },
         interval: Interval::WHOLE,
         shrunk: None,
-        probability: None,
     }
 }
 
@@ -340,16 +345,10 @@ pub(crate) fn top(rows: &[AnswerShare]) -> Option<&AnswerShare> {
         .reduce(|best, row| if row.weight > best.weight { row } else { best })
 }
 
-/// The answers that share the most weight, or the highest probability where a model gave some.
+/// The answers that share the most weight.
 pub(crate) fn leaders(rows: &[AnswerShare]) -> impl Iterator<Item = u32> {
-    let highest = rows.iter().filter_map(|row| row.probability.map(|p| p.p)).reduce(f64::max);
     let most = top(rows).map_or(f64::INFINITY, |row| row.weight);
-    let leads = move |row: &&AnswerShare| match (highest, row.probability) {
-        (Some(highest), Some(own)) => is_tie(own.p, highest),
-        (Some(_), None) => false,
-        (None, _) => row.weight >= most * (1.0 - TIE),
-    };
-    rows.iter().filter(leads).map(|row| row.answer)
+    rows.iter().filter(move |row| row.weight >= most * (1.0 - TIE)).map(|row| row.answer)
 }
 
 fn outcome_of_one(rows: &[AnswerShare]) -> Outcome {

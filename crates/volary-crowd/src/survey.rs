@@ -214,7 +214,7 @@ fn leading_details(subject: u32, questions: &[u32], consensus: &Consensus) -> Ve
             let item = consensus.find(question, subject)?;
             let rows = consensus.answers_of(item);
             let top = crate::fraction::top(rows)?;
-            let alone = crate::fraction::leaders(rows).count() == 1;
+            let alone = consensus.leaders(item).len() == 1;
             Some(LeadingDetail {
                 question,
                 answer: alone.then_some(top.answer),

@@ -44,7 +44,8 @@ pub(crate) fn write_consensus(path: &Path, votes: &Votes, consensus: &Consensus)
         let mut numbers: [Float64Builder; 9] = Default::default();
         for item in items {
             let question = &votes.questions[item.question as usize];
-            for share in consensus.answers_of(item) {
+            let rows = consensus.answers_of(item).iter().zip(consensus.probabilities_of(item));
+            for (share, probability) in rows {
                 text[0].append_value(&question.workflow);
                 text[1].append_value(&question.task);
                 text[2].append_value(&votes.subjects[item.subject as usize]);
@@ -58,9 +59,9 @@ pub(crate) fn write_consensus(path: &Path, votes: &Votes, consensus: &Consensus)
                 numbers[3].append_value(share.interval.low);
                 numbers[4].append_value(share.interval.high);
                 numbers[5].append_option(share.shrunk);
-                numbers[6].append_option(share.probability.map(|p| p.p));
-                numbers[7].append_option(share.probability.map(|p| p.interval.low));
-                numbers[8].append_option(share.probability.map(|p| p.interval.high));
+                numbers[6].append_option(probability.map(|p| p.p));
+                numbers[7].append_option(probability.map(|p| p.interval.low));
+                numbers[8].append_option(probability.map(|p| p.interval.high));
             }
         }
         finish(&mut text, &mut counts, &mut numbers)

@@ -9,12 +9,13 @@ use volary_core::Votes;
 use volary_core::truth::Truth;
 use volary_core::votes::{NO_ANSWER, Question, QuestionKind, compare_ids};
 
-use crate::consensus::{Consensus, Outcome, is_tie};
+use crate::consensus::{Consensus, Item, Outcome, is_tie};
 use crate::error::CrowdError;
 use crate::repeats::Counted;
 use crate::skill::ballots::{Ballots, Panel};
 use crate::skill::choose::{Choice, SLOW, candidates, choose};
 use crate::skill::dawid_skene::{DawidSkene, Variant};
+use crate::skill::em;
 use crate::skill::fit::{Fit, Probability};
 use crate::skill::glad::Glad;
 use crate::skill::ibcc::Ibcc;
@@ -22,7 +23,6 @@ use crate::skill::mace::Mace;
 use crate::skill::machine;
 use crate::skill::sequential::Sequential;
 use crate::skill::weighted::Weighted;
-use crate::skill::{em, fit};
 use crate::weights::Weights;
 
 /// A model with its settings.
@@ -353,13 +353,15 @@ fn put(consensus: &mut Consensus, panel: &Panel, fit: &Fit, intervals: &[crate::
         let end = consensus.items.partition_point(|i| i.question <= panel.question);
         start..end
     };
+    consensus.probabilities.resize(consensus.answers.len(), None);
     let mut at = own.start;
     for (item, &subject) in panel.subjects.iter().enumerate() {
         while consensus.items[at].subject < subject {
             at += 1;
         }
         let range = consensus.items[at].answers.clone();
-        for row in &mut consensus.answers[range] {
+        let probabilities = &mut consensus.probabilities[range.clone()];
+        for (row, probability) in consensus.answers[range].iter().zip(probabilities) {
             let class = match panel.answer {
                 Some(answer) if row.answer == answer => Some(1),
                 Some(_) => None,
@@ -368,15 +370,14 @@ fn put(consensus: &mut Consensus, panel: &Panel, fit: &Fit, intervals: &[crate::
                     Err(_) => {
                         // An answer that nobody ever gave.
                         let nothing = crate::Interval { low: 0.0, high: 0.0 };
-                        row.probability = Some(Probability { p: 0.0, interval: nothing });
+                        *probability = Some(Probability { p: 0.0, interval: nothing });
                         None
                     }
                 },
             };
             if let Some(class) = class {
                 let cell = item * k + class;
-                row.probability =
-                    Some(fit::Probability { p: fit.posterior[cell], interval: intervals[cell] });
+                *probability = Some(Probability { p: fit.posterior[cell], interval: intervals[cell] });
             }
         }
     }
@@ -384,28 +385,35 @@ fn put(consensus: &mut Consensus, panel: &Panel, fit: &Fit, intervals: &[crate::
 
 /// Outcomes by probability, where there are some.
 fn decide(votes: &Votes, consensus: &mut Consensus) {
-    for item in &mut consensus.items {
-        let rows = &consensus.answers[item.answers.clone()];
-        let Some(best) = rows.iter().filter_map(|r| r.probability.map(|p| p.p)).reduce(f64::max) else {
+    let mut items = std::mem::take(&mut consensus.items);
+    for item in &mut items {
+        if consensus.highest_probability(item).is_none() {
             continue;
-        };
-        let several = votes.questions[item.question as usize].kind.is_multiple();
-        let chosen = |keep: &dyn Fn(f64) -> bool| -> Vec<u32> {
-            rows.iter().filter(|r| r.probability.is_some_and(|p| keep(p.p))).map(|r| r.answer).collect()
-        };
-        item.outcome = if several {
-            if chosen(&|p| is_tie(p, 0.5)).is_empty() {
-                Outcome::Agreed(chosen(&|p| p > 0.5))
-            } else {
-                Outcome::Undetermined
-            }
+        }
+        item.outcome = if votes.questions[item.question as usize].kind.is_multiple() {
+            outcome_of_several(consensus, item)
         } else {
-            let leaders = chosen(&|p| is_tie(p, best));
+            let leaders = consensus.leaders(item);
             if leaders.len() == 1 { Outcome::Agreed(leaders) } else { Outcome::Undetermined }
         };
     }
+    consensus.items = items;
+}
+
+/// The answers more likely than not; undetermined where one stands at exactly one half.
+fn outcome_of_several(consensus: &Consensus, item: &Item) -> Outcome {
+    let rows = consensus.answers_of(item).iter().zip(consensus.probabilities_of(item));
+    let rows = rows.filter_map(|(row, p)| Some((row.answer, p?.p)));
+    if rows.clone().any(|(_, p)| is_tie(p, 0.5)) {
+        return Outcome::Undetermined;
+    }
+    Outcome::Agreed(rows.filter(|(_, p)| *p > 0.5).map(|(answer, _)| answer).collect())
 }
 
 #[cfg(test)]
 #[path = "model_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "effects_tests.rs"]
+mod effects_tests;

@@ -4,7 +4,6 @@ use volary_core::votes::VotesBuilder;
 
 use super::*;
 use crate::aggregate::{Key, contract};
-use crate::consensus::AnswerShare;
 use crate::fraction::{FractionParams, fraction};
 use crate::interval::IntervalKind;
 use crate::repeats::{Repeats, counted};
@@ -16,6 +15,7 @@ const MODELS: fn() -> Vec<Model> = || {
         Variant::ALL.into_iter().map(|v| Model::DawidSkene(DawidSkene::new(v))).collect();
     models.push(Model::Ibcc(Ibcc::default()));
     models.push(Model::Glad(Glad::default()));
+    models.push(Model::Mace(Mace::default()));
     models.push(Model::Weighted(Weighted::default()));
     models.push(Model::Weighted(Weighted { iterated: true, ..Weighted::default() }));
     models.push(Model::Swap(Sequential::default()));
@@ -64,9 +64,8 @@ impl Aggregate for Judge {
                 task: question.task.clone(),
                 subject: votes.subjects[item.subject as usize].clone(),
             };
-            let belief =
-                |row: &AnswerShare| (question.answers[row.answer as usize].clone(), row.belief());
-            (key, Beliefs(result.answers_of(item).iter().map(belief).collect()))
+            let belief = |(answer, p): (u32, f64)| (question.answers[answer as usize].clone(), p);
+            (key, Beliefs(result.beliefs_of(item).map(belief).collect()))
         };
         result.items.iter().map(value).collect()
     }
@@ -109,14 +108,14 @@ fn probabilities_stand_beside_the_counts() {
     let base = fraction(&votes, &counted(&votes, Repeats::First), None, &params()).unwrap();
     for (item, before) in result.consensus.items.iter().zip(&base.items) {
         let rows = result.consensus.answers_of(item);
-        let sum: f64 = rows.iter().map(|r| r.probability.unwrap().p).sum();
+        let probabilities = result.consensus.probabilities_of(item).map(Option::unwrap);
+        let sum: f64 = probabilities.clone().map(|p| p.p).sum();
         assert!((sum - 1.0).abs() < 1e-9);
-        for (row, old) in rows.iter().zip(base.answers_of(before)) {
+        for ((row, probability), old) in rows.iter().zip(probabilities).zip(base.answers_of(before)) {
             assert_eq!(
                 (row.n_votes, row.fraction, row.interval),
                 (old.n_votes, old.fraction, old.interval)
             );
-            let probability = row.probability.unwrap();
             assert!(probability.interval.contains(probability.p));
         }
         assert_eq!(item.agreement, before.agreement);
@@ -152,7 +151,7 @@ fn questions_with_several_answers_are_a_bernoulli_each() {
         let result = run(&votes, &Pick::Fixed(model.clone()), &Extras::default()).unwrap();
         assert_eq!(result.fits.len(), 2, "{}", model.name());
         let belief = |item: usize, answer: usize| {
-            result.consensus.answers_of(&result.consensus.items[item])[answer].belief()
+            result.consensus.beliefs_of(&result.consensus.items[item]).nth(answer).unwrap().1
         };
         // Sorted answers: bar, ring.
         assert!(belief(0, 1) > 0.5 && belief(0, 0) < 0.5, "{}", model.name());
@@ -217,8 +216,8 @@ fn a_class_that_nobody_used_and_one_that_only_gold_knows() {
         let extras = Extras { gold: Some(&truth), ..Extras::default() };
         let result = run(&votes, &Pick::Fixed(model.clone()), &extras).unwrap();
         // common, never, rare
-        let rows = result.consensus.answers_of(&result.consensus.items[0]);
-        let p: Vec<f64> = rows.iter().map(|r| r.probability.unwrap().p).collect();
+        let rows = result.consensus.probabilities_of(&result.consensus.items[0]);
+        let p: Vec<f64> = rows.map(|row| row.unwrap().p).collect();
         assert_eq!(p, [0.0, 0.0, 1.0], "{}", model.name());
     }
 }
@@ -241,7 +240,7 @@ fn every_vote_counts_for_its_own_answer_where_that_is_asked() {
         let result = run(&votes, &pick, &Extras { vote_floor: floor, ..Extras::default() }).unwrap();
         let last =
             result.consensus.items.iter().find(|i| votes.subjects[i.subject as usize] == "39").unwrap();
-        result.consensus.answers_of(last)[1].belief()
+        result.consensus.beliefs_of(last).nth(1).unwrap().1
     };
     // Subject 39 has the liar's vote alone, who says yes.
     assert!(said(None) < 0.1, "{}", said(None));
@@ -257,7 +256,7 @@ fn sliders_and_unanswered_questions_keep_their_count() {
     let votes = builder.finish();
     for model in MODELS() {
         let result = run(&votes, &Pick::Fixed(model.clone()), &Extras::default()).unwrap();
-        assert!(result.consensus.answers.iter().all(|r| r.probability.is_none()));
+        assert!(result.consensus.probabilities.iter().all(Option::is_none));
     }
     let none = run(&Votes::default(), &Pick::Auto { seed: 1 }, &Extras::default()).unwrap();
     assert!(none.consensus.items.is_empty());
