@@ -29,6 +29,21 @@ impl Truth {
         find(task).or_else(|| find("")).map_or(&[], Vec::as_slice)
     }
 
+    /// What remains where `known` says nothing of the same subject and task (or of every task).
+    #[must_use]
+    pub fn without(&self, known: &Self) -> Self {
+        let mut tasks_of = BTreeMap::<&str, Vec<&str>>::new();
+        for (task, subject, _) in known.iter() {
+            tasks_of.entry(subject).or_default().push(task);
+        }
+        let is_known = |task: &str, subject: &str| {
+            let tasks = tasks_of.get(subject).into_iter().flatten();
+            tasks.into_iter().any(|known| known.is_empty() || task.is_empty() || *known == task)
+        };
+        let rest = self.answers.iter().filter(|((task, subject), _)| !is_known(task, subject));
+        Self { answers: rest.map(|(key, answers)| (key.clone(), answers.clone())).collect() }
+    }
+
     /// How many (task, subject) pairs have a known answer.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -44,5 +59,24 @@ impl Truth {
     /// All of it: (task, subject, answers), sorted.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &[String])> {
         self.answers.iter().map(|((task, subject), a)| (task.as_str(), subject.as_str(), a.as_slice()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_is_left_out_by_task_and_by_subject() {
+        let of = |rows: &[(&str, &str)]| {
+            let mut truth = Truth::default();
+            rows.iter().for_each(|(task, subject)| truth.add(task, subject, "yes"));
+            truth
+        };
+        let truth = of(&[("T0", "1"), ("T0", "2"), ("T1", "1"), ("", "3"), ("", "4")]);
+        let rest = truth.without(&of(&[("T0", "1"), ("T0", "3"), ("", "9")]));
+        assert_eq!(rest, of(&[("T0", "2"), ("T1", "1"), ("", "4")]));
+        assert_eq!(truth.without(&of(&[("", "1")])), of(&[("T0", "2"), ("", "3"), ("", "4")]));
+        assert_eq!(truth.without(&Truth::default()), truth);
     }
 }

@@ -78,7 +78,8 @@ impl Analysis {
             skill::note_gold(model, session);
         }
         if let Some(truth) = truth {
-            analysis.methods = analysis.compare(truth, &inputs, session.global.seed)?;
+            let truth = inputs.to_judge(truth, session);
+            analysis.methods = analysis.compare(&truth, &inputs, session.global.seed)?;
         }
         Ok(analysis)
     }

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, anyhow, bail};
 use serde_json::json;
+use volary_core::truth::Truth;
 use volary_core::votes::{NO_ANSWER, Question};
 use volary_core::{ProblemKind, Votes};
 use volary_crowd::Weights;
@@ -49,6 +50,9 @@ pub(crate) fn pick(settings: &ConsensusSettings, seed: u64, level: f64) -> Resul
         "--vote-floor",
         "--method dawid-skene, ibcc or auto",
     )?;
+    // A weighted vote has no place in SWAP's rule (a volunteer's matrix decides what a vote is worth).
+    let has_weights = settings.weights.is_some() || settings.experience.is_some();
+    refuse(has_weights && method == "swap", "a weight of votes", "another method")?;
     refuse(!settings.prior.is_empty() && method != "swap", "--prior", "--method swap")?;
     let iterates = is_model && !matches!(method, "auto" | "wawa" | "swap");
     refuse(settings.rounds.is_some() && !iterates, "--rounds", "a model that goes round by round")?;
@@ -143,7 +147,7 @@ fn dawid_skene(settings: &ConsensusSettings) -> Result<DawidSkene> {
 /// Gold and machine tables of the settings, read.
 #[derive(Default)]
 pub(crate) struct ModelInputs {
-    gold: Option<volary_core::truth::Truth>,
+    gold: Option<Truth>,
     machine: Option<MachineTable>,
     vote_floor: Option<f64>,
 }
@@ -162,6 +166,23 @@ impl ModelInputs {
             }
         };
         Ok(Self { gold, machine, vote_floor: settings.vote_floor })
+    }
+
+    /// The truth to judge by: of subjects that were given as gold a model knows the answer, so that they
+    /// say nothing of how right it is.
+    pub(crate) fn to_judge(&self, truth: &Truth, session: &mut Session) -> Truth {
+        let Some(gold) = &self.gold else { return truth.clone() };
+        let rest = truth.without(gold);
+        let n = (truth.len() - rest.len()) as u64;
+        if n > 0 {
+            session.summary.count("n_gold_not_judged", "known, but gold: not judged", n);
+        }
+        if rest.is_empty() && n > 0 {
+            let note =
+                "every known subject is gold; to see how right the methods are, hold some out of --gold";
+            session.summary.note(note);
+        }
+        rest
     }
 
     /// As the models want them.

@@ -133,6 +133,9 @@ fn gold_and_a_machine_go_in() {
         &[&base[..], &["--machine", "scores.csv", "--truth", "crowd/truth.csv", "-o", "g.csv"]].concat(),
     );
     assert_eq!(record["summary"]["n_gold"], 40);
+    // What a model was told says nothing of how right it is.
+    assert_eq!(record["summary"]["n_gold_not_judged"], 40);
+    assert_eq!(judged(&record, "as set")["n"], 160);
     assert_eq!(record["problems"]["suspicious value"], 1, "{}", record["problems"]);
     let rows = place.table("g.csv");
     for row in truth.iter().take(40) {
@@ -212,6 +215,7 @@ fn options_that_do_not_fit_are_one_clear_error() {
     fails(&["--method", "wawa", "--weight-floor=-2"], "--weight-floor -2");
     fails(&["--method", "ibcc", "--machine", "crowd/labels.csv"], "score");
     fails(&["--weight-floor", "2"], "--weight-floor needs");
+    fails(&["--method", "swap", "--experience", "10:2"], "a weight of votes needs another method");
     fails(&["--method", "swap", "--prior", "1"], "--prior wants");
     fails(&["--method", "swap", "--prior", "0=0.7", "--prior", "1=0.7"], "more than 1");
     fails(&["--method", "ibcc", "--prior", "1=0.2"], "--prior needs");
