@@ -9,7 +9,7 @@ const HELP: &str = "cargo xtask COMMAND
 
   test               formatting, clippy, all tests, doc tests, the book's examples, the API docs
   fuzz [SECONDS]     every fuzz target for so long (default 30 each); installs cargo-fuzz
-  bench [ROWS]       the figures of bench/README.md (default 1000000 rows)
+  bench [ROWS]       the figures of bench/README.md: ingest (default 1000000 rows), crowd, shapes, marks
   book               build the book into docs/book; installs mdbook
 ";
 
@@ -53,8 +53,14 @@ fn cargo(arguments: &[&str]) -> Result<(), String> {
     run(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments, &[])
 }
 
-/// Everything that must hold before a change lands. It needs nothing but Rust and a C compiler.
+/// Everything that must hold before a change lands. It needs nothing but Rust and a C compiler; what a
+/// minimal Rust lacks, it installs.
 fn test() -> Result<(), String> {
+    for (component, program) in [("rustfmt", "cargo-fmt"), ("clippy", "cargo-clippy")] {
+        if Command::new(program).arg("--version").output().is_err() {
+            run("rustup", &["component", "add", component], &[])?;
+        }
+    }
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
     run("cargo", &["doc", "--workspace", "--no-deps", "--locked"], &[("RUSTDOCFLAGS", "-D warnings")])?;

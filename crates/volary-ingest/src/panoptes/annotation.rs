@@ -332,7 +332,10 @@ impl Annotations<'_> {
             if let Some(range) = drawing::column_range(keys) {
                 self.mark(task, tool, Some(range));
             }
-            if let Some(shape) = drawing::read_mark(item, i, &mut self.extracts.pool) {
+            if let Some(mut shape) = drawing::read_mark(item, i, &mut self.extracts.pool) {
+                if let Some(name) = tool.and_then(|tool| self.tool_name(task, tool, keys, shape.name)) {
+                    shape.name = name;
+                }
                 if shape.geometry == volary_core::extracts::Geometry::Other && shape.other.is_none() {
                     let detail = "a mark without numbers";
                     self.problems.add(self.row, "annotations", ProblemKind::OddValue, detail);
@@ -340,6 +343,25 @@ impl Annotations<'_> {
                 self.shape(task, Some(shape));
             }
         }
+    }
+
+    /// The workflow's word for a tool, where its marks look like `inferred` and do not name their tool.
+    /// A fallback to another version of the workflow must not turn a circle into a line.
+    fn tool_name(
+        &mut self,
+        task: Symbol,
+        tool: u16,
+        keys: &serde_json::Map<String, Value>,
+        inferred: Symbol,
+    ) -> Option<Symbol> {
+        if keys.contains_key("toolType") {
+            return None;
+        }
+        let text = |s| self.extracts.pool.text(s);
+        let tasks = self.workflows?.tasks(text(self.workflow), text(self.version))?;
+        let kind = &tasks.tasks.get(text(task))?.tools.get(usize::from(tool))?.kind;
+        let is_same = drawing::looks_like(kind) == text(inferred);
+        is_same.then(|| self.extracts.pool.intern(kind))
     }
 
     /// Tools that are no drawing tools of the classifier: their content is kept as JSON.

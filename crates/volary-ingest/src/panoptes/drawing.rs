@@ -34,6 +34,16 @@ pub(super) fn read_mark(value: &Value, index: usize, pool: &mut Pool) -> Option<
     })
 }
 
+/// What a tool's marks are called where only their keys are known.
+pub(super) fn looks_like(tool: &str) -> &str {
+    match tool {
+        "triangle" => "circle",
+        "bezier" => "polygon",
+        "freehandShape" | "freehandSegmentLine" | "freehandSegmentShape" => "freehandLine",
+        other => other,
+    }
+}
+
 /// Whether the mark is a range on a light curve.
 pub(super) fn is_range(keys: &Map<String, Value>) -> bool {
     keys.get("toolType").and_then(Value::as_str).is_some_and(|t| t.starts_with("graph2d"))

@@ -99,6 +99,9 @@ fn tell_kinds(workflows: &Workflows, kinds: &mut Kinds) {
                 if let Some(family) = Family::of_type(&task.kind) {
                     kinds.tell(workflow, &version.to_string(), key, family);
                 }
+                if task.tools.iter().any(|tool| tool.kind == "column") {
+                    kinds.tell_column(workflow, &version.to_string(), key);
+                }
             }
         }
     }

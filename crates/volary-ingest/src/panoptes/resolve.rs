@@ -61,6 +61,8 @@ pub(super) struct Kinds {
     seen: BTreeMap<Key, BTreeMap<Family, u64>>,
     strings: BTreeMap<Key, Strings>,
     told: BTreeMap<Key, Family>,
+    // Tasks whose workflow offers the `column` tool.
+    columns: BTreeSet<Key>,
     texts: BTreeSet<String>,
 }
 
@@ -69,6 +71,19 @@ impl Kinds {
     pub(super) fn tell(&mut self, workflow: &str, version: &str, task: &str, family: Family) {
         let key = self.key(workflow, version, task);
         self.told.insert(key, family);
+    }
+
+    /// Says that one of a task's tools is the `column`, whose marks are ranges and shapes.
+    pub(super) fn tell_column(&mut self, workflow: &str, version: &str, task: &str) {
+        let key = self.key(workflow, version, task);
+        self.columns.insert(key);
+    }
+
+    /// Whether a task's marks are ranges and shapes at once: then who drew nothing is missing from
+    /// neither table.
+    fn has_both(&self, key: Key) -> bool {
+        let seen = |family| self.seen.get(&key).is_some_and(|counts| counts.contains_key(&family));
+        self.columns.contains(&key) || (seen(Family::Mark) && seen(Family::Shape))
     }
 
     /// Says of task keys that they ask for free text, in every workflow.
@@ -231,11 +246,14 @@ impl Kinds {
                     kept.push(vote);
                 }
                 _ if !is_blank => kept.push(vote),
-                Some(Family::Mark) => {
-                    extracts.marks.push(MarkRow { classification, task, tool: None, range: None });
-                }
-                Some(Family::Shape) => {
-                    extracts.shapes.push(ShapeRow { classification, task, mark: None })
+                Some(drawn @ (Family::Mark | Family::Shape)) => {
+                    let has_both = self.has_both(key);
+                    if has_both || drawn == Family::Mark {
+                        extracts.marks.push(MarkRow { classification, task, tool: None, range: None });
+                    }
+                    if has_both || drawn == Family::Shape {
+                        extracts.shapes.push(ShapeRow { classification, task, mark: None });
+                    }
                 }
                 Some(Family::Vote(kind)) => {
                     vote.kind = kind;

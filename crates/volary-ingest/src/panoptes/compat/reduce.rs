@@ -78,11 +78,13 @@ pub fn write_reductions(
 }
 
 /// Reducers of the original that are not here, and why.
-const NOT_HERE: [(&str, &str); 6] = [
+const NOT_HERE: [(&str, &str); 8] = [
     ("text_reducer", "it aligns texts"),
     ("poly_line_text_reducer", "it aligns texts"),
     ("optics_line_text_reducer", "it aligns texts"),
     ("sw_variant_reducer", "it belongs to one project"),
+    ("subject_difficulty_reducer", "it needs the feedback, which no extraction here has"),
+    ("user_skill_reducer", "it needs the feedback; `volary consensus` has skills with intervals"),
     ("tess_reducer_column", "it needs the users' skills, which no table has"),
     ("tess_gold_standard_reducer", "it needs the feedback, which no extraction here has"),
 ];
