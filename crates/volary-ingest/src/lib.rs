@@ -13,6 +13,7 @@ pub mod image_size;
 pub mod label_table;
 pub mod light_curves;
 pub mod manifest;
+pub mod mark_events;
 pub mod marks;
 pub mod output;
 pub mod panoptes;

@@ -9,8 +9,10 @@ use arrow_array::{
 };
 use arrow_schema::Schema;
 use volary_core::schema;
-use volary_crowd::interval::jeffreys;
+use volary_crowd::interval::{jeffreys, wilson};
 use volary_crowd::marks::evaluate::{Headline, RecoveryTable, Share};
+use volary_crowd::marks::evaluate_curves::{CurvePoint, Curves};
+use volary_crowd::marks::live::LiveFeature;
 use volary_crowd::marks::sweep::SweepRow;
 use volary_crowd::marks::{Bayes, Built, Iteration, Marks, NONE, Scored, Scores, Signals, Weighed};
 use volary_ingest::tables::TableWriter;
@@ -332,6 +334,90 @@ pub(crate) fn write_recovery(path: &Path, tables: &[Recovery<'_>]) -> Result<u64
             float(r.clone().map(|i| rows[i].3.interval.low)),
             float(r.map(|i| rows[i].3.interval.high)),
         ]
+    })
+}
+
+/// A subject's id and one of its features.
+pub(crate) type LiveRow<'a> = (&'a str, LiveFeature);
+
+/// `metafeatures` of `volary marks follow`.
+pub(crate) fn write_live_features(path: &Path, rows: &[LiveRow<'_>]) -> Result<u64> {
+    write(path, &schema::mark_live_features(), rows.len(), |r| {
+        let all = &rows[r];
+        let number = |of: fn(&LiveFeature) -> f64| float(all.iter().map(|(_, f)| of(f)));
+        vec![
+            text(all.iter().map(|(id, _)| *id)),
+            number(|f| f.x_min_days),
+            number(|f| f.x_max_days),
+            small(all.iter().map(|(_, f)| u32::try_from(f.yes.len()).unwrap_or(NONE))),
+            number(|f| f.score),
+            number(|f| f.interval.low),
+            number(|f| f.interval.high),
+        ]
+    })
+}
+
+/// `weights` of `volary marks follow`.
+pub(crate) fn write_live_weights(path: &Path, rows: &[(&str, f64)]) -> Result<u64> {
+    write(path, &schema::mark_live_weights(), rows.len(), |r| {
+        vec![text(rows[r.clone()].iter().map(|(key, _)| *key)), float(rows[r].iter().map(|(_, w)| *w))]
+    })
+}
+
+/// `curves`: both conventions under their names. Wilson intervals: a closed form, since every score that
+/// occurs has a row.
+pub(crate) fn write_curves(path: &Path, both: [(&str, &Curves); 2], level: f64) -> Result<u64> {
+    let rows: Vec<_> =
+        both.iter().flat_map(|(name, c)| c.points.iter().map(move |p| (*name, *c, p))).collect();
+    write(path, &schema::mark_curves(), rows.len(), |r| {
+        let share = |of: fn(&Curves, &CurvePoint) -> (u64, u64)| {
+            let counts = r.clone().map(|i| of(rows[i].1, rows[i].2)).collect::<Vec<_>>();
+            let around: Vec<_> =
+                counts.iter().map(|&(k, n)| wilson(k as f64, n as f64, level)).collect();
+            [
+                maybe(counts.iter().map(|&(k, n)| k as f64 / n as f64)),
+                float(around.iter().map(|i| i.low)),
+                float(around.iter().map(|i| i.high)),
+            ]
+        };
+        let mut columns =
+            vec![
+                text(r.clone().map(|i| rows[i].0)),
+                maybe(r.clone().map(|i| {
+                    if rows[i].2.threshold > f64::MIN { rows[i].2.threshold } else { f64::NAN }
+                })),
+                big(r.clone().map(|i| rows[i].2.n_true)),
+                big(r.clone().map(|i| rows[i].2.n_false)),
+            ];
+        columns.extend(share(|c, p| (p.n_true, c.n_positive)));
+        columns.extend(share(|c, p| (p.n_false, c.n_negative)));
+        columns.extend(share(|_, p| (p.n_true, p.n_true + p.n_false)));
+        columns
+    })
+}
+
+/// `floors`.
+pub(crate) fn write_floors(path: &Path, rows: &[Headline]) -> Result<u64> {
+    write(path, &schema::mark_floors(), rows.len(), |r| {
+        let all = &rows[r];
+        let share = |of: fn(&Headline) -> &Share| {
+            [
+                maybe(all.iter().map(|h| of(h).share())),
+                float(all.iter().map(|h| of(h).interval.low)),
+                float(all.iter().map(|h| of(h).interval.high)),
+            ]
+        };
+        let mut columns = vec![
+            maybe(all.iter().map(|h| if h.cutoff > f64::MIN { h.cutoff } else { f64::NAN })),
+            big(all.iter().map(|h| h.recovered.k)),
+            big(all.iter().map(|h| h.recovered.n)),
+        ];
+        columns.extend(share(|h| &h.recovered));
+        columns.extend(share(|h| &h.precision));
+        columns.extend(share(|h| &h.false_positive_rate));
+        columns.push(maybe(all.iter().map(|h| h.false_per_true().unwrap_or(f64::NAN))));
+        columns.push(maybe(all.iter().map(|h| h.features_per_signal)));
+        columns
     })
 }
 

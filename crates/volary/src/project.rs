@@ -1,6 +1,6 @@
 //! A project folder: stages that run when their inputs have changed.
 //!
-//! `extracts/` → `consensus/` → `report.html`. What a stage was made from (settings, checksums of its
+//! `extracts/` → `consensus/` and, where ranges were marked on light curves, `marks/` → `report.html`. What a stage was made from (settings, checksums of its
 //! inputs, version) is kept in `.volary/stages.json`; a stage whose record is unchanged and whose
 //! outputs are there is left out.
 
@@ -14,6 +14,7 @@ use volary_ingest::panoptes::workflows::read_workflows;
 use volary_ingest::tables::{TableFormat, read_votes};
 
 use crate::analysis::{Analysis, read_truth};
+use crate::commands::marks::{Constants, Inputs, More, Outcome, Place, Whole};
 use crate::commands::{consensus, extract, report};
 use crate::input::find_votes;
 use crate::session::Session;
@@ -46,6 +47,10 @@ impl Project {
         self.folder.join("consensus/consensus.parquet")
     }
 
+    fn marks(&self) -> PathBuf {
+        self.folder.join("marks")
+    }
+
     pub(crate) fn report(&self) -> PathBuf {
         self.folder.join("report.html")
     }
@@ -70,24 +75,37 @@ impl Project {
         let of_consensus = json!({
             "extract": of_exports, "consensus": self.settings.consensus, "truth": digests(&input.truth)?,
             "weights": digests(&self.settings.consensus.weights)?,
+            "gold": digests(&self.settings.consensus.gold)?,
+            "machine": digests(&self.settings.consensus.machine)?,
             "experience": digests(&self.settings.consensus.experience_table())?,
         });
+        let marks = &self.settings.marks;
+        let of_marks = json!({
+            "extract": of_exports, "marks": marks, "repeats": self.settings.consensus.repeats,
+            "level": self.settings.consensus.level,
+            "files": digests([&marks.signals, &marks.truth, &marks.gaps, &marks.cadences].into_iter().flatten())?,
+        });
         let of_report = json!({
-            "consensus": of_consensus, "project": self.settings.project, "images": input.images,
+            "consensus": of_consensus, "marks": of_marks, "project": self.settings.project,
+            "images": input.images,
         });
         let mut done = Vec::new();
-        let stages: [(&'static str, Value, PathBuf); 3] = [
+        let stages: [(&'static str, Value, PathBuf); 4] = [
             ("extract", of_exports, self.extracts().join("classifications.parquet")),
             ("consensus", of_consensus, self.consensus()),
+            ("marks", of_marks, self.marks().join("metafeatures.parquet")),
             ("report", of_report, self.report()),
         ];
         session.settings = self.settings.clone();
-        let mut analysis = None;
+        let mut found = Found::default();
         for (name, made_from, output) in stages {
+            if name == "marks" && !self.has_marks() {
+                continue;
+            }
             let record = json!({"version": env!("CARGO_PKG_VERSION"), "seed": session.global.seed, "from": made_from});
             let is_current = !force && records.get(name) == Some(&record) && output.is_file();
             if !is_current {
-                self.stage(name, session, &mut analysis)?;
+                self.stage(name, session, &mut found)?;
                 records.insert(name.to_owned(), record);
                 write_whole(&self.record_path(), format!("{:#}\n", json!(records)).as_bytes())?;
             }
@@ -96,7 +114,7 @@ impl Project {
         Ok(done)
     }
 
-    fn stage(&self, name: &str, session: &mut Session, analysis: &mut Option<Analysis>) -> Result<()> {
+    fn stage(&self, name: &str, session: &mut Session, found: &mut Found) -> Result<()> {
         match name {
             "extract" => {
                 let input = &self.settings.input;
@@ -111,22 +129,71 @@ impl Project {
                 write_whole(&self.extracts().join("run.json"), record.as_bytes())?;
             }
             "consensus" => {
-                let found = self.analyse(session)?;
-                if !found.votes.questions.is_empty() {
-                    consensus::write(&found, &self.consensus(), session)?;
+                let analysis = self.analyse(session)?;
+                if !analysis.votes.questions.is_empty() {
+                    consensus::write(&analysis, &self.consensus(), session)?;
                 }
-                found.summarise(&mut session.summary);
-                *analysis = Some(found);
+                analysis.summarise(&mut session.summary);
+                found.analysis = Some(analysis);
+            }
+            "marks" => {
+                let marks = self.score_marks(session)?;
+                for (table, n) in marks.write(&Place::new(&self.marks(), "parquet")?, false)? {
+                    session.rows(&format!("marks/{table}"), n);
+                }
+                found.marks = Some(marks);
             }
             _ => {
-                let found = match analysis.take() {
-                    Some(found) => found,
+                let analysis = match found.analysis.take() {
+                    Some(analysis) => analysis,
                     None => self.analyse(session)?,
                 };
-                report::write(self, &found, &self.report(), session)?;
+                let marks = match found.marks.take() {
+                    Some(marks) => Some(marks),
+                    None => self.has_marks().then(|| self.score_marks(session)).transpose()?,
+                };
+                report::write(self, (&analysis, marks.as_ref()), &self.report(), session)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a range was marked on a light curve.
+    pub(crate) fn has_marks(&self) -> bool {
+        let record = report::read_record(&self.extracts());
+        record.is_some_and(|record| record["rows"]["marks"].as_u64().unwrap_or(0) > 0)
+    }
+
+    /// The ranges as scored features; their account is a part of the session's.
+    pub(crate) fn score_marks(&self, session: &mut Session) -> Result<Outcome> {
+        let (settings, consensus) = (self.settings.marks.clone(), &self.settings.consensus);
+        let whole = Whole {
+            classifications: self.extracts(),
+            output: self.marks(),
+            inputs: Inputs {
+                signals: settings.signals,
+                gaps: settings.gaps,
+                cadences: settings.cadences,
+                light_curves: settings.light_curves,
+                to: "parquet".to_owned(),
+            },
+            constants: Constants {
+                profile: settings.profile,
+                repeats: consensus.repeats.clone(),
+                level: consensus.level,
+                ..Constants::default()
+            },
+            more: More {
+                truth: settings.truth,
+                model: settings.model.unwrap_or_else(|| "satchel".to_owned()),
+                ..More::default()
+            },
+        };
+        let before = std::mem::take(&mut session.summary);
+        let outcome = Outcome::of(&whole, session)?;
+        let own = std::mem::replace(&mut session.summary, before);
+        session.summary.part("marks", "Marks on light curves", own);
+        Ok(outcome)
     }
 
     /// The votes of the project and all that follows from them.
@@ -145,6 +212,13 @@ impl Project {
         let truth = self.settings.input.truth.as_ref().map(|p| read_truth(p, session)).transpose()?;
         Analysis::new(votes, &self.settings.consensus, truth.as_ref(), session)
     }
+}
+
+/// What one stage leaves for the next.
+#[derive(Default)]
+struct Found {
+    analysis: Option<Analysis>,
+    marks: Option<Outcome>,
 }
 
 /// Paths and checksums.

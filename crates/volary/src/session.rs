@@ -1,7 +1,7 @@
 //! One run of one command: its options, its clock, its progress bar, its `run.json`.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -206,18 +206,26 @@ impl Session {
     }
 
     /// Writes `run.json` beside the outputs, prints the summary and gives the exit code.
-    pub(crate) fn finish(mut self, run_json: Option<&Path>) -> Result<ExitCode> {
+    pub(crate) fn finish(self, run_json: Option<&Path>) -> Result<ExitCode> {
+        self.finish_on(run_json, &mut std::io::stdout().lock())
+    }
+
+    /// The same with the summary on `out`: for commands whose standard output is their result.
+    pub(crate) fn finish_on(
+        mut self,
+        run_json: Option<&Path>,
+        out: &mut dyn std::io::Write,
+    ) -> Result<ExitCode> {
         self.end_reading();
         let record = self.record();
         if let Some(path) = run_json {
             output::write_whole(path, format!("{record:#}\n").as_bytes())?;
         }
-        let mut stdout = std::io::stdout().lock();
         // A closed pipe (`volary … | head`) is the reader's choice and no failure.
         let _ = if self.global.json {
-            writeln!(stdout, "{record:#}")
+            writeln!(out, "{record:#}")
         } else {
-            stdout.write_all(self.text().as_bytes())
+            out.write_all(self.text().as_bytes())
         };
         let is_strict_failure = self.global.strict && self.problems.total() > 0;
         Ok(if is_strict_failure { ExitCode::from(3) } else { ExitCode::SUCCESS })

@@ -17,6 +17,7 @@ pub(crate) struct Settings {
     pub(crate) input: InputSettings,
     pub(crate) rows: RowSettings,
     pub(crate) consensus: ConsensusSettings,
+    pub(crate) marks: MarksSettings,
 }
 
 /// What the project is called.
@@ -37,8 +38,39 @@ pub(crate) struct InputSettings {
     pub(crate) images: Option<PathBuf>,
 }
 
+/// Ranges marked on light curves: what they are scored with.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct MarksSettings {
+    /// Injected signals, which teach and judge.
+    pub(crate) signals: Option<PathBuf>,
+    /// Real signals that are known, which judge only.
+    pub(crate) truth: Option<PathBuf>,
+    pub(crate) gaps: Option<PathBuf>,
+    pub(crate) cadences: Option<PathBuf>,
+    pub(crate) light_curves: Option<PathBuf>,
+    /// volary, paper or released.
+    pub(crate) profile: Option<String>,
+    /// satchel or bayes.
+    pub(crate) model: Option<String>,
+}
+
+impl MarksSettings {
+    /// Every file or folder that is named.
+    fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let all = [
+            &mut self.signals,
+            &mut self.truth,
+            &mut self.gaps,
+            &mut self.cadences,
+            &mut self.light_curves,
+        ];
+        all.into_iter().flatten()
+    }
+}
+
 /// Which rows of an export count.
-#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Which rows count")]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RowSettings {
@@ -235,6 +267,7 @@ impl Settings {
             &mut settings.input.images,
         ];
         single.into_iter().flatten().for_each(place);
+        settings.marks.paths().for_each(place);
         if let Some(from) = &mut settings.consensus.experience_from
             && !matches!(from.as_str(), "total" | "past")
             && Path::new(from).is_relative()

@@ -59,6 +59,12 @@ impl Summary {
         self.text.push_str(&format!("\n{title}\n{}\n", table.trim_fmt()));
     }
 
+    /// The summary of a part, under its own title and key.
+    pub(crate) fn part(&mut self, key: &str, title: &str, part: Self) {
+        self.text.push_str(&format!("\n{title}\n{}", part.text));
+        self.json.insert(key.to_owned(), Value::Object(part.json));
+    }
+
     /// The JSON so far.
     pub(crate) fn json(&self) -> &Map<String, Value> {
         &self.json

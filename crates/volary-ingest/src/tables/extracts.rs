@@ -16,6 +16,7 @@ use volary_core::{Extracts, Pool, Symbol, schema};
 use super::TableFormat;
 use super::write::TableWriter;
 use crate::error::IngestError;
+use crate::panoptes::subjects::SubjectExportRow;
 use crate::panoptes::{ExtractSink, SubjectRow};
 
 /// Rows gathered before they are written: few, since whoever parses waits for whoever writes.
@@ -499,6 +500,40 @@ pub fn write_subjects(path: &Path, subjects: &[SubjectRow]) -> Result<(), Ingest
         Arc::new(reason.finish()),
     ];
     let batch = RecordBatch::try_new(schema::subjects(), columns)
+        .map_err(|e| IngestError::Table { what: e.to_string(), path: path.to_owned() })?;
+    super::write_table(path, &batch)
+}
+
+/// Writes what a subject export says, in order of workflow and subject.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn write_subject_export(path: &Path, rows: &[SubjectExportRow]) -> Result<(), IngestError> {
+    use volary_core::votes::compare_ids;
+    let mut order: Vec<&SubjectExportRow> = rows.iter().collect();
+    order.sort_by(|a, b| {
+        compare_ids(&a.workflow_id, &b.workflow_id)
+            .then_with(|| compare_ids(&a.subject_id, &b.subject_id))
+            .then_with(|| compare_ids(&a.subject_set_id, &b.subject_set_id))
+    });
+    let mut text: [StringBuilder; 6] = Default::default();
+    let (mut n, mut retired) = (UInt64Builder::new(), utc());
+    let known = |cell: &str| (!cell.is_empty()).then(|| cell.to_owned());
+    for row in order {
+        text[0].append_value(&row.subject_id);
+        text[1].append_value(&row.workflow_id);
+        text[2].append_option(known(&row.subject_set_id));
+        n.append_option(row.classifications_count);
+        retired.append_option(row.retired_ms);
+        text[3].append_option(known(&row.retirement_reason));
+        text[4].append_value(serde_json::Value::from(row.locations.clone()).to_string());
+        text[5].append_value(&row.metadata);
+    }
+    let [subject, workflow, set, reason, locations, metadata] =
+        text.map(|mut column| Arc::new(column.finish()) as ArrayRef);
+    let (n, retired): (ArrayRef, ArrayRef) = (Arc::new(n.finish()), Arc::new(retired.finish()));
+    let columns = vec![subject, workflow, set, n, retired, reason, locations, metadata];
+    let batch = RecordBatch::try_new(schema::subject_export(), columns)
         .map_err(|e| IngestError::Table { what: e.to_string(), path: path.to_owned() })?;
     super::write_table(path, &batch)
 }

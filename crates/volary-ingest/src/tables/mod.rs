@@ -9,7 +9,7 @@ mod shapes;
 mod votes;
 mod write;
 
-pub use extracts::{ExtractWriter, write_subjects};
+pub use extracts::{ExtractWriter, write_subject_export, write_subjects};
 pub use read::{Cells, Columns, for_each_batch};
 pub use shapes::{ShapeCollector, read_shapes};
 pub use votes::{Both, VoteCollector, read_votes};

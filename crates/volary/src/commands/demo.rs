@@ -42,6 +42,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         exports: vec![place("classifications.csv")],
         workflows: Some(place("workflows.csv")),
         truth: Some(place("truth.csv")),
+        marks_truth: Some(place("dips.csv")),
         force: true,
     };
     // The account of the rows comes once, from the stage that uses them.

@@ -6,8 +6,11 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use volary_ingest::panoptes::ExtractSink as _;
 use volary_ingest::panoptes::compat::{CompatConfig, auto_config, write_extracts};
+use volary_ingest::panoptes::subjects::read_subjects;
 use volary_ingest::planet_hunters::read_planet_hunters;
-use volary_ingest::tables::{Both, ExtractWriter, TableFormat, VoteCollector, write_subjects};
+use volary_ingest::tables::{
+    Both, ExtractWriter, TableFormat, VoteCollector, write_subject_export, write_subjects,
+};
 
 use crate::input::{InputKind, read_export};
 use crate::session::{Session, run_json_for};
@@ -24,7 +27,8 @@ use crate::summary::printable;
   volary extract classifications.csv --workflow 9001 --min-version 12 -o extracts --to csv
   volary extract classifications.csv --format panoptes --extractor-config Extractor_config_workflow_10_V16.55.yaml -o extracts")]
 pub(crate) struct Args {
-    /// Classification exports (CSV, gzipped or not; `-` for standard input), or Planet Hunters rows.
+    /// Classification exports (CSV, gzipped or not; `-` for standard input), Planet Hunters rows, or
+    /// subject exports (which give a table of subjects).
     #[arg(required = true, value_name = "EXPORT")]
     pub(crate) exports: Vec<PathBuf>,
     /// Folder to write.
@@ -68,7 +72,13 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         other => bail!("no format {other:?}; there are volary and panoptes"),
     }
     match args.exports.first().map(|p| InputKind::of(p)).transpose()? {
-        Some(InputKind::PlanetHunters) => planet_hunters(args, format, &mut session)?,
+        Some(kind @ (InputKind::PlanetHunters | InputKind::SubjectExport)) => {
+            refuse_choices(args, kind)?;
+            match kind {
+                InputKind::PlanetHunters => planet_hunters(args, format, &mut session)?,
+                _ => subject_exports(args, format, &mut session)?,
+            }
+        }
         _ => {
             let inputs = Inputs {
                 exports: &args.exports,
@@ -153,6 +163,32 @@ fn planet_hunters(args: &Args, format: TableFormat, session: &mut Session) -> Re
         session.report(report);
     }
     finish_tables(writer, &args.output, format, session)
+}
+
+/// Options that would choose nothing are refused, so that nobody takes their result for a choice.
+fn refuse_choices(args: &Args, kind: InputKind) -> Result<()> {
+    if args.rows != RowSettings::default() || !args.text_tasks.is_empty() || args.workflows.is_some() {
+        bail!(
+            "a {} has no workflows, versions and tasks to choose from: leave --workflow, --version, \
+             --min-version, --max-version, --live-only, --text and --workflows out",
+            kind.as_str()
+        );
+    }
+    Ok(())
+}
+
+/// Subjects with their sets, media, metadata and retirement.
+fn subject_exports(args: &Args, format: TableFormat, session: &mut Session) -> Result<()> {
+    let mut rows = Vec::new();
+    for path in &args.exports {
+        let (more, report) = read_subjects(path, &session.progress)?;
+        rows.extend(more);
+        session.report(report);
+    }
+    write_subject_export(&args.output.join(format!("subjects.{}", format.extension())), &rows)?;
+    session.rows("subjects", rows.len() as u64);
+    session.summary.count("n_subjects", "rows of subjects", rows.len() as u64);
+    Ok(())
 }
 
 /// The files of panoptes_aggregation, for notebooks that read them.

@@ -35,6 +35,9 @@ pub(crate) struct Args {
     /// True answers.
     #[arg(long, value_name = "TABLE")]
     pub(crate) truth: Option<PathBuf>,
+    /// Known signals on light curves (subject_id, xmin, xmax): features made of marked ranges are judged.
+    #[arg(long, value_name = "TABLE")]
+    pub(crate) marks_truth: Option<PathBuf>,
     /// Overwrite an existing volary.toml.
     #[arg(long)]
     pub(crate) force: bool,
@@ -122,8 +125,24 @@ fn settings_text(args: &Args, votes: &Votes, report: &ExportReport) -> Result<St
          level = 0.95\n# Where a volunteer met a subject again: first, last or all count.\nrepeats = \"first\"\n\
          # Two votes for who has made 100 classifications or more: experience = \"100:2\"\n\n",
     );
+    marks_text(&mut out, args)?;
     tasks_comment(&mut out, votes, report)?;
     Ok(out)
+}
+
+fn marks_text(out: &mut String, args: &Args) -> Result<()> {
+    out.push_str(
+        "# Ranges marked on light curves become scored features where there are some.\n[marks]\n",
+    );
+    match &args.marks_truth {
+        Some(path) => writeln!(out, "truth = {}", placed(path, &args.folder)?)?,
+        None => out.push_str("# truth = \"known-signals.csv\"\n"),
+    }
+    out.push_str(
+        "# signals = \"injected-signals.csv\"\n# light_curves = \"light-curves\"\n# volary, paper or released\n\
+         profile = \"volary\"\n# satchel or bayes\nmodel = \"satchel\"\n\n",
+    );
+    Ok(())
 }
 
 fn tasks_comment(out: &mut String, votes: &Votes, report: &ExportReport) -> Result<()> {

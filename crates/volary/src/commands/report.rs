@@ -15,6 +15,7 @@ use volary_ingest::output::write_whole;
 use volary_ingest::tables::{for_each_batch, read_shapes};
 
 use crate::analysis::Analysis;
+use crate::commands::marks::Outcome;
 use crate::images::Images;
 use crate::project::Project;
 use crate::report::drawings::Drawings;
@@ -41,8 +42,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let project = Project::open(&args.folder)?;
     let analysis = project.analyse(&mut session)?;
+    let marks = project.has_marks().then(|| project.score_marks(&mut session)).transpose()?;
     let output = args.output.clone().unwrap_or_else(|| project.report());
-    write(&project, &analysis, &output, &mut session)?;
+    write(&project, (&analysis, marks.as_ref()), &output, &mut session)?;
     session.summary.note(&format!("report: {}", output.display()));
     session.finish(None)
 }
@@ -50,7 +52,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
 /// Writes the report and its figures.
 pub(crate) fn write(
     project: &Project,
-    analysis: &Analysis,
+    (analysis, marks): (&Analysis, Option<&Outcome>),
     output: &Path,
     session: &mut Session,
 ) -> Result<()> {
@@ -87,13 +89,24 @@ pub(crate) fn write(
         retirement: &retirement(project, analysis, session)?,
         surveys: &analysis.surveys,
         drawings: drawings.as_ref(),
+        marks: None,
         subjects: &read_subjects(&project.extracts())?,
         ingest: record.as_ref().map(ingest_summary),
         question_texts: record.as_ref().map(question_texts).unwrap_or_default(),
     };
-    write_whole(output, report::render(&input)?.as_bytes())?;
+    match marks {
+        Some(marks) => {
+            marks.show(|marks| draw(&ReportInput { marks: Some(marks), ..input }, output, session))
+        }
+        None => draw(&input, output, session),
+    }
+}
+
+/// The page, and each figure by itself.
+fn draw(input: &ReportInput<'_>, output: &Path, session: &mut Session) -> Result<()> {
+    write_whole(output, report::render(input)?.as_bytes())?;
     let folder = output.with_file_name("figures");
-    let figures = report::figures(&input)?;
+    let figures = report::figures(input)?;
     for figure in &figures {
         write_whole(&folder.join(format!("{}.svg", figure.name)), figure.svg.as_bytes())?;
     }
@@ -139,7 +152,7 @@ fn read_drawings(project: &Project) -> Result<Option<Drawings>> {
     Ok(Some(Drawings { drawn, found, backdrop }))
 }
 
-fn read_record(extracts: &Path) -> Option<Value> {
+pub(crate) fn read_record(extracts: &Path) -> Option<Value> {
     serde_json::from_str(&std::fs::read_to_string(extracts.join("run.json")).ok()?).ok()
 }
 

@@ -50,7 +50,8 @@ pub(super) fn write(folder: &Path, size: DemoSize, seed: u64) -> Result<u64> {
     let mut rows = Vec::new();
     let mut truth = Vec::new();
     galaxy_rows(&galaxies, seed, &mut rows, &mut truth);
-    curve_rows(&curves, seed, &mut rows);
+    let dips = curve_rows(&curves, seed, &mut rows);
+    write_dips(&folder.join("dips.csv"), &curves, &dips)?;
     rows.sort_by_key(|r| (r.created_ms, r.subject));
     write_classifications(&folder.join("classifications.csv"), &rows, seed)?;
     write_workflows(&folder.join("workflows.csv"))?;
@@ -149,12 +150,25 @@ fn galaxy_rows(crowd: &SimulatedCrowd, seed: u64, rows: &mut Vec<Row>, truth: &m
     }
 }
 
-/// Time of the dip of a light curve of thirty days, and its duration, in days.
-fn dip(rng: &mut Rng) -> (f64, f64) {
-    (rng.random_range(2.0..28.0), rng.random_range(0.2..0.9))
+/// The dips that are there, as `volary marks --truth` reads them.
+fn write_dips(path: &Path, crowd: &SimulatedCrowd, dips: &[(f64, f64)]) -> Result<()> {
+    let mut file = AtomicFile::create(path)?;
+    writeln!(file, "subject_id,xmin,xmax,duration")?;
+    for (subject, (x, width)) in dips.iter().enumerate().filter(|(s, _)| crowd.true_class[*s] == 1) {
+        let (low, high) = (x - width / 2.0, x + width / 2.0);
+        writeln!(file, "{},{low:.4},{high:.4},{width:.4}", 91_000_000 + subject)?;
+    }
+    file.commit()?;
+    Ok(())
 }
 
-fn curve_rows(crowd: &SimulatedCrowd, seed: u64, rows: &mut Vec<Row>) {
+/// Time of the dip of a light curve of thirty days, and its duration, in days.
+fn dip(rng: &mut Rng) -> (f64, f64) {
+    (rng.random_range(2.0..28.0), rng.random_range(0.2..0.6))
+}
+
+/// Adds the views of the light curves; returns each curve's dip, there or not.
+fn curve_rows(crowd: &SimulatedCrowd, seed: u64, rows: &mut Vec<Row>) -> Vec<(f64, f64)> {
     let mut rng = stream(seed, "demo marks");
     let dips: Vec<(f64, f64)> = crowd.true_class.iter().map(|_| dip(&mut rng)).collect();
     for i in 0..crowd.n_votes() {
@@ -185,6 +199,7 @@ fn curve_rows(crowd: &SimulatedCrowd, seed: u64, rows: &mut Vec<Row>) {
             is_second_generation: true,
         });
     }
+    dips
 }
 
 /// Name, id and address of a volunteer; a quarter are not logged in.

@@ -9,8 +9,8 @@ use anyhow::Result;
 
 pub(crate) use export::DemoSize;
 
-/// Writes `classifications.csv`, `workflows.csv` and `truth.csv` into a folder; returns the number of
-/// classifications.
+/// Writes `classifications.csv`, `workflows.csv`, `truth.csv` and `dips.csv` into a folder; returns the
+/// number of classifications.
 pub(crate) fn write(folder: &Path, size: DemoSize, seed: u64) -> Result<u64> {
     export::write(folder, size, seed)
 }

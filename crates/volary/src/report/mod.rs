@@ -68,6 +68,8 @@ pub(crate) struct ReportInput<'a> {
     pub surveys: &'a [SurveyRow],
     /// What was drawn, where something was.
     pub drawings: Option<&'a drawings::Drawings>,
+    /// Ranges on light curves, scored, where some were marked.
+    pub marks: Option<&'a marks::MarksInput<'a>>,
     /// How far each subject is.
     pub subjects: &'a [SubjectProgress],
     /// What became of the rows of the input.
@@ -215,6 +217,7 @@ fn sections(input: &ReportInput<'_>) -> Result<Vec<Section>, ReportError> {
         retirement::section(input)?,
         surveys::section(input),
         drawings::section(input),
+        input.marks.map(marks::section).transpose()?.flatten(),
         ingest::section(input),
     ];
     Ok(all.into_iter().flatten().collect())

@@ -73,6 +73,7 @@ impl Sample {
             models: &self.models,
             retirement: &self.retirement,
             surveys: &self.surveys,
+            marks: None,
             drawings: None,
             subjects: &self.subjects,
             ingest: self.ingest.clone(),

@@ -1,11 +1,12 @@
 //! `volary marks`: the golden case from files to files, every bad input, and what must not matter.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Place, read_csv, shared};
+use crate::support::{Place, Row, VOLARY, export, read_csv, shared};
 
 const HEADER: &str = "subject_id,user_name,classification_id,xMinGlobal,xMaxGlobal";
 
@@ -401,5 +402,186 @@ fn a_marks_table_of_extract_gives_what_the_rows_give() {
             place.read("a/metafeatures.csv"),
             "{input}"
         );
+    }
+}
+
+/// An export of ranges on light curves, as the second generation of the classifier writes them.
+fn ranges() -> String {
+    let mut rows = Vec::new();
+    for (id, (user, subject, x)) in [
+        ("ann", "s1", Some(5.0)),
+        ("bob", "s1", Some(5.1)),
+        ("cid", "s1", None),
+        ("ann", "s2", Some(9.0)),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let value = match x {
+            Some(x) => json!([{"tool": 0, "toolType": "graph2dRangeX", "x": x, "width": 0.5}]),
+            None => json!([]),
+        };
+        let annotation = json!([{"task": "T0", "taskType": "dataVisAnnotation", "value": value}]);
+        rows.push(Row::new(id as u64 + 1, user, subject, &annotation));
+    }
+    export(&rows)
+}
+
+#[test]
+fn a_zooniverse_export_of_ranges_becomes_features() {
+    let place = Place::new();
+    place.write("export.csv", ranges());
+    place.record(&["extract", "export.csv", "-o", "extracts"]);
+    let record = place.record(&["marks", "extracts", "-o", "out", "--to", "csv", "--no-figures"]);
+    assert_eq!(
+        (&record["summary"]["n_classifications"], &record["summary"]["n_marks"]),
+        (&4.into(), &3.into())
+    );
+    let features = place.table("out/metafeatures.csv");
+    let of: Vec<(&str, &str, &str)> = features
+        .iter()
+        .map(|f| (f["subject_id"].as_str(), f["n_yes"].as_str(), f["n_voters"].as_str()))
+        .collect();
+    // Cid saw the light curve and marked nothing: a vote against.
+    assert_eq!(of, [("s1", "2", "3"), ("s2", "1", "1")]);
+}
+
+#[test]
+fn recovery_and_completeness_by_any_columns() {
+    let place = Place::new();
+    place.record(&["simulate", "lightcurves", "-o", "sky", "--scale", "0.004"]);
+    let base = ["marks", "sky/classifications.csv", "--signals", "sky/signals.csv", "--to", "csv"];
+    let run = |out: &str, more: &[&str]| {
+        place.volary(&[&base[..], &["-o", out, "--no-figures", "--json"], more].concat())
+    };
+    let fit = |record: &Value| record["summary"]["completeness_fit"]["by"].clone();
+    assert_eq!(fit(&run("a", &[]).record()), "snr");
+    let record =
+        run("b", &["--by", "snr,period", "--by", "prad,snr", "--completeness-by", "depth"]).record();
+    assert_eq!(fit(&record), "depth");
+    let pairs = |out: &str| -> BTreeSet<(String, String)> {
+        let rows = place.table(&format!("{out}/recovery.csv"));
+        let pairs = rows.iter().map(|r| (r["x"].clone(), r["y"].clone()));
+        pairs.filter(|(_, y)| !y.is_empty()).collect()
+    };
+    let pair = |x: &str, y: &str| (x.to_owned(), y.to_owned());
+    assert_eq!(pairs("b"), [pair("prad", "snr"), pair("snr", "period")].into());
+    assert!(!pairs("a").contains(&pair("snr", "period")));
+    run("c", &["--completeness-by", "colour"]).fails_with("no column of numbers \"colour\"; there are");
+    // The floors say what the headline says, and recovery never rises with the floor.
+    let floors = place.table("b/floors.csv");
+    let recovered: Vec<f64> = floors.iter().map(|f| number(f, "recovered")).collect();
+    assert!(recovered.windows(2).all(|w| w[1] <= w[0]) && recovered.len() > 5, "{recovered:?}");
+    let at_half = floors.iter().find(|f| f["score_floor"] == "0.5").unwrap();
+    assert_eq!(number(at_half, "recovered"), record["summary"]["recovered"].as_f64().unwrap());
+    let curves = place.table("b/curves.csv");
+    for positives in ["marked signals", "all signals"] {
+        let last = curves.iter().rfind(|c| c["positives"] == positives).unwrap();
+        assert_eq!((number(last, "recall"), last["positives"].as_str()), (1.0, positives));
+    }
+}
+
+#[test]
+fn classifications_one_at_a_time_end_where_a_full_run_ends() {
+    let place = Place::new();
+    place.record(&["simulate", "lightcurves", "-o", "sky", "--scale", "0.002"]);
+    let text = place.read("sky/classifications.csv");
+    let header = text.lines().next().unwrap();
+    let rows = place.table("sky/classifications.csv");
+    // Half of the classifications come as lines of JSON, the first of each subject not: signals are known
+    // only of subjects that were there at the start.
+    let (mut subjects, mut ids, mut late) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for row in &rows {
+        let (id, subject) = (row["classification_id"].as_str(), row["subject_id"].as_str());
+        if ids.insert(id) && !subjects.insert(subject) && ids.len() % 2 == 0 {
+            late.insert(id);
+        }
+    }
+    let early: Vec<&str> =
+        text.lines().skip(1).filter(|l| !late.contains(l.split(',').next().unwrap())).collect();
+    place.write("early.csv", format!("{header}\n{}\n", early.join("\n")));
+    let mut events = Vec::new();
+    for id in &late {
+        let own: Vec<_> = rows.iter().filter(|r| r["classification_id"] == *id).collect();
+        let marks: Vec<[f64; 2]> = own
+            .iter()
+            .filter_map(|r| Some([r["xMinGlobal"].parse().ok()?, r["xMaxGlobal"].parse().ok()?]))
+            .filter(|m: &[f64; 2]| m.iter().all(|x| x.is_finite()))
+            .collect();
+        events.push(
+            json!({"classification_id": id, "subject_id": own[0]["subject_id"], "user_name": own[0]["user_name"], "marks": marks})
+                .to_string(),
+        );
+    }
+    // Said twice, broken, and empty: the first changes nothing, the second is listed.
+    events.push(events[0].clone());
+    events.push("{\"classification_id\": 1".to_owned());
+    events.push(String::new());
+    place.write("new.ndjson", events.join("\n"));
+    let arguments = ["--signals", "sky/signals.csv", "--to", "csv", "--converged-at", "1e-13"];
+    let follow = ["marks", "follow", "early.csv", "--new", "new.ndjson", "-o", "live"];
+    let run = place.volary(&[&follow[..], &arguments].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let said: Vec<Value> = run.stdout.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(said.len(), events.len() - 3);
+    assert!(said.iter().all(|s| s["features"].is_array()) && !run.stdout.contains("user_name"));
+    let record: Value = serde_json::from_str(&place.read("live/run.json")).unwrap();
+    assert_eq!((&record["summary"]["n_known"], &record["problems"]["bad JSON"]), (&1.into(), &1.into()));
+
+    let whole =
+        ["marks", "sky/classifications.csv", "--max-iterations", "500", "--no-figures", "-o", "whole"];
+    place.record(&[&whole[..], &arguments].concat());
+    let by_place = |name: &str| -> BTreeMap<(String, String), f64> {
+        let rows = place.table(name);
+        rows.iter()
+            .map(|r| ((r["subject_id"].clone(), r["x_min_days"].clone()), number(r, "score")))
+            .collect()
+    };
+    let (live, full) = (by_place("live/metafeatures.csv"), by_place("whole/metafeatures.csv"));
+    assert_eq!(live.keys().collect::<Vec<_>>(), full.keys().collect::<Vec<_>>());
+    for (at, score) in &full {
+        assert!((live[at] - score).abs() < 1e-9, "{at:?}: {} is not {score}", live[at]);
+    }
+    let weights = |name: &str| -> BTreeMap<String, f64> {
+        place.table(name).iter().map(|r| (r["volunteer"].clone(), number(r, "weight"))).collect()
+    };
+    let (live, full) = (weights("live/weights.csv"), weights("whole/weights.csv"));
+    assert_eq!(live.len(), full.len());
+    assert!(full.iter().all(|(v, w)| (live[v] - w).abs() < 1e-8));
+}
+
+#[test]
+fn ctrl_c_leaves_the_last_whole_iteration() {
+    let place = Place::new();
+    place.record(&["simulate", "lightcurves", "-o", "sky", "--scale", "0.01"]);
+    let whole = ["marks", "sky/classifications.csv", "--signals", "sky/signals.csv", "--to", "csv"];
+    // A criterion that rounding never meets: only Ctrl-C ends it.
+    let endless =
+        ["--converged-at", "1e-300", "--max-iterations", "4000000000", "--no-figures", "-o", "out"];
+    let mut child = Command::new(VOLARY)
+        .args(whole.iter().chain(&endless))
+        .current_dir(place.path("."))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = child.wait_with_output().expect("it ends");
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{message}");
+    let record: Value = serde_json::from_str(&place.read("out/run.json")).unwrap();
+    assert_eq!(record["summary"]["ending"], "stopped");
+    let n = record["summary"]["n_iterations"].as_u64().unwrap();
+    assert!(n >= 1);
+    // The tables hold that iteration: so many iterations and no more give the same.
+    let n = n.to_string();
+    let again = ["--converged-at", "1e-300", "--max-iterations", &n, "--no-figures", "-o", "again"];
+    place.record(&[&whole[..], &again].concat());
+    for table in ["metafeatures", "weights"] {
+        let [ours, theirs] = ["out", "again"].map(|out| place.read(&format!("{out}/{table}.csv")));
+        assert!(ours == theirs, "{table} after {n} iterations");
     }
 }

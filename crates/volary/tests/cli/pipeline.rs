@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use crate::support::{Place, Row, export, walk};
 
 fn demo(place: &Place) {
@@ -31,17 +33,20 @@ fn the_demo_makes_a_project_with_a_report_and_repeats_to_the_byte() {
         "demo/volary.toml",
         "demo/classifications.csv",
         "demo/truth.csv",
+        "demo/dips.csv",
         "demo/extracts/votes.parquet",
         "demo/extracts/marks.parquet",
         "demo/consensus/consensus.parquet",
         "demo/consensus/consensus_volunteers.parquet",
+        "demo/marks/metafeatures.parquet",
+        "demo/marks/floors.parquet",
         "demo/report.html",
         "demo/run.json",
     ] {
         assert!(files.iter().any(|f| f == name), "{name} is not among {files:#?}");
     }
     let report = place.read("demo/report.html");
-    assert!(report.contains("<svg"));
+    assert!(report.contains("<svg") && report.contains("id=\"marks\""));
     for fetch in ["src=", "href=\"http", "url(", "@import", "<script", "<link"] {
         assert!(!report.contains(fetch), "the report asks for something else: {fetch}");
     }
@@ -63,6 +68,10 @@ fn the_demo_finds_the_truth_that_it_simulated() {
     let accuracy = plain["accuracy"].as_f64().unwrap();
     assert!((0.85..=1.0).contains(&accuracy), "{plain:#}");
     assert!(plain["accuracy_low"].as_f64().unwrap() < accuracy);
+    // The dips that volunteers marked are features, and the known ones are among them.
+    let marks = &record["summary"]["marks"];
+    assert!(marks["recovered"].as_f64().unwrap() > 0.9, "{marks:#}");
+    assert!(marks["precision"].as_f64().unwrap() > 0.9, "{marks:#}");
 }
 
 #[test]
@@ -70,16 +79,37 @@ fn a_stage_that_is_up_to_date_is_left_out() {
     let place = Place::new();
     demo(&place);
     let record = place.record(&["run", "demo"]);
-    for stage in ["stage_extract", "stage_consensus", "stage_report"] {
+    for stage in ["stage_extract", "stage_consensus", "stage_marks", "stage_report"] {
         assert_eq!(record["summary"][stage], "up to date");
     }
     let settings = place.read("demo/volary.toml").replace("\"jeffreys\"", "\"wilson\"");
-    place.write("demo/volary.toml", settings);
+    place.write("demo/volary.toml", &settings);
     let record = place.record(&["run", "demo"]);
     assert_eq!(record["summary"]["stage_extract"], "up to date");
     assert_eq!(record["summary"]["stage_consensus"], "done");
+    assert_eq!(record["summary"]["stage_marks"], "up to date");
+    place.write("demo/volary.toml", settings.replace("model = \"satchel\"", "model = \"bayes\""));
+    let record = place.record(&["run", "demo"]);
+    assert_eq!(record["summary"]["stage_consensus"], "up to date");
+    assert_eq!(record["summary"]["stage_marks"], "done");
+    assert!(record["summary"]["marks"]["bayes_rounds"].as_u64().unwrap() > 0);
     let record = place.record(&["run", "demo", "--force"]);
     assert_eq!(record["summary"]["stage_extract"], "done");
+}
+
+#[test]
+fn gold_that_changes_makes_the_consensus_anew() {
+    let place = Place::new();
+    demo(&place);
+    let gold = "subject_id,task,answer\n90000000,T0,Smooth\n";
+    place.write("demo/gold.csv", gold);
+    let settings = place.read("demo/volary.toml");
+    let with_gold = "method = \"dawid-skene\"\ngold = \"gold.csv\"";
+    place.write("demo/volary.toml", settings.replace("method = \"fraction\"", with_gold));
+    assert_eq!(place.record(&["run", "demo"])["summary"]["stage_consensus"], "done");
+    assert_eq!(place.record(&["run", "demo"])["summary"]["stage_consensus"], "up to date");
+    place.write("demo/gold.csv", gold.replace("Smooth", "Features or disk"));
+    assert_eq!(place.record(&["run", "demo"])["summary"]["stage_consensus"], "done");
 }
 
 #[test]
@@ -290,4 +320,87 @@ fn the_settings_file_and_the_command_line_say_the_same() {
         "0.5",
     ]);
     assert_ne!(place.read("a.csv"), place.read("c.csv"));
+}
+
+/// A workflow export of one drawing task with the given tools.
+fn drawing_workflow(tools: &[&str]) -> String {
+    let tools: Vec<Value> =
+        tools.iter().map(|t| json!({"type": t, "label": "T0.tools.0.label"})).collect();
+    let tasks = json!({"T0": {"type": "drawing", "instruction": "T0.instruction", "tools": tools}});
+    let quote = |v: &Value| format!("\"{}\"", v.to_string().replace('"', "\"\""));
+    let strings = json!({"T0.instruction": "Draw"});
+    format!(
+        "workflow_id,display_name,version,active,first_task,tasks,retirement,strings,minor_version\n\
+         7,Test,1,true,T0,{},{{}},{},1\n",
+        quote(&tasks),
+        quote(&strings)
+    )
+}
+
+#[test]
+fn who_drew_no_column_is_missing_from_neither_table() {
+    let place = Place::new();
+    let draw = |id, marks: Value| {
+        Row::new(
+            id,
+            &format!("u{id}"),
+            "s1",
+            &json!([{"task": "T0", "task_label": "Draw", "value": marks}]),
+        )
+    };
+    let column = json!([{"tool": 0, "frame": 0, "details": [], "x": 5.0, "width": 1.0}]);
+    place.write("export.csv", export(&[draw(1, column.clone()), draw(2, json!([])), draw(3, column)]));
+    place.write("workflows.csv", drawing_workflow(&["column"]));
+    for (out, more) in [("a", &[][..]), ("b", &["--workflows", "workflows.csv"][..])] {
+        place.record(&[&["extract", "export.csv", "-o", out, "--to", "csv"][..], more].concat());
+        for table in ["marks", "shapes"] {
+            let rows = place.table(&format!("{out}/{table}.csv"));
+            let of: Vec<&str> = rows.iter().map(|r| r["classification_id"].as_str()).collect();
+            assert_eq!(of, ["1", "2", "3"], "{out}/{table}");
+        }
+    }
+}
+
+#[test]
+fn the_workflow_export_says_which_tool_made_a_mark() {
+    let place = Place::new();
+    let marks = json!([
+        {"tool": 0, "frame": 0, "details": [], "x": 5.0, "y": 6.0, "r": 2.0, "angle": 30.0},
+        {"tool": 1, "frame": 0, "details": [], "x": 5.0, "y": 6.0, "r": 2.0},
+        // The index of another version: what the keys show holds.
+        {"tool": 0, "frame": 0, "details": [], "x": 5.0, "y": 6.0},
+    ]);
+    let row = Row::new(1, "ann", "s1", &json!([{"task": "T0", "task_label": "Draw", "value": marks}]));
+    place.write("export.csv", export(&[row]));
+    place.write("workflows.csv", drawing_workflow(&["triangle", "circle"]));
+    let tools = |out: &str, more: &[&str]| -> Vec<String> {
+        place.record(&[&["extract", "export.csv", "-o", out, "--to", "csv"][..], more].concat());
+        place.table(&format!("{out}/shapes.csv")).iter().map(|r| r["shape"].clone()).collect()
+    };
+    assert_eq!(tools("a", &[]), ["circle", "circle", "point"]);
+    assert_eq!(tools("b", &["--workflows", "workflows.csv"]), ["triangle", "circle", "point"]);
+}
+
+#[test]
+fn a_subject_export_becomes_a_table() {
+    let place = Place::new();
+    place.write(
+        "subjects.csv",
+        "subject_id,project_id,workflow_id,subject_set_id,metadata,locations,classifications_count,\
+         retired_at,retirement_reason\n\
+         10,1,7,3,\"{\"\"name\"\":\"\"b, c\"\"}\",\"{\"\"0\"\":\"\"https://x/1.png\"\"}\",12,2024-01-01 00:00:00 UTC,consensus\n\
+         9,1,7,3,{},{},,,\n",
+    );
+    let record = place.record(&["extract", "subjects.csv", "-o", "x", "--to", "csv"]);
+    assert_eq!(record["rows"]["subjects"], 2);
+    let rows = place.table("x/subjects.csv");
+    assert_eq!((rows[0]["subject_id"].as_str(), rows[0]["n_classifications"].as_str()), ("9", ""));
+    assert_eq!(rows[1]["metadata"], r#"{"name":"b, c"}"#);
+    assert_eq!(rows[1]["locations"], r#"["https://x/1.png"]"#);
+    assert_eq!(
+        (rows[1]["retirement_reason"].as_str(), &rows[1]["retired_at"][..10]),
+        ("consensus", "2024-01-01")
+    );
+    let refused = place.volary(&["extract", "subjects.csv", "-o", "y", "--live-only"]);
+    refused.fails_with("no workflows, versions and tasks to choose from");
 }

@@ -41,10 +41,45 @@ fn rows() -> Vec<Row> {
     rows
 }
 
+/// Planet Hunters rows, and the names in them, one to a line.
+fn planets() -> (String, String) {
+    let mut rows =
+        String::from("classification_id,created_at,subject_id,user_name,xMinGlobal,xMaxGlobal\n");
+    for (at, subject) in (0..6).enumerate() {
+        for (k, name) in NAMES.iter().enumerate() {
+            let (id, x) = (10 * at + k, 5.0 + 0.05 * k as f64);
+            rows.push_str(&format!(
+                "{id},2014-10-20 01:59:42 UTC,p{subject},\"{name}\",{x},{}\n",
+                x + 0.5
+            ));
+        }
+    }
+    (rows, NAMES.map(|name| format!("\"{name}\"\n")).concat())
+}
+
+/// A Talk export whose comments are signed.
+fn talk() -> String {
+    let comment = |(id, name): (usize, &&str)| {
+        json!({
+            "comment_id": id, "comment_body": format!("#odd says nobody {id}"), "comment_focus_id": id,
+            "comment_focus_type": "Subject", "comment_user_login": name, "comment_user_id": id,
+            "comment_created_at": "2024-01-01T00:00:00Z", "board_id": 1, "discussion_id": 1,
+        })
+    };
+    json!(NAMES.iter().enumerate().map(comment).collect::<Vec<_>>()).to_string()
+}
+
 #[test]
 fn no_name_and_no_address_leaves_by_any_command() {
     let place = Place::new();
     place.write("export.csv", export(&rows()));
+    place.write("truth.csv", "subject_id,T0\ns0,Yes\ns1,No\n");
+    let (planets, people) = planets();
+    place.write("planets.csv", planets);
+    place.write("seeds.csv", format!("user_name,weight\n{}", people.replace('\n', ",0.5\n")));
+    place.write("order.csv", format!("username\n{people}"));
+    place.write("known.csv", "subject_id,xmin,xmax\np0,5,5.5\np1,5,5.5\n");
+    place.write("talk.json", talk());
     std::fs::create_dir(place.path("out")).unwrap();
     let commands = [
         "check export.csv",
@@ -59,8 +94,19 @@ fn no_name_and_no_address_leaves_by_any_command() {
         "flatten export.csv -o out/flat.csv",
         "dedup export.csv -o out/dedup.csv",
         "reduce out/panoptes/question_extractor_extractions.csv -o out/panoptes",
+        "consensus export.csv --method dawid-skene --truth truth.csv -o out/skill.csv --json",
+        "consensus export.csv --method auto -o out/auto.parquet",
+        "shapes export.csv -o out/shapes.csv",
+        "marks planets.csv --seeds seeds.csv --volunteer-order order.csv -o out/marks --to csv --keep-iterations",
+        "marks build planets.csv -o out/built",
+        "marks weigh planets.csv -o out/weighed",
+        "marks score planets.csv --no-coupling -o out/scored --model bayes --json",
+        "marks evaluate out/marks --truth known.csv -o out/evaluated",
+        "marks sweep planets.csv --truth known.csv --tolerances 0.8,1 --cutoffs 1,2 -o out/sweep",
+        "talk talk.json -o out/talk --to csv",
         "init --export export.csv out/project",
         "run out/project",
+        "report out/project",
     ];
     for command in commands {
         let output =

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::json;
 use volary_crowd::marks::evaluate::{
     EvaluateError, Headline, MATCH_COVER, Matched, PAPER_PERIOD_EDGES, PAPER_RADIUS_EDGES,
@@ -17,35 +17,28 @@ use volary_crowd::marks::evaluate_logistic::{
     Completeness, CompletenessBin, Shape, Weighting, bins_of, fit_completeness,
 };
 use volary_crowd::marks::sweep::PAPER_FLOORS;
-use volary_crowd::marks::{
-    Bayes, Features, MarkParams, Marks, MarksBuilder, NumberColumn, Scored, SignalTable, Signals,
-};
+use volary_crowd::marks::{Features, Marks, MarksBuilder, NumberColumn, SignalTable, Signals};
 use volary_ingest::Progress;
-use volary_ingest::light_curves::read_whole;
 use volary_ingest::marks::{FeatureTable, read_features};
 use volary_ingest::output::write_whole;
 use volary_ingest::signals::read_signals;
 use volary_ingest::tables::TableFormat;
 
-use super::Whole;
-use super::input::Read;
-use super::options::Inputs;
+use super::options::{Inputs, Quantities};
 use super::stages::Place;
-use crate::mark_tables::{History, Recovery, write_recovery};
-use crate::report::marks::{self as page, Example, MarksEvaluation, MarksInput};
+use crate::mark_tables::{Recovery, write_curves, write_floors, write_recovery};
+use crate::report::marks::{self as page, MarksEvaluation, MarksInput};
 use crate::session::{Session, run_json_for};
 use crate::summary::percent;
 
 /// Bootstrap samples behind the intervals of areas.
 const SAMPLES: u32 = 500;
+/// The quantity with which completeness rises, where no other is named.
+const COMPLETENESS_BY: &str = "snr";
 /// Bins of a quantity whose edges the paper does not give.
 const BINS: usize = 10;
-/// Light curves shown with their marks.
-const EXAMPLES: usize = 4;
-/// A segment of a light curve as volunteers see it.
-const SEGMENT_DAYS: f64 = 30.0;
-/// Light-curve files that are looked into whatever their names.
-const FEW_FILES: usize = 8;
+/// Bins along each side of a table by two quantities that were asked for.
+const MAP_BINS: usize = 6;
 
 /// Compare scored features with known signals.
 ///
@@ -70,6 +63,8 @@ pub(crate) struct Args {
     /// Score at which a signal counts as recovered.
     #[arg(long, default_value_t = SCORE_CUTOFF, value_name = "SCORE")]
     score_cutoff: f64,
+    #[command(flatten)]
+    quantities: Quantities,
     /// Level of the intervals.
     #[arg(long, default_value_t = 0.95, value_name = "SHARE")]
     level: f64,
@@ -99,11 +94,17 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let table = read_features(&features, &subjects, &args.column, &session.progress)?;
     let (marks, features) = joined(&table);
     let known = known_tables(args.signals.as_deref(), args.truth.as_deref(), &mut session)?.join(&marks);
-    let params = Judging { cutoff: args.score_cutoff, level: args.level, seed: session.global.seed };
+    let params = Judging {
+        cutoff: args.score_cutoff,
+        quantities: &args.quantities,
+        level: args.level,
+        seed: session.global.seed,
+    };
     let judged = Judged::new(&features, &table.score, &known, &params)?;
     judged.note(&mut session);
-    let n = judged.write(&place.path("recovery"))?;
-    session.rows("recovery", n);
+    for (table, n) in judged.write(&place)? {
+        session.rows(table, n);
+    }
     let calibrations = match args.column.as_str() {
         "probability" => vec![("probability".to_owned(), judged.calibration(&table.score)?)],
         _ => Vec::new(),
@@ -160,7 +161,7 @@ fn known_tables(
 }
 
 /// The same, joined to the marks of a run; the inputs are in its account already, but for the truth.
-pub(crate) fn known_signals(
+pub(super) fn known_signals(
     inputs: &Inputs,
     truth: Option<&Path>,
     marks: &Marks,
@@ -198,14 +199,15 @@ fn append(all: &mut SignalTable, more: SignalTable) {
     all.x_max_days.extend(more.x_max_days);
 }
 
-struct Judging {
-    cutoff: f64,
-    level: f64,
-    seed: u64,
+pub(super) struct Judging<'a> {
+    pub(super) cutoff: f64,
+    pub(super) quantities: &'a Quantities,
+    pub(super) level: f64,
+    pub(super) seed: u64,
 }
 
 /// An evaluation with everything that is said of it.
-struct Judged {
+pub(super) struct Judged {
     matched: Matched,
     headline: Headline,
     floors: Vec<Headline>,
@@ -218,12 +220,12 @@ struct Judged {
 }
 
 impl Judged {
-    fn new(
+    pub(super) fn new(
         features: &Features,
         score: &[f64],
         known: &Signals,
-        params: &Judging,
-    ) -> Result<Self, EvaluateError> {
+        params: &Judging<'_>,
+    ) -> Result<Self> {
         let matched = match_features(features, score, known, MATCH_COVER)?;
         let (cutoff, level) = (params.cutoff, params.level);
         let areas = |convention| {
@@ -243,30 +245,13 @@ impl Judged {
                 lines.push((column.name.clone(), is_log, table));
             }
         }
-        let completeness = lines.iter().find(|(name, ..)| name.eq_ignore_ascii_case("snr")).and_then(
-            |(name, is_log, table)| {
-                let bins = bins_of(table, *is_log);
-                let fit = fit_completeness(&bins, Weighting::Binomial, Shape::Free).ok()?;
-                Some((name.clone(), bins, fit))
-            },
-        );
-        let (radius, period) = (
-            known.column(&["prad", "radius", "radius_earth"]),
-            known.column(&["period", "period_days"]),
-        );
-        let mut maps = Vec::new();
-        if let (Some(radius), Some(period)) = (radius, period) {
-            let x = (period.values.as_slice(), &PAPER_PERIOD_EDGES[..]);
-            let y = (radius.values.as_slice(), &PAPER_RADIUS_EDGES[..]);
-            let table = recovery_table(&matched, cutoff, x, y, level)?;
-            maps.push((period.name.clone(), radius.name.clone(), table));
-        }
+        let completeness = completeness(&matched, known, params)?;
         Ok(Self {
             headline: headline(&matched, cutoff, level),
             floors: floors(&matched, &PAPER_FLOORS, level),
             marked_only,
             all,
-            maps,
+            maps: maps(&matched, known, params)?,
             lines,
             completeness,
             matched,
@@ -274,12 +259,12 @@ impl Judged {
         })
     }
 
-    fn calibration(&self, probability: &[f64]) -> Result<Calibration, EvaluateError> {
+    pub(super) fn calibration(&self, probability: &[f64]) -> Result<Calibration, EvaluateError> {
         let of: Vec<f64> = self.matched.judged.iter().map(|j| probability[j.feature as usize]).collect();
         calibration(&self.matched, &of, self.level)
     }
 
-    fn note(&self, session: &mut Session) {
+    pub(super) fn note(&self, session: &mut Session) {
         let summary = &mut session.summary;
         let h = &self.headline;
         let share = |s: &volary_crowd::marks::evaluate::Share| {
@@ -336,17 +321,23 @@ impl Judged {
         }
     }
 
-    fn write(&self, path: &Path) -> Result<u64> {
+    /// Writes `recovery`, `curves` and `floors`; returns their numbers of rows.
+    pub(super) fn write(&self, place: &Place<'_>) -> Result<Vec<(&'static str, u64)>> {
         let lines = self.lines.iter().map(|(name, _, table)| (name.as_str(), None, table));
         let maps = self.maps.iter().map(|(x, y, table)| (x.as_str(), Some(y.as_str()), table));
-        let all: Vec<Recovery<'_>> = lines.chain(maps).collect();
-        if all.is_empty() {
-            return Ok(0);
+        let recovery: Vec<Recovery<'_>> = lines.chain(maps).collect();
+        let both = [("marked signals", &self.marked_only.0), ("all signals", &self.all.0)];
+        let mut written = vec![
+            ("curves", write_curves(&place.path("curves"), both, self.level)?),
+            ("floors", write_floors(&place.path("floors"), &self.floors)?),
+        ];
+        if !recovery.is_empty() {
+            written.push(("recovery", write_recovery(&place.path("recovery"), &recovery)?));
         }
-        write_recovery(path, &all)
+        Ok(written)
     }
 
-    fn input<'a>(&'a self, calibrations: &'a [(String, Calibration)]) -> MarksEvaluation<'a> {
+    pub(super) fn input<'a>(&'a self, calibrations: &'a [(String, Calibration)]) -> MarksEvaluation<'a> {
         MarksEvaluation {
             matched: &self.matched,
             headline: self.headline,
@@ -362,6 +353,66 @@ impl Judged {
     }
 }
 
+/// A column that was asked for.
+fn column<'k>(known: &'k Signals, name: &str) -> Result<&'k NumberColumn> {
+    known.column(&[name]).with_context(|| {
+        let names: Vec<&str> = known.columns.iter().map(|c| c.name.as_str()).collect();
+        format!("the signals have no column of numbers {name:?}; there are {}", names.join(", "))
+    })
+}
+
+/// Tables of recovery by two quantities: those asked for, or by period and radius in the paper's bins.
+fn maps(
+    matched: &Matched,
+    known: &Signals,
+    params: &Judging<'_>,
+) -> Result<Vec<(String, String, RecoveryTable)>> {
+    let mut maps = Vec::new();
+    let mut add = |(x, x_edges): (&NumberColumn, &[f64]), (y, y_edges): (&NumberColumn, &[f64])| {
+        let (of_x, of_y) = ((x.values.as_slice(), x_edges), (y.values.as_slice(), y_edges));
+        let table = recovery_table(matched, params.cutoff, of_x, of_y, params.level)?;
+        maps.push((x.name.clone(), y.name.clone(), table));
+        Ok::<(), EvaluateError>(())
+    };
+    for (x, y) in &params.quantities.by {
+        let (x, y) = (column(known, x)?, column(known, y)?);
+        let [x_edges, y_edges] = [x, y].map(|c| edges(&c.values, MAP_BINS, Spacing::Quantiles));
+        if x_edges.len() >= 2 && y_edges.len() >= 2 {
+            add((x, &x_edges), (y, &y_edges))?;
+        }
+    }
+    let radius = known.column(&["prad", "radius", "radius_earth"]);
+    let period = known.column(&["period", "period_days"]);
+    if let (Some(radius), Some(period), true) = (radius, period, params.quantities.by.is_empty()) {
+        add((period, &PAPER_PERIOD_EDGES), (radius, &PAPER_RADIUS_EDGES))?;
+    }
+    Ok(maps)
+}
+
+/// The share of signals recovered as it rises with a quantity, and the curve through it. Bins hold about
+/// equal numbers, so that each says equally much; none where the quantity is not known.
+fn completeness(
+    matched: &Matched,
+    known: &Signals,
+    params: &Judging<'_>,
+) -> Result<Option<(String, Vec<CompletenessBin>, Completeness)>> {
+    let column = match &params.quantities.completeness_by {
+        Some(name) => column(known, name)?,
+        None => match known.column(&[COMPLETENESS_BY]) {
+            Some(column) => column,
+            None => return Ok(None),
+        },
+    };
+    let edges = edges(&column.values, BINS, Spacing::Quantiles);
+    if edges.len() < 2 {
+        return Ok(None);
+    }
+    let table = recovery_by(matched, params.cutoff, (&column.values, &edges), params.level)?;
+    let bins = bins_of(&table, is_logarithmic(column));
+    let fit = fit_completeness(&bins, Weighting::Binomial, Shape::Free).ok();
+    Ok(fit.map(|fit| (column.name.clone(), bins, fit)))
+}
+
 /// Whether a quantity spans so much that its bins are better of equal ratio.
 fn is_logarithmic(column: &NumberColumn) -> bool {
     let known = || column.values.iter().copied().filter(|v| v.is_finite());
@@ -370,7 +421,7 @@ fn is_logarithmic(column: &NumberColumn) -> bool {
 }
 
 /// Writes the page and each figure by itself.
-pub(crate) fn write_figures(folder: &Path, title: &str, input: &MarksInput<'_>) -> Result<()> {
+pub(super) fn write_figures(folder: &Path, title: &str, input: &MarksInput<'_>) -> Result<()> {
     for figure in page::figures(input)? {
         write_whole(
             &folder.join("figures").join(format!("{}.svg", figure.name)),
@@ -378,190 +429,4 @@ pub(crate) fn write_figures(folder: &Path, title: &str, input: &MarksInput<'_>) 
         )?;
     }
     Ok(write_whole(&folder.join("report.html"), page::render(title, input)?.as_bytes())?)
-}
-
-/// What a whole run has in hand.
-pub(crate) struct Run<'a> {
-    pub(crate) read: &'a Read,
-    pub(crate) scored: &'a Scored,
-    pub(crate) bayes: Option<&'a Bayes>,
-    pub(crate) history: &'a History,
-}
-
-/// Evaluates a run where signals are known, and draws its figures.
-pub(crate) fn after_run(
-    run: &Run<'_>,
-    args: &Whole,
-    params: &MarkParams,
-    session: &mut Session,
-) -> Result<()> {
-    let (inputs, truth) = (&args.inputs, args.more.truth.as_deref());
-    let Read { marks, .. } = run.read;
-    let (features, scores) = (&run.scored.built.features, &run.scored.scores);
-    let known = known_signals(inputs, truth, marks, session)?;
-    let place = Place::new(&args.output, &inputs.to)?;
-    let judging = Judging { cutoff: SCORE_CUTOFF, level: params.level, seed: params.seed };
-    let has_signals = (0..marks.n_subjects()).any(|s| !known.of(s).is_empty());
-    let judged = match has_signals {
-        true => Some(Judged::new(features, &scores.score, &known, &judging)?),
-        false if truth.is_some() => bail!(EvaluateError::NoSignals),
-        false => None,
-    };
-    let mut calibrations = Vec::new();
-    if let Some(judged) = &judged {
-        judged.note(session);
-        let n = judged.write(&place.path("recovery"))?;
-        session.rows("recovery", n);
-        calibrations.push(("score".to_owned(), judged.calibration(&scores.score)?));
-        if let Some(bayes) = run.bayes {
-            calibrations.push(("probability".to_owned(), judged.calibration(&bayes.probability)?));
-            note_bayes(judged, bayes, features, &known, session)?;
-        }
-    }
-    if args.more.no_figures {
-        return Ok(());
-    }
-    let iterations: Vec<page::Iteration<'_>> = run
-        .history
-        .weights
-        .iter()
-        .zip(&run.history.scores)
-        .zip(&run.scored.coupled.log)
-        .map(|((weights, scores), entry)| page::Iteration {
-            weights,
-            scores,
-            mean_change: (entry.number > 0).then_some(entry.mean_change),
-        })
-        .collect();
-    let shown = examples(run, &known, inputs.light_curves.as_deref());
-    let examples: Vec<Example<'_>> = shown.iter().map(Shown::example).collect();
-    let evaluation = judged.as_ref().map(|j| j.input(&calibrations));
-    let input = MarksInput {
-        marks: Some(marks),
-        examples: &examples,
-        iterations: &iterations,
-        tolerance: params.converged_at,
-        evaluation: evaluation.as_ref(),
-        sweep: &[],
-    };
-    write_figures(&args.output, "Marks", &input)
-}
-
-/// How the probabilities compare with the scores.
-fn note_bayes(
-    judged: &Judged,
-    bayes: &Bayes,
-    features: &Features,
-    known: &Signals,
-    session: &mut Session,
-) -> Result<()> {
-    let matched = match_features(features, &bayes.probability, known, MATCH_COVER)?;
-    let of = curves(&matched, Convention::All);
-    let calibrated = judged.calibration(&bayes.probability)?;
-    let shown = format!(
-        "average precision {:.4}, Brier score {:.4}",
-        of.average_precision_reached.unwrap_or(f64::NAN),
-        calibrated.brier.unwrap_or(f64::NAN)
-    );
-    let value = json!({
-        "average_precision": of.average_precision, "average_precision_reached": of.average_precision_reached,
-        "roc_auc": of.roc_auc, "brier": calibrated.brier, "ece": calibrated.ece,
-    });
-    session.summary.line("bayes_evaluation", "probability", &shown, value);
-    Ok(())
-}
-
-/// One example with its own data.
-struct Shown {
-    subject: String,
-    time_days: Vec<f64>,
-    flux: Vec<f64>,
-    views: Vec<Vec<(f64, f64)>>,
-    features: Vec<(f64, f64, f64, volary_crowd::Interval)>,
-    signals: Vec<(f64, f64)>,
-}
-
-impl Shown {
-    fn example(&self) -> Example<'_> {
-        Example {
-            subject: &self.subject,
-            time_days: &self.time_days,
-            flux: &self.flux,
-            views: &self.views,
-            features: &self.features,
-            signals: &self.signals,
-        }
-    }
-}
-
-/// The subjects with the most marks: those with known signals first.
-fn examples(run: &Run<'_>, known: &Signals, light_curves: Option<&Path>) -> Vec<Shown> {
-    let marks = &run.read.marks;
-    let (features, scores) = (&run.scored.built.features, &run.scored.scores);
-    let mut order: Vec<usize> =
-        (0..marks.n_subjects()).filter(|&s| !features.of(s).is_empty()).collect();
-    order.sort_by_key(|&s| (known.of(s).is_empty(), std::cmp::Reverse(marks.marks_in(s).len()), s));
-    let of = |s: usize| {
-        let (time_days, flux) =
-            light_curves.and_then(|folder| flux_of(folder, marks, s)).unwrap_or_default();
-        Shown {
-            subject: marks.subjects[s].clone(),
-            time_days,
-            flux,
-            views: marks
-                .views_of(s)
-                .map(|v| marks.marks_of(v).map(|m| (marks.x_min_days[m], marks.x_max_days[m])).collect())
-                .collect(),
-            features: features
-                .of(s)
-                .map(|f| {
-                    (features.x_min_days[f], features.x_max_days[f], scores.score[f], scores.interval[f])
-                })
-                .collect(),
-            signals: known.of(s).map(|k| (known.x_min_days[k], known.x_max_days[k])).collect(),
-        }
-    };
-    order.into_iter().take(EXAMPLES).map(of).collect()
-}
-
-/// Time and flux of a subject's segment, out of the files whose names hold its id or its star's (or of all,
-/// where they are few).
-fn flux_of(folder: &Path, marks: &Marks, subject: usize) -> Option<(Vec<f64>, Vec<f64>)> {
-    let id = marks.subjects[subject].as_str();
-    let star = marks.stars.get(marks.star[subject] as usize).map_or("", String::as_str);
-    let range = marks.marks_in(subject);
-    let start = marks.start_days[subject];
-    let low = marks.x_min_days[range.clone()].iter().copied().fold(start, f64::min) - 0.5;
-    let high = marks.x_max_days[range].iter().copied().fold(start + SEGMENT_DAYS, f64::max) + 0.5;
-    let mut files = Vec::new();
-    list_files(folder, &mut files);
-    let is_named = |p: &&PathBuf| {
-        let name = p.file_name().unwrap_or_default().to_string_lossy();
-        name.contains(id) || (!star.is_empty() && name.contains(star))
-    };
-    let few = files.len() <= FEW_FILES;
-    for path in files.iter().filter(|p| few || is_named(p)) {
-        // What cannot be read has been listed already.
-        let Ok((curves, ..)) = read_whole(path, &Progress::default()) else { continue };
-        for curve in curves.iter().filter(|c| c.subject == id || (!star.is_empty() && c.star == star)) {
-            let inside = |t: &f64| low <= *t && *t <= high;
-            let pairs = curve.time_days.iter().zip(&curve.flux).filter(|(t, _)| inside(t));
-            let (time, flux): (Vec<f64>, Vec<f64>) = pairs.map(|(t, f)| (*t, *f)).unzip();
-            if !time.is_empty() {
-                return Some((time, flux));
-            }
-        }
-    }
-    None
-}
-
-fn list_files(folder: &Path, out: &mut Vec<PathBuf>) {
-    if !folder.is_dir() {
-        out.push(folder.to_owned());
-        return;
-    }
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
-    paths.sort();
-    paths.iter().for_each(|p| list_files(p, out));
 }

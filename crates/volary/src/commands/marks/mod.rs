@@ -1,8 +1,11 @@
 //! `volary marks`: from ranges that volunteers drew on light curves to scored features.
 
 mod evaluate;
+mod examples;
+mod follow;
 mod input;
 mod options;
+mod outcome;
 mod stages;
 mod sweep;
 
@@ -12,7 +15,10 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Subcommand;
 
-use self::options::{Constants, Inputs};
+use self::options::Quantities;
+pub(crate) use self::options::{Constants, Inputs};
+pub(crate) use self::outcome::Outcome;
+pub(crate) use self::stages::Place;
 use crate::session::Session;
 
 /// From ranges that volunteers drew on light curves to scored features (SATCHEL, and better).
@@ -29,7 +35,8 @@ use crate::session::Session;
   volary marks mdwarf-classifs.csv --signals syntheticdata.csv --profile paper -o marks
   volary marks extracts --light-curves fits --model bayes -o marks --to csv
   volary marks evaluate marks --truth known.csv -o evaluation
-  volary marks sweep sky/classifications.csv --signals sky/signals.csv -o sweep")]
+  volary marks sweep sky/classifications.csv --signals sky/signals.csv -o sweep
+  volary marks follow sky/classifications.csv --signals sky/signals.csv --new new.ndjson -o live")]
 pub(crate) struct Args {
     #[command(subcommand)]
     stage: Option<Stage>,
@@ -54,6 +61,7 @@ enum Stage {
     Score(Box<Whole>),
     Evaluate(evaluate::Args),
     Sweep(Box<sweep::Args>),
+    Follow(Box<follow::Args>),
 }
 
 /// Everything: build, weigh, score, evaluate. As `score`, it takes seed weights from elsewhere too.
@@ -76,7 +84,7 @@ pub(crate) struct Whole {
 }
 
 /// What only the whole run takes.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "The run")]
 pub(crate) struct More {
     /// Real transits that are known: subject_id, xmin, xmax. They judge and do not teach.
@@ -85,6 +93,8 @@ pub(crate) struct More {
     /// satchel: scores only; bayes: a probability of being real too.
     #[arg(long, default_value = "satchel", value_name = "NAME")]
     pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) quantities: Quantities,
     /// Keep weights and scores of every iteration.
     #[arg(long)]
     pub(crate) keep_iterations: bool,
@@ -144,6 +154,7 @@ pub(crate) fn run(args: &Args, session: Session) -> Result<ExitCode> {
         Some(Stage::Score(args)) => stages::whole(args, session),
         Some(Stage::Evaluate(args)) => evaluate::run(args, session),
         Some(Stage::Sweep(args)) => sweep::run(args, session),
+        Some(Stage::Follow(args)) => follow::run(args, session),
         None => match (&args.classifications, &args.output) {
             (Some(classifications), Some(output)) => {
                 let whole = Whole {

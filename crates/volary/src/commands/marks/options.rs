@@ -99,6 +99,27 @@ pub(crate) struct Constants {
     pub(crate) level: Option<f64>,
 }
 
+/// By which columns of the signals the features are judged.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Quantities {
+    /// Recovery by two columns of the signals at once (may be given several times) [default: period by
+    /// radius].
+    #[arg(long = "by", value_name = "X,Y", value_parser = pair)]
+    pub(crate) by: Vec<(String, String)>,
+    /// Fit completeness by this column of the signals [default: snr].
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) completeness_by: Option<String>,
+}
+
+fn pair(text: &str) -> Result<(String, String)> {
+    match text.split_once(',') {
+        Some((x, y)) if !x.trim().is_empty() && !y.trim().is_empty() => {
+            Ok((x.trim().to_owned(), y.trim().to_owned()))
+        }
+        _ => bail!("two columns with a comma between them are wanted, such as snr,kepmag"),
+    }
+}
+
 /// A name out of a list.
 fn named<T: Copy>(option: &str, name: &str, all: &[(&'static str, T)]) -> Result<T> {
     match all.iter().find(|(known, _)| *known == name) {
