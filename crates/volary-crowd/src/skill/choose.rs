@@ -4,8 +4,9 @@
 //! and the models are scored by the mean log of the posterior of the hidden class. Without, a tenth of
 //! the votes is hidden, and the score is the mean log of the chance that the model gives them, Σ_k q_k
 //! C_w\[k, y\]. To predict votes is not quite to find the truth: where volunteers share a bias the winner
-//! by votes learns it (see [`crate::skill::dependence`]). Models without probabilities (Wawa) can only be
-//! scored on gold.
+//! by votes learns it (see [`crate::skill::dependence`]). Models without probabilities of votes (Wawa
+//! and its iterated form) can only be scored on gold. The plain vote stands among the candidates as the
+//! crowd's pooled matrix.
 
 use rand::RngExt as _;
 use volary_core::seed::stream;
@@ -95,7 +96,9 @@ pub fn candidates(with_slow: bool, seed: u64, level: f64) -> Vec<Model> {
         models.push(Model::Glad(Glad { level, ..Glad::default() }));
         models.push(Model::Mace(Mace { level, seed, ..Mace::default() }));
     }
-    models.push(Model::Weighted(Weighted { level, ..Weighted::default() }));
+    for iterated in [false, true] {
+        models.push(Model::Weighted(Weighted { level, iterated, ..Weighted::default() }));
+    }
     models
 }
 
