@@ -39,6 +39,12 @@ pub(crate) enum InputKind {
     WeightTable,
     /// True answers by subject.
     TruthTable,
+    /// Known signals on light curves.
+    Signals,
+    /// Gaps of light curves, as spans of days.
+    Gaps,
+    /// A machine's scores by subject and answer.
+    Scores,
     /// A subject manifest.
     Manifest,
 }
@@ -57,6 +63,9 @@ impl InputKind {
             Self::Talk => "Talk export",
             Self::WeightTable => "weight table",
             Self::TruthTable => "table of true answers",
+            Self::Signals => "table of known signals",
+            Self::Gaps => "table of gaps",
+            Self::Scores => "table of scores",
             Self::Manifest => "subject manifest",
         }
     }
@@ -86,8 +95,14 @@ impl InputKind {
             Self::SubjectExport
         } else if has("classification_id") && has("volunteer") && has("answer") && has("task") {
             Self::VotesTable
-        } else if has_any(&["xMinGlobal", "xMinRelative", "xmin"]) {
+        } else if has_any(&["xMinGlobal", "xMinRelative", "xmin"])
+            && has_any(&["user_name", "user", "username", "worker", "volunteer"])
+        {
             Self::PlanetHunters
+        } else if has_any(&["synxmin", "xmin", "x_min_days"]) {
+            Self::Signals
+        } else if has_any(&["gap_start", "gap_start_days"]) {
+            Self::Gaps
         } else if has_any(&["selected_count", "n_votes", "n_selected", "selected"]) {
             Self::CountTable
         } else if has_any(&["worker", "volunteer", "annotator", "user_name", "user"])
@@ -96,6 +111,8 @@ impl InputKind {
             Self::LabelTable
         } else if has_any(&["worker", "volunteer", "user_name", "annotator"]) && has("weight") {
             Self::WeightTable
+        } else if has_any(&["subject_id", "subject"]) && has("score") {
+            Self::Scores
         } else if has_any(&["subject_id", "subject", "task"])
             && has_any(&["gold", "label", "answer", "T0"])
         {

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
+use volary_ingest::Progress;
 use volary_ingest::output::write_whole;
 use volary_ingest::panoptes::workflows::read_workflows;
-use volary_ingest::tables::{TableFormat, read_votes};
+use volary_ingest::tables::{TableFormat, for_each_batch, read_votes};
 
 use crate::analysis::{Analysis, read_truth};
 use crate::commands::marks::{Constants, Inputs, More, Outcome, Place, Whole};
@@ -99,7 +100,7 @@ impl Project {
         session.settings = self.settings.clone();
         let mut found = Found::default();
         for (name, made_from, output) in stages {
-            if name == "marks" && !self.has_marks() {
+            if name == "marks" && !self.has_marks()? {
                 continue;
             }
             let record = json!({"version": env!("CARGO_PKG_VERSION"), "seed": session.global.seed, "from": made_from});
@@ -150,7 +151,7 @@ impl Project {
                 };
                 let marks = match found.marks.take() {
                     Some(marks) => Some(marks),
-                    None => self.has_marks().then(|| self.score_marks(session)).transpose()?,
+                    None => self.has_marks()?.then(|| self.score_marks(session)).transpose()?,
                 };
                 report::write(self, (&analysis, marks.as_ref()), &self.report(), session)?;
             }
@@ -158,10 +159,28 @@ impl Project {
         Ok(())
     }
 
-    /// Whether a range was marked on a light curve.
-    pub(crate) fn has_marks(&self) -> bool {
-        let record = report::read_record(&self.extracts());
-        record.is_some_and(|record| record["rows"]["marks"].as_u64().unwrap_or(0) > 0)
+    /// Whether ranges were marked on light curves. The old `column` tool marks ranges of images in pixels
+    /// (its marks are shapes too): where there is nothing else, only a setting makes features of them.
+    pub(crate) fn has_marks(&self) -> Result<bool> {
+        let extracts = self.extracts();
+        let record = report::read_record(&extracts);
+        let rows = |table: &str| record.as_ref().and_then(|r| r["rows"][table].as_u64()).unwrap_or(0);
+        if rows("marks") == 0 || self.settings.marks.names_a_file() {
+            return Ok(rows("marks") > 0);
+        }
+        let count = |table: &str, column: &str, is_wanted: &dyn Fn(&str) -> bool| -> Result<u64> {
+            let (path, mut n) = (extracts.join(format!("{table}.parquet")), 0);
+            if path.is_file() {
+                for_each_batch(&path, &[column], &Progress::default(), |cells| {
+                    let wanted = |row: &usize| cells.text(column, *row).is_some_and(|c| is_wanted(&c));
+                    n += (0..cells.n_rows()).filter(wanted).count() as u64;
+                    Ok(())
+                })?;
+            }
+            Ok(n)
+        };
+        let ranges = count("marks", "x_min_days", &|cell| !cell.is_empty())?;
+        Ok(ranges > count("shapes", "shape", &|cell| cell == "column")?)
     }
 
     /// The ranges as scored features; their account is a part of the session's.

@@ -56,6 +56,11 @@ pub(crate) struct MarksSettings {
 }
 
 impl MarksSettings {
+    /// Whether something is known of the light curves.
+    pub(crate) fn names_a_file(&self) -> bool {
+        self.clone().paths().next().is_some()
+    }
+
     /// Every file or folder that is named.
     fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let all = [

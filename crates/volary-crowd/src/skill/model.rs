@@ -5,6 +5,8 @@
 //! and decides the outcome by it. Questions that no model fits (sliders, questions nobody answered) keep
 //! the outcome of the count.
 
+use std::collections::BTreeSet;
+
 use volary_core::Votes;
 use volary_core::truth::Truth;
 use volary_core::votes::{NO_ANSWER, Question, QuestionKind, compare_ids};
@@ -193,11 +195,17 @@ pub fn model_consensus(
     level: f64,
 ) -> Result<ModelConsensus, CrowdError> {
     let mut result = ModelConsensus { consensus: counted_consensus, ..ModelConsensus::default() };
+    // Two workflows may have a task of the same key: gold about one of them is no problem of the other.
+    let mut used = BTreeSet::<(&str, u32)>::new();
     for (index, question) in (0..).zip(&votes.questions) {
         if question.kind == QuestionKind::Slider || result.consensus.of_question(index).is_empty() {
             continue;
         }
-        let gold = extras.gold.map(|truth| gold_of(votes, index, truth, &mut result.gold_problems));
+        let gold = extras.gold.map(|truth| {
+            let gold = gold_of(votes, index, truth, &mut result.gold_problems);
+            used.extend(gold.iter().map(|(subject, _)| (question.task.as_str(), *subject)));
+            gold
+        });
         let gold = gold.unwrap_or_default();
         let scores = extras.machine.map(|table| scores_of(votes, question, table)).unwrap_or_default();
         let mut n_gold = 0;
@@ -235,6 +243,12 @@ pub fn model_consensus(
         result.n_gold += n_gold;
     }
     decide(votes, &mut result.consensus);
+    result.gold_problems.retain(|problem| match problem {
+        GoldProblem::UnknownAnswer { task, subject, .. } => {
+            !subject_at(votes, subject).is_some_and(|at| used.contains(&(task.as_str(), at)))
+        }
+        GoldProblem::UnknownSubject { .. } | GoldProblem::Contradiction { .. } => true,
+    });
     result.gold_problems.sort();
     result.gold_problems.dedup();
     result.consensus.method = match pick {
@@ -266,11 +280,10 @@ pub fn gold_of(
         if !(task.is_empty() || task == about.task) {
             continue;
         }
-        let Ok(at) = votes.subjects.binary_search_by(|s| compare_ids(s, subject)) else {
+        let Some(at) = subject_at(votes, subject) else {
             problems.push(GoldProblem::UnknownSubject { subject: subject.to_owned() });
             continue;
         };
-        let at = u32::try_from(at).expect("u32 subjects");
         let known: Vec<u32> = answers.iter().filter_map(|a| answer_of(about, a)).collect();
         if known.len() < answers.len() && !task.is_empty() {
             let missing = answers.iter().find(|a| answer_of(about, a).is_none()).cloned();
@@ -300,6 +313,11 @@ pub fn gold_of(
     gold
 }
 
+fn subject_at(votes: &Votes, id: &str) -> Option<u32> {
+    let at = votes.subjects.binary_search_by(|s| compare_ids(s, id)).ok()?;
+    Some(u32::try_from(at).expect("u32 subjects"))
+}
+
 fn answer_of(question: &Question, label: &str) -> Option<u32> {
     let at = question.answers.binary_search_by(|a| compare_ids(a, label)).ok()?;
     Some(u32::try_from(at).expect("u32 answers"))
@@ -310,8 +328,7 @@ fn scores_of(votes: &Votes, question: &Question, table: &MachineTable) -> Vec<(u
     let mut scores: Vec<(u32, u32, f64)> = table
         .iter()
         .filter_map(|((subject, answer), &score)| {
-            let at = votes.subjects.binary_search_by(|s| compare_ids(s, subject)).ok()?;
-            Some((u32::try_from(at).expect("u32 subjects"), answer_of(question, answer)?, score))
+            Some((subject_at(votes, subject)?, answer_of(question, answer)?, score))
         })
         .collect();
     scores.sort_by_key(|s| (s.0, s.1));

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use volary_core::Extracts;
+use volary_ingest::gap_table::read_gaps;
 use volary_ingest::panoptes::ExtractSink;
+use volary_ingest::signals::read_signals;
 use volary_ingest::{IngestError, count_table, label_table, manifest, panoptes, planet_hunters, talk};
 
 use crate::input::{InputKind, find_votes, read_export};
@@ -73,6 +75,13 @@ fn check(path: &std::path::Path, rows: &RowSettings, session: &mut Session) -> R
         InputKind::Talk => talk::read_talk(&path, &progress)?.report,
         InputKind::WeightTable => label_table::read_weights(&path, &progress)?.1,
         InputKind::TruthTable => label_table::read_truth(&path, &progress)?.1,
+        InputKind::Signals => read_signals(&path, &progress)?.1,
+        InputKind::Gaps => {
+            let (_, reports) = read_gaps(&path, None, &progress)?;
+            reports.into_iter().for_each(|report| session.report(report));
+            return Ok(());
+        }
+        InputKind::Scores => label_table::read_scores(&path, &progress)?.1,
         InputKind::Manifest => manifest::check_manifest(&path, &progress)?.report,
     };
     session.report(report);

@@ -42,7 +42,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let project = Project::open(&args.folder)?;
     let analysis = project.analyse(&mut session)?;
-    let marks = project.has_marks().then(|| project.score_marks(&mut session)).transpose()?;
+    let marks = project.has_marks()?.then(|| project.score_marks(&mut session)).transpose()?;
     let output = args.output.clone().unwrap_or_else(|| project.report());
     write(&project, (&analysis, marks.as_ref()), &output, &mut session)?;
     session.summary.note(&format!("report: {}", output.display()));

@@ -585,3 +585,20 @@ fn ctrl_c_leaves_the_last_whole_iteration() {
         assert!(ours == theirs, "{table} after {n} iterations");
     }
 }
+
+#[test]
+fn check_knows_the_tables_of_the_marks() {
+    let place = Place::new();
+    place.write("signals.csv", "subject_id,xmin,xmax,snr\ns1,1,2,9\ns2,3,1,8\n");
+    place.write("gaps.csv", "subject_id,gap_start,gap_end\ns1,5,6\n");
+    place.write("scores.csv", "subject_id,answer,score\ns1,yes,0.5\n");
+    let run = place.volary(&["check", "signals.csv", "gaps.csv", "scores.csv"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for words in
+        ["signals.csv: table of known signals", "gaps.csv: table of gaps", "scores.csv: table of scores"]
+    {
+        assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
+    }
+    let refused = place.volary(&["consensus", "signals.csv", "-o", "c.csv"]);
+    refused.fails_with("table of known signals, which has no votes");
+}

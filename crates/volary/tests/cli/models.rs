@@ -283,3 +283,17 @@ fn the_settings_file_carries_the_model() {
     ]);
     assert_eq!(record["summary"]["models"][0]["model"], "glad");
 }
+
+#[test]
+fn gold_of_one_workflow_is_no_problem_of_another() {
+    let place = Place::new();
+    place.record(&["demo", "demo"]);
+    place.write("gold.csv", "subject_id,task,answer\n90000000,T1,Ring\n");
+    let base =
+        ["consensus", "demo/extracts", "--method", "dawid-skene", "--gold", "gold.csv", "-o", "c.csv"];
+    // T1 of the other workflow has no Ring.
+    let record = place.record(&base);
+    assert_eq!(record["problems"], serde_json::json!({}), "{}", record["problem_examples"]);
+    place.write("gold.csv", "subject_id,task,answer\n90000000,T1,Rings\n");
+    assert_eq!(place.record(&base)["problems"]["suspicious value"], 1);
+}
