@@ -105,6 +105,7 @@ fn of_subject(votes: &Votes, counted: &Counted, group: &[Vote], rows: &mut Vec<P
 mod tests {
     use super::*;
     use crate::repeats::{Repeats, counted};
+    use proptest::prelude::*;
     use volary_core::votes::VotesBuilder;
 
     #[test]
@@ -128,5 +129,41 @@ mod tests {
         assert_eq!(got, [("a", 1), ("a+b", 2), ("b+c", 1)]);
         assert_eq!((rows[1].n_seen, rows[1].fraction), (5, 0.4));
         assert!(rows.iter().all(|r| r.interval.contains(r.fraction)));
+    }
+
+    proptest! {
+        /// Every volunteer who ticked something is in exactly one combination, whatever the order of rows.
+        #[test]
+        fn combinations_split_the_volunteers(given in proptest::collection::vec(0..8_u8, 1..40), turned: bool) {
+            let labels = ["a", "b", "c"];
+            let mut rows: Vec<(usize, u8)> = given.iter().copied().enumerate().collect();
+            if turned {
+                rows.reverse();
+            }
+            let mut builder = VotesBuilder::default();
+            for (volunteer, set) in &rows {
+                let name = volunteer.to_string();
+                let c = builder.classification("w", "s", &name, None, &name);
+                for (_, label) in labels.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 1) {
+                    builder.vote(c, "T0", QuestionKind::Multiple, Some(label));
+                }
+                if *set == 0 {
+                    builder.vote(c, "T0", QuestionKind::Multiple, None);
+                }
+            }
+            let votes = builder.finish();
+            let rows = pairs(&votes, &counted(&votes, Repeats::First), &FractionParams::default()).unwrap();
+            let n_ticked = given.iter().filter(|set| **set > 0).count();
+            let is_all_blank = n_ticked == 0;
+            prop_assert_eq!(rows.iter().map(|r| r.n_votes as usize).sum::<usize>(), n_ticked);
+            prop_assert!(is_all_blank || rows.iter().all(|r| r.n_seen as usize == given.len()));
+            for row in &rows {
+                let names: Vec<&str> = row.label.split('+').collect();
+                let set = labels.iter().enumerate().filter(|(_, l)| names.contains(l));
+                let set: u8 = set.map(|(bit, _)| 1 << bit).sum();
+                prop_assert_eq!(row.n_votes as usize, given.iter().filter(|g| **g == set).count());
+                prop_assert!(row.interval.contains(row.fraction));
+            }
+        }
     }
 }

@@ -231,6 +231,7 @@ fn leading_details(subject: u32, questions: &[u32], consensus: &Consensus) -> Ve
 mod tests {
     use super::*;
     use crate::repeats::{Repeats, counted};
+    use proptest::prelude::*;
     use volary_core::votes::VotesBuilder;
 
     /// Rows of (volunteer, choices, how many of the first choice) on subject 1.
@@ -303,5 +304,42 @@ mod tests {
         assert_eq!(rows[0].evenness, Some(0.0));
         let (_, half) = rows_of(&[("a", &["zebra"], None), ("b", &[], None)]);
         assert!(!half[0].is_blank && half[0].agreed.len() == 1);
+    }
+
+    proptest! {
+        /// What is agreed has more votes than what is left open, and that more than what is neither; no more
+        /// choices are agreed than the median volunteer named; the order of the rows changes nothing.
+        #[test]
+        fn the_agreed_choices_lead(given in proptest::collection::vec(0..16_u8, 1..30)) {
+            let animals = ["ape", "bat", "cat", "dog"];
+            let sets: Vec<Vec<&str>> = given
+                .iter()
+                .map(|set| (0..4).filter(|bit| set >> bit & 1 == 1).map(|bit| animals[bit]).collect())
+                .collect();
+            let names: Vec<String> = (0..given.len()).map(|v| v.to_string()).collect();
+            let of = |order: &[usize]| {
+                let answers: Vec<(&str, &[&str], Option<&str>)> =
+                    order.iter().map(|&v| (names[v].as_str(), sets[v].as_slice(), None)).collect();
+                rows_of(&answers)
+            };
+            let forward: Vec<usize> = (0..given.len()).collect();
+            let backward: Vec<usize> = forward.iter().rev().copied().collect();
+            let ((votes, rows), (_, again)) = (of(&forward), of(&backward));
+            prop_assert_eq!(&rows, &again);
+            let Some(row) = rows.first() else { return Ok(()) };
+            prop_assert_eq!((row.n_seen as usize, row.n_blank as usize), (given.len(), given.iter().filter(|g| **g == 0).count()));
+            prop_assert!(row.agreed.len() <= row.median_choices as usize);
+            let n_of = |name: &str| sets.iter().filter(|s| s.contains(&name)).count();
+            let (agreed, open) = (labels(&votes, &row.agreed), labels(&votes, &row.undetermined));
+            let is_in = |list: &[String], name: &str| list.iter().any(|l| l == name);
+            for a in animals {
+                for b in animals {
+                    let outside = !is_in(&agreed, b) && !is_in(&open, b);
+                    if !row.is_blank && (is_in(&agreed, a) && (is_in(&open, b) || outside) || is_in(&open, a) && outside) {
+                        prop_assert!(n_of(a) > n_of(b) || n_of(b) == 0, "{a} {b} {:?}", row);
+                    }
+                }
+            }
+        }
     }
 }

@@ -99,8 +99,11 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if is_harmful(c) { ' ' } else { c }).collect()
 }
 
-/// A share with its interval, in percent.
+/// A share with its interval, in percent; a dash for a share of nothing.
 pub(crate) fn percent(share: f64, low: f64, high: f64) -> String {
+    if share.is_nan() {
+        return "–".to_owned();
+    }
     format!("{:.1} % ({:.1}–{:.1})", 100.0 * share, 100.0 * low, 100.0 * high)
 }
 
@@ -115,5 +118,6 @@ mod tests {
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(printable("a\u{202e}b\nc\u{1b}[31m是"), "a b c [31m是");
         assert_eq!(percent(0.5, 0.25, 0.75), "50.0 % (25.0–75.0)");
+        assert_eq!(percent(f64::NAN, 0.0, 1.0), "–");
     }
 }

@@ -43,6 +43,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         workflows: Some(place("workflows.csv")),
         truth: Some(place("truth.csv")),
         marks_truth: Some(place("dips.csv")),
+        light_curves: Some(place("light-curves.csv")),
         force: true,
     };
     // The account of the rows comes once, from the stage that uses them.

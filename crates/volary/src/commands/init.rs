@@ -38,6 +38,9 @@ pub(crate) struct Args {
     /// Known signals on light curves (subject_id, xmin, xmax): features made of marked ranges are judged.
     #[arg(long, value_name = "TABLE")]
     pub(crate) marks_truth: Option<PathBuf>,
+    /// Light curves (CSV or FITS) that the ranges were marked on.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) light_curves: Option<PathBuf>,
     /// Overwrite an existing volary.toml.
     #[arg(long)]
     pub(crate) force: bool,
@@ -134,13 +137,18 @@ fn marks_text(out: &mut String, args: &Args) -> Result<()> {
     out.push_str(
         "# Ranges marked on light curves become scored features where there are some.\n[marks]\n",
     );
-    match &args.marks_truth {
-        Some(path) => writeln!(out, "truth = {}", placed(path, &args.folder)?)?,
-        None => out.push_str("# truth = \"known-signals.csv\"\n"),
+    for (key, path, example) in [
+        ("truth", &args.marks_truth, "known-signals.csv"),
+        ("light_curves", &args.light_curves, "light-curves"),
+        ("signals", &None, "injected-signals.csv"),
+    ] {
+        match path {
+            Some(path) => writeln!(out, "{key} = {}", placed(path, &args.folder)?)?,
+            None => writeln!(out, "# {key} = {}", quoted(example))?,
+        }
     }
     out.push_str(
-        "# signals = \"injected-signals.csv\"\n# light_curves = \"light-curves\"\n# volary, paper or released\n\
-         profile = \"volary\"\n# satchel or bayes\nmodel = \"satchel\"\n\n",
+        "# volary, paper or released\nprofile = \"volary\"\n# satchel or bayes\nmodel = \"satchel\"\n\n",
     );
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Simulated Zooniverse exports: one workflow with a question of one answer and one of several, one with
-//! ranges marked on light curves; repeats, people who were not logged in, beta rows, retirement.
+//! Simulated Zooniverse exports: one workflow with a question of one answer, one of several and a drawing
+//! task, one with ranges marked on light curves; repeats, people who were not logged in, beta rows, retirement.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -12,6 +12,8 @@ use volary_core::seed::{Rng, stream};
 use volary_crowd::{CrowdParams, SimulatedCrowd, simulate};
 use volary_ingest::output::AtomicFile;
 use volary_ingest::time::format_ms;
+
+use super::curves::{self, Curve};
 
 /// How large the demo is.
 #[derive(Clone, Copy, Debug)]
@@ -31,27 +33,40 @@ impl Default for DemoSize {
 const SHAPES: [&str; 3] = ["Smooth", "Features or disk", "Star or artefact"];
 const FEATURES: [(&str, f64); 4] =
     [("Ring", 0.15), ("Merger", 0.08), ("Dust lane", 0.2), ("Tidal tail", 0.05)];
+/// The feature that has a companion to draw.
+const MERGER: usize = 1;
 const SHAPE_QUESTION: &str = "Is the galaxy smooth, or does it show features?";
 const FEATURE_QUESTION: &str = "What else can you see?";
+const COMPANION_TASK: &str = "Draw a circle around every companion.";
 const DIP_TASK: &str = "Mark every dip in the light curve.";
 const DIP_QUESTION: &str = "How sure are you?";
 const SURE: [&str; 3] = ["Not at all", "Fairly", "Very"];
 const GALAXIES: (&str, &str, &str) = ("101", "Odd galaxies", "7.12");
 const CURVES: (&str, &str, &str) = ("102", "Dips in light curves", "3.4");
 const RETIRE_AT: u32 = 12;
+/// Id of the first light curve.
+const FIRST_CURVE: u32 = 91_000_000;
 const HEADER: &str = "classification_id,user_name,user_id,user_ip,workflow_id,workflow_name,workflow_version,\
 created_at,gold_standard,expert,metadata,annotations,subject_data,subject_ids";
 
 /// Writes all files.
 pub(super) fn write(folder: &Path, size: DemoSize, seed: u64) -> Result<u64> {
     let galaxies = crowd(size.n_subjects, size.n_volunteers, 3, vec![0.55, 0.37, 0.08], seed)?;
-    let curves =
+    let views =
         crowd((size.n_subjects / 3).max(1), size.n_volunteers, 2, vec![0.7, 0.3], seed.wrapping_add(1))?;
     let mut rows = Vec::new();
     let mut truth = Vec::new();
     galaxy_rows(&galaxies, seed, &mut rows, &mut truth);
-    let dips = curve_rows(&curves, seed, &mut rows);
-    write_dips(&folder.join("dips.csv"), &curves, &dips)?;
+    let dips = curve_rows(&views, seed, &mut rows);
+    let shown: Vec<Curve> = (0..)
+        .zip(views.true_class.iter().zip(&dips))
+        .map(|(at, (&class, &dip))| Curve {
+            subject_id: FIRST_CURVE + at,
+            dip: (class == 1).then_some(dip),
+        })
+        .collect();
+    write_dips(&folder.join("dips.csv"), &shown)?;
+    curves::write(&folder.join("light-curves.csv"), &shown, seed)?;
     rows.sort_by_key(|r| (r.created_ms, r.subject));
     write_classifications(&folder.join("classifications.csv"), &rows, seed)?;
     write_workflows(&folder.join("workflows.csv"))?;
@@ -124,6 +139,11 @@ fn galaxy_rows(crowd: &SimulatedCrowd, seed: u64, rows: &mut Vec<Row>, truth: &m
             .collect();
         truth.push(format!("{},{},{}", 90_000_000 + subject, SHAPES[class as usize], present.join("|")));
     }
+    let mut pencil = stream(seed, "demo circles");
+    let companions: Vec<Vec<[f64; 3]>> = features
+        .iter()
+        .map(|features| (0..usize::from(features[MERGER])).map(|_| companion(&mut pencil)).collect())
+        .collect();
     for i in 0..crowd.n_votes() {
         let (subject, volunteer) = (crowd.subject[i], crowd.volunteer[i]);
         let sees = skill(crowd, volunteer) * (1.0 - 0.4 * crowd.difficulty[subject as usize]);
@@ -138,6 +158,7 @@ fn galaxy_rows(crowd: &SimulatedCrowd, seed: u64, rows: &mut Vec<Row>, truth: &m
         let annotations = json!([
             {"task": "T0", "task_label": SHAPE_QUESTION, "value": SHAPES[crowd.answer[i] as usize]},
             {"task": "T1", "task_label": FEATURE_QUESTION, "value": ticked},
+            {"task": "T2", "task_label": COMPANION_TASK, "value": circles(&mut pencil, &companions[subject as usize], sees)},
         ]);
         rows.push(Row {
             created_ms: spread(crowd.created_ms[i]),
@@ -151,15 +172,39 @@ fn galaxy_rows(crowd: &SimulatedCrowd, seed: u64, rows: &mut Vec<Row>, truth: &m
 }
 
 /// The dips that are there, as `volary marks --truth` reads them.
-fn write_dips(path: &Path, crowd: &SimulatedCrowd, dips: &[(f64, f64)]) -> Result<()> {
+fn write_dips(path: &Path, curves: &[Curve]) -> Result<()> {
     let mut file = AtomicFile::create(path)?;
     writeln!(file, "subject_id,xmin,xmax,duration")?;
-    for (subject, (x, width)) in dips.iter().enumerate().filter(|(s, _)| crowd.true_class[*s] == 1) {
-        let (low, high) = (x - width / 2.0, x + width / 2.0);
-        writeln!(file, "{},{low:.4},{high:.4},{width:.4}", 91_000_000 + subject)?;
+    for curve in curves {
+        if let Some((x, width)) = curve.dip {
+            let (low, high) = (x - width / 2.0, x + width / 2.0);
+            writeln!(file, "{},{low:.4},{high:.4},{width:.4}", curve.subject_id)?;
+        }
     }
     file.commit()?;
     Ok(())
+}
+
+/// Where a companion is and how large, in pixels of a cutout of 400 by 400.
+fn companion(rng: &mut Rng) -> [f64; 3] {
+    [rng.random_range(60.0..340.0), rng.random_range(60.0..340.0), rng.random_range(15.0..40.0)]
+}
+
+/// The circles that somebody draws who sees so much: round the companions, seldom round nothing.
+fn circles(rng: &mut Rng, companions: &[[f64; 3]], sees: f64) -> Value {
+    let mut drawn: Vec<[f64; 3]> =
+        companions.iter().copied().filter(|_| rng.random::<f64>() < sees).collect();
+    if rng.random::<f64>() < 0.05 * (1.0 - sees) {
+        drawn.push(companion(rng));
+    }
+    let mark = |[x, y, r]: [f64; 3]| {
+        json!({
+            "tool": 0, "tool_label": "Companion", "frame": 0, "details": [],
+            "x": x + rng.random_range(-6.0..6.0), "y": y + rng.random_range(-6.0..6.0),
+            "r": r * rng.random_range(0.85..1.2),
+        })
+    };
+    Value::Array(drawn.into_iter().map(mark).collect())
 }
 
 /// Time of the dip of a light curve of thirty days, and its duration, in days.
@@ -193,7 +238,7 @@ fn curve_rows(crowd: &SimulatedCrowd, seed: u64, rows: &mut Vec<Row>) -> Vec<(f6
         rows.push(Row {
             created_ms: spread(crowd.created_ms[i] + 61_000),
             volunteer: crowd.volunteer[i],
-            subject: 91_000_000 + subject,
+            subject: FIRST_CURVE + subject,
             workflow: CURVES,
             annotations,
             is_second_generation: true,
@@ -289,9 +334,16 @@ fn write_workflows(path: &Path) -> Result<()> {
     let features = FEATURES.map(|(name, _)| name);
     let galaxies = json!({
         "T0": question("T0", "single", &SHAPES), "T1": question("T1", "multiple", &features),
+        "T2": {
+            "type": "drawing", "instruction": "T2.instruction",
+            "tools": [{"type": "circle", "label": "T2.tools.0.label", "details": []}],
+        },
     });
     let mut strings = strings("T0", SHAPE_QUESTION, &SHAPES);
     strings.extend(self::strings("T1", FEATURE_QUESTION, &features));
+    for (key, text) in [("T2.instruction", COMPANION_TASK), ("T2.tools.0.label", "Companion")] {
+        strings.insert(key.to_owned(), Value::from(text));
+    }
     workflow_line(&mut file, GALAXIES, &galaxies, strings)?;
     let curves = json!({
         "T0": {"type": "dataVisAnnotation", "instruction": "T0.instruction"},

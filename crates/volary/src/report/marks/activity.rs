@@ -134,25 +134,27 @@ fn durations(marks: &Marks, mut widths: Vec<f64>) -> Result<Figure, ReportError>
     let low_cut = quantile(&widths, 0.001).unwrap_or(0.0).max(1e-3);
     let shown: Vec<f64> = widths.iter().copied().filter(|w| *w >= low_cut).collect();
     let (low, bars) = log_bins(&shown, OF_WIDTHS);
+    // Marks of another page keep to neither limit.
+    let [narrowest, widest] = PAGE_LIMITS_DAYS;
+    let is_that_page = widths.last().is_some_and(|w| *w <= widest * 1.01)
+        && quantile(&widths, 0.5).is_some_and(|w| w >= narrowest);
+    let limits: &[f64] = if is_that_page { &PAGE_LIMITS_DAYS } else { &[] };
     let svg = draw(HALF, "Histogram of the widths of marks", |c| {
-        draw_log(
-            c,
-            (low, &bars, OF_WIDTHS),
-            ("width of a mark (days, logarithmic)", "marks"),
-            &PAGE_LIMITS_DAYS,
-        )
+        draw_log(c, (low, &bars, OF_WIDTHS), ("width of a mark (days, logarithmic)", "marks"), limits)
     })?;
     let at = |q| decimal(quantile(&widths, q).unwrap_or(0.0), 2);
-    let caption = format!(
-        "The median of {} is {} days wide; nine in ten are {} to {}. The page let nobody draw narrower than \
-         {} days without zoom, nor wider than {}.",
+    let mut caption = format!(
+        "The median of {} is {} days wide; nine in ten are {} to {}.",
         counted(marks.n_marks() as u64, "mark"),
         at(0.5),
         at(0.05),
-        at(0.95),
-        PAGE_LIMITS_DAYS[0],
-        PAGE_LIMITS_DAYS[1]
+        at(0.95)
     );
+    if let [narrowest, widest] = limits {
+        caption += &format!(
+            " The page let nobody draw narrower than {narrowest} days without zoom, nor wider than {widest}."
+        );
+    }
     Ok(figure("marks_durations", "How wide marks are", svg, caption))
 }
 
