@@ -73,17 +73,21 @@ fn drawn(subjects: &[Vec<Vec<f64>>]) -> Drawn {
     drawn
 }
 
+/// Seconds that the threads of this process were on a processor.
 fn processor_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let ticks = stat.rsplit(')').next().unwrap_or("").split_whitespace().skip(11).take(2);
-    ticks.filter_map(|t| t.parse::<f64>().ok()).sum::<f64>() / 100.0
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let on_processor = |task: std::fs::DirEntry| {
+        let line = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        line.split_whitespace().next()?.parse::<f64>().ok()
+    };
+    tasks.filter_map(on_processor).sum::<f64>() / 1e9
 }
 
 fn timed(name: &str, work: impl FnOnce() -> String) {
     let (cpu, wall) = (processor_seconds(), Instant::now());
     let what = work();
     let (wall, cpu) = (wall.elapsed().as_secs_f64(), processor_seconds() - cpu);
-    println!("{name:24} {wall:8.3} s wall {cpu:8.2} s processor  {what}");
+    println!("{name:24} {wall:8.3} s wall {cpu:8.3} s processor  {what}");
 }
 
 /// What was found, in a few sums.

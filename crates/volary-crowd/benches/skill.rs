@@ -71,18 +71,24 @@ fn memory(name: &str) -> f64 {
     line.and_then(|l| l.split_whitespace().nth(1)?.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }
 
+/// Seconds that the threads of this process were on a processor.
 fn processor_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let ticks = stat.rsplit(')').next().unwrap_or("").split_whitespace().skip(11).take(2);
-    ticks.filter_map(|t| t.parse::<f64>().ok()).sum::<f64>() / 100.0
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let on_processor = |task: std::fs::DirEntry| {
+        let line = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        line.split_whitespace().next()?.parse::<f64>().ok()
+    };
+    tasks.filter_map(on_processor).sum::<f64>() / 1e9
 }
 
 fn timed(name: &str, work: impl FnOnce() -> String) {
+    // Sets the high-water mark of the memory back to what is held now.
+    std::fs::write("/proc/self/clear_refs", "5").ok();
     let (before, cpu, wall) = (memory("VmRSS"), processor_seconds(), Instant::now());
     let what = work();
     let (wall, cpu) = (wall.elapsed().as_secs_f64(), processor_seconds() - cpu);
     let over = memory("VmHWM") - before;
-    println!("{name:32} {wall:8.3} s wall {cpu:8.2} s processor {over:8.1} MB over the start  {what}");
+    println!("{name:32} {wall:8.3} s wall {cpu:8.3} s processor {over:8.1} MB over the start  {what}");
 }
 
 fn main() {
