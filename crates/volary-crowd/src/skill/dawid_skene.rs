@@ -123,17 +123,12 @@ impl DawidSkene {
             (prior, penalty_rows) = self.learn(ballots, &posterior, &mut rows);
             penalty += penalty_rows;
             let was = (self.variant == Variant::Hard).then(|| posterior.clone());
-            let objective = if was.is_none() && products::can_judge(ballots) {
-                log_likelihood = products::judge(ballots, &rows, &prevalence, &mut posterior);
-                log_likelihood + penalty
+            let objective = if was.is_some() {
+                log_likelihood = products::judge_logs(ballots, &mut rows, &prevalence, &mut posterior);
+                harden_scored(ballots, &rows, &prevalence, &mut posterior)
             } else {
-                rows.par_iter_mut().with_min_len(1 << 12).for_each(|c| *c = c.ln());
-                let log_prior: Vec<f64> = prevalence.iter().map(|p| p.ln()).collect();
-                log_likelihood = em::judge(ballots, &rows, &log_prior, &mut posterior);
-                match &was {
-                    None => log_likelihood + penalty,
-                    Some(_) => harden_scored(ballots, &rows, &log_prior, &mut posterior),
-                }
+                log_likelihood = products::judge(ballots, &mut rows, &prevalence, &mut posterior);
+                log_likelihood + penalty
             };
             let before = history.last().copied();
             history.push(objective);
@@ -349,14 +344,14 @@ pub(crate) fn top(row: &[f64]) -> usize {
 }
 
 /// Hardens, and gives the classification log-likelihood Σ_t log π_z Π C\[z, y\], which never falls.
-fn harden_scored(ballots: &Ballots, log_rows: &[f64], log_prior: &[f64], posterior: &mut [f64]) -> f64 {
+fn harden_scored(ballots: &Ballots, log_rows: &[f64], prevalence: &[f64], posterior: &mut [f64]) -> f64 {
     harden(ballots, posterior);
-    let k = log_prior.len();
+    let k = prevalence.len();
     let mut total = 0.0;
     for (item, row) in posterior.chunks_exact(k.max(1)).enumerate() {
         let class = top(row);
         if ballots.gold(item) == crate::skill::ballots::NO_GOLD {
-            total += log_prior[class];
+            total += prevalence[class].ln();
         }
         for vote in ballots.votes_of(item) {
             let (slot, weight) = ballots.vote(vote);

@@ -8,31 +8,45 @@
 use rayon::prelude::*;
 
 use crate::skill::ballots::{Ballots, NO_GOLD};
-use crate::skill::em::{ITEMS, softmax};
+use crate::skill::em::{self, ITEMS, softmax};
 
 /// Votes that are multiplied before exponents are set aside.
 const BLOCK: usize = 16;
 /// Below this a product may have lost digits.
 const LEAST: f64 = 1e-290;
 
-/// Whether [`judge`] can be used: where all votes weigh the same, and the number of classes is one of
-/// those that code was made for.
-pub(crate) fn can_judge(ballots: &Ballots) -> bool {
-    !ballots.is_weighted() && (1..=6).contains(&ballots.n_classes())
-}
-
 /// Posteriors of all items from rows of chances `[n_slots][K]` and the prevalence; returns the
-/// log-likelihood, as [`crate::skill::em::judge`] does from logs.
-pub(crate) fn judge(ballots: &Ballots, rows: &[f64], prevalence: &[f64], posterior: &mut [f64]) -> f64 {
+/// log-likelihood: for items without known answer log Σ_k π_k Π C, for gold ones log Π C of their class.
+///
+/// Where votes have weights, or there are more classes than code was made for, the rows become logs.
+pub(crate) fn judge(
+    ballots: &Ballots,
+    rows: &mut [f64],
+    prevalence: &[f64],
+    posterior: &mut [f64],
+) -> f64 {
     match ballots.n_classes() {
+        _ if ballots.is_weighted() => judge_logs(ballots, rows, prevalence, posterior),
         1 => judge_k::<1>(ballots, rows, prevalence, posterior),
         2 => judge_k::<2>(ballots, rows, prevalence, posterior),
         3 => judge_k::<3>(ballots, rows, prevalence, posterior),
         4 => judge_k::<4>(ballots, rows, prevalence, posterior),
         5 => judge_k::<5>(ballots, rows, prevalence, posterior),
         6 => judge_k::<6>(ballots, rows, prevalence, posterior),
-        k => unreachable!("{k} classes; `can_judge` says for which this is"),
+        _ => judge_logs(ballots, rows, prevalence, posterior),
     }
+}
+
+/// The same by sums of logs; leaves the logs in `rows`.
+pub(crate) fn judge_logs(
+    ballots: &Ballots,
+    rows: &mut [f64],
+    prevalence: &[f64],
+    posterior: &mut [f64],
+) -> f64 {
+    rows.par_iter_mut().with_min_len(1 << 12).for_each(|c| *c = c.ln());
+    let log_prevalence: Vec<f64> = prevalence.iter().map(|p| p.ln()).collect();
+    em::judge(ballots, rows, &log_prevalence, posterior)
 }
 
 fn judge_k<const K: usize>(
@@ -193,7 +207,6 @@ impl SumOfLogs {
 mod tests {
     use super::*;
     use crate::skill::ballots::Columns;
-    use crate::skill::em;
     use proptest::prelude::*;
 
     /// Each volunteer votes once on each item; rows by volunteer.
@@ -211,11 +224,10 @@ mod tests {
         .unwrap();
         let ballots = ballots.with_gold(vec![gold; n_items]).unwrap();
         let prevalence = [0.2, 0.3, 0.5];
-        let flat: Vec<f64> = rows.as_flattened().to_vec();
-        let logs: Vec<f64> = flat.iter().map(|c| c.ln()).collect();
+        let mut flat: Vec<f64> = rows.as_flattened().to_vec();
         let (mut found, mut expected) = (vec![0.0; n_items * 3], vec![0.0; n_items * 3]);
-        let found_sum = judge(&ballots, &flat, &prevalence, &mut found);
-        let sum = em::judge(&ballots, &logs, &prevalence.map(f64::ln), &mut expected);
+        let found_sum = judge(&ballots, &mut flat, &prevalence, &mut found);
+        let sum = judge_logs(&ballots, &mut flat, &prevalence, &mut expected);
         let is_close = |a: f64, b: f64| a == b || (a - b).abs() <= 1e-12 * b.abs().max(1.0);
         assert!(is_close(found_sum, sum), "{found_sum} is not {sum}");
         for (a, b) in found.iter().zip(&expected) {
