@@ -7,7 +7,7 @@
 //! function of the height, linear between corners. What two share reaches as far as the one that reaches
 //! less: the overlap is the area under the lesser of both functions, exactly, in time that grows with the
 //! number of corners. (Clipping one by the edges of the other, Sutherland & Hodgman 1974, grows with its
-//! square, and took twenty-five times as long for circles.)
+//! square, and took ten times as long for circles.)
 
 use std::sync::LazyLock;
 
