@@ -17,16 +17,13 @@ use volary_core::votes::compare_ids;
 use volary_core::{Drawn, Form, Pool, ProblemKind, Problems, Symbol};
 
 use super::hdbscan::{Hdbscan, Selection, hdbscan};
-use super::measure::Mark;
+use super::measure::{Kept, MAX_KEPT, Mark};
 use super::optics::{Optics, optics};
 use super::outline::{Outline, OutlineFault};
 use super::single::one_per_volunteer;
 use super::summary::{Cluster, Crowd, summarise};
 use super::{Algorithm, Members, ShapeParams, dbscan::dbscan};
 use crate::repeats::Repeats;
-
-/// Up to so many marks, distances are computed once and kept.
-const MAX_KEPT: usize = 2048;
 
 /// Everything that was drawn, clustered.
 #[derive(Clone, Debug, Default)]
@@ -353,7 +350,8 @@ impl Work<'_> {
             let members: Vec<&Mark> = part.iter().map(|&i| &candidates[i].mark).collect();
             let n_volunteers = u32::try_from(volunteers(part)).unwrap_or(u32::MAX);
             let crowd = Crowd { n_volunteers, n_seen, level: self.params.level };
-            summarise(self.form, &members, &crowd, &|i, j| distance(part[i], part[j]))
+            let far = |i: usize, j: usize| distance(part[i], part[j]);
+            summarise(self.form, &members, &crowd, &far, measure.is_overlap(self.form))
         });
         let clusters = clusters.collect();
         fates.extend(candidates.iter().zip(fate).map(|(c, fate)| MarkFate { row: c.row, fate }));
@@ -410,27 +408,6 @@ impl Work<'_> {
             }
         }
         found
-    }
-}
-
-/// Distances of all pairs, the lower half of the table.
-struct Kept(Vec<f64>);
-
-impl Kept {
-    fn new(n: usize, compute: &impl Fn(usize, usize) -> f64) -> Self {
-        let mut far = Vec::with_capacity(n * n.saturating_sub(1) / 2);
-        for i in 0..n {
-            far.extend((0..i).map(|j| compute(i, j)));
-        }
-        Self(far)
-    }
-
-    fn get(&self, i: usize, j: usize) -> f64 {
-        match i.cmp(&j) {
-            std::cmp::Ordering::Equal => 0.0,
-            std::cmp::Ordering::Greater => self.0[i * (i - 1) / 2 + j],
-            std::cmp::Ordering::Less => self.0[j * (j - 1) / 2 + i],
-        }
     }
 }
 

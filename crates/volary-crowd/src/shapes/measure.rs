@@ -15,6 +15,9 @@ use super::outline::Outline;
 /// Moments of a video further apart than this are not the same (the unit of the mark's own time).
 const TIME_APART: f64 = 0.5;
 
+/// Up to so many marks, distances are computed once and kept.
+pub(super) const MAX_KEPT: usize = 2048;
+
 /// How distance is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Measure {
@@ -178,6 +181,27 @@ pub(super) fn aligned(form: Form, p: &[f64], reference: &[f64]) -> Vec<f64> {
     let cost = |way: &[f64]| pixels(form, reference, way);
     let best = ways(form, p).into_iter().reduce(|a, b| if cost(&b) < cost(&a) { b } else { a });
     best.unwrap_or_default()
+}
+
+/// Distances of all pairs, the lower half of the table.
+pub(super) struct Kept(Vec<f64>);
+
+impl Kept {
+    pub(super) fn new(n: usize, compute: &impl Fn(usize, usize) -> f64) -> Self {
+        let mut far = Vec::with_capacity(n * n.saturating_sub(1) / 2);
+        for i in 0..n {
+            far.extend((0..i).map(|j| compute(i, j)));
+        }
+        Self(far)
+    }
+
+    pub(super) fn get(&self, i: usize, j: usize) -> f64 {
+        match i.cmp(&j) {
+            std::cmp::Ordering::Equal => 0.0,
+            std::cmp::Ordering::Greater => self.0[i * (i - 1) / 2 + j],
+            std::cmp::Ordering::Less => self.0[j * (j - 1) / 2 + i],
+        }
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::angle::{angle_distance, searched_average};
 use super::convex::{Convex, bounds};
 use super::dbscan::dbscan;
 use super::hdbscan::{Hdbscan, hdbscan};
+use super::measure::{Kept, MAX_KEPT};
 use super::optics::{Optics, optics, optics_by};
 
 /// How often an average shape that was found is shaken and searched from anew.
@@ -213,6 +214,8 @@ struct Distances<'m> {
     marks: &'m [Vec<f64>],
     metric: Metric,
     polygons: Vec<Convex>,
+    /// Overlaps, which take longest and are asked for again and again.
+    kept: Option<Kept>,
 }
 
 impl<'m> Distances<'m> {
@@ -221,10 +224,21 @@ impl<'m> Distances<'m> {
             Metric::Overlap { form, .. } => marks.iter().map(|m| polygon(form, m)).collect(),
             _ => Vec::new(),
         };
-        Self { marks, metric, polygons }
+        let mut this = Self { marks, metric, polygons, kept: None };
+        if matches!(metric, Metric::Overlap { .. }) && marks.len() <= MAX_KEPT {
+            this.kept = Some(Kept::new(marks.len(), &|i, j| this.compute(i, j)));
+        }
+        this
     }
 
     fn between(&self, i: usize, j: usize) -> f64 {
+        match &self.kept {
+            Some(kept) => kept.get(i, j),
+            None => self.compute(i, j),
+        }
+    }
+
+    fn compute(&self, i: usize, j: usize) -> f64 {
         let (a, b) = (self.marks[i].as_slice(), self.marks[j].as_slice());
         match self.metric {
             Metric::Norm(p) => norm(a.iter().zip(b).map(|(x, y)| x - y), p),

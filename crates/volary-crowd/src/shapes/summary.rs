@@ -64,21 +64,29 @@ pub(super) struct Crowd {
     pub(super) level: f64,
 }
 
-/// Summarises members, which are in an order of their own (not of the input).
+/// Summarises members, which are in an order of their own (not of the input), given their distances and
+/// whether those are overlaps.
 pub(super) fn summarise(
     form: Form,
     members: &[&Mark],
     crowd: &Crowd,
     distance: &impl Fn(usize, usize) -> f64,
+    is_overlap: bool,
 ) -> Cluster {
     let n = members.len();
     let cost =
         |i: usize| (0..n).map(|j| if i == j { 0.0 } else { distance(i, j).min(1e12) }).sum::<f64>();
     let costs: Vec<f64> = (0..n).map(cost).collect();
     let central = (0..n).reduce(|a, b| if costs[b] < costs[a] { b } else { a }).unwrap_or(0);
+    // Overlaps that were measured as distances need not be measured again. Moments too far apart are no
+    // distance that says how much the forms overlap.
+    let iou = |i: usize, j: usize| match is_overlap.then(|| distance(i, j)) {
+        Some(distance) if distance.is_finite() => Some(1.0 - distance),
+        _ => members[i].iou(members[j]),
+    };
     let mut overlaps = Vec::new();
     for i in 0..n {
-        overlaps.extend((0..i).filter_map(|j| members[i].iou(members[j])));
+        overlaps.extend((0..i).filter_map(|j| iou(i, j)));
     }
     let iou_mean = (!overlaps.is_empty()).then(|| overlaps.iter().sum::<f64>() / overlaps.len() as f64);
     let (k, seen) = (f64::from(crowd.n_volunteers), f64::from(crowd.n_seen));

@@ -20,6 +20,7 @@ use crate::skill::ballots::Ballots;
 use crate::skill::em::{self, is_settled};
 use crate::skill::fit::Fit;
 use crate::skill::matrices::{Matrices, Prior};
+use crate::skill::products;
 
 /// Cells below this are raised to it where there is no prior, so that no class becomes impossible.
 const FLOOR: f64 = 1e-10;
@@ -121,12 +122,13 @@ impl DawidSkene {
             let penalty_rows;
             (prior, penalty_rows) = self.learn(ballots, &posterior, &mut rows);
             penalty += penalty_rows;
-            let log_prior: Vec<f64> = prevalence.iter().map(|p| p.ln()).collect();
             let was = (self.variant == Variant::Hard).then(|| posterior.clone());
-            log_likelihood = em::judge(ballots, &rows, &log_prior, &mut posterior);
-            let objective = match &was {
-                None => log_likelihood + penalty,
-                Some(_) => harden_scored(ballots, &rows, &log_prior, &mut posterior),
+            let objective = if was.is_some() {
+                log_likelihood = products::judge_logs(ballots, &mut rows, &prevalence, &mut posterior);
+                harden_scored(ballots, &rows, &prevalence, &mut posterior)
+            } else {
+                log_likelihood = products::judge(ballots, &mut rows, &prevalence, &mut posterior);
+                log_likelihood + penalty
             };
             let before = history.last().copied();
             history.push(objective);
@@ -163,15 +165,15 @@ impl DawidSkene {
         (shares, penalty)
     }
 
-    /// Fills `rows` with the logs of the volunteers' chances; returns the prior behind them and the log
-    /// of its density, up to a constant.
+    /// Fills `rows` with the volunteers' chances; returns the prior behind them and the log of its
+    /// density, up to a constant.
     fn learn(&self, ballots: &Ballots, posterior: &[f64], rows: &mut [f64]) -> (Prior, f64) {
         let k = ballots.n_classes();
         match self.variant {
             Variant::Ml | Variant::Hard => {
                 em::each_volunteer(ballots, rows, |w, own| {
                     add(ballots, posterior, w, own);
-                    log_ml(own, k);
+                    chances_ml(own, k);
                 });
                 (Prior::None, 0.0)
             }
@@ -179,7 +181,7 @@ impl DawidSkene {
                 let a = self.pseudo_votes;
                 em::each_volunteer(ballots, rows, |w, own| {
                     add(ballots, posterior, w, own);
-                    log_with(
+                    chances_with(
                         own,
                         k,
                         |_, _| a,
@@ -197,10 +199,10 @@ impl DawidSkene {
                 em::each_volunteer(ballots, rows, |w, own| {
                     let labels = ballots.slots_of(w).map(|slot| ballots.label(slot));
                     if ballots.is_person(w) {
-                        log_with(own, k, |truth, label| weight[truth * k + label], s, labels);
+                        chances_with(own, k, |truth, label| weight[truth * k + label], s, labels);
                     } else {
                         let shares = label_shares(ballots, w);
-                        log_with(own, k, |_, label| s * shares[label], s, labels);
+                        chances_with(own, k, |_, label| s * shares[label], s, labels);
                     }
                 });
                 (Prior::Pool(weight), 0.0)
@@ -209,9 +211,9 @@ impl DawidSkene {
                 em::each_volunteer(ballots, rows, |w, own| {
                     add(ballots, posterior, w, own);
                     if ballots.is_person(w) {
-                        self.log_coin(ballots, w, own);
+                        self.chances_coin(ballots, w, own);
                     } else {
-                        log_ml(own, k);
+                        chances_ml(own, k);
                     }
                 });
                 (Prior::Coin(self.coin.0, self.coin.1), 0.0)
@@ -219,8 +221,8 @@ impl DawidSkene {
         }
     }
 
-    /// Turns the soft counts of a volunteer into the logs of one coin.
-    fn log_coin(&self, ballots: &Ballots, w: usize, own: &mut [f64]) {
+    /// Turns the soft counts of a volunteer into the chances of one coin.
+    fn chances_coin(&self, ballots: &Ballots, w: usize, own: &mut [f64]) {
         let k = ballots.n_classes();
         let slots = ballots.slots_of(w);
         let right: f64 =
@@ -229,7 +231,7 @@ impl DawidSkene {
         let n = ballots.weight_of(w);
         let skill = if n + a + b > 0.0 { (right + a) / (n + a + b) } else { 0.5 };
         let skill = skill.clamp(FLOOR, 1.0 - FLOOR);
-        let (hit, miss) = (skill.ln(), (-skill).ln_1p() - (k.saturating_sub(1).max(1) as f64).ln());
+        let (hit, miss) = (skill, (1.0 - skill) / k.saturating_sub(1).max(1) as f64);
         for (slot, row) in slots.zip(own.chunks_exact_mut(k)) {
             row.fill(miss);
             row[ballots.label(slot)] = hit;
@@ -237,20 +239,20 @@ impl DawidSkene {
     }
 
     /// a · Σ log C over all cells of all people, those that no vote touched included.
-    fn log_prior(&self, ballots: &Ballots, log_rows: &[f64], a: f64) -> f64 {
+    fn log_prior(&self, ballots: &Ballots, rows: &[f64], a: f64) -> f64 {
         let k = ballots.n_classes();
         let parts: Vec<f64> = (0..ballots.n_volunteers())
             .into_par_iter()
             .with_min_len(256)
             .map(|w| {
                 let slots = ballots.slots_of(w);
-                let own = &log_rows[slots.start * k..slots.end * k];
+                let own = &rows[slots.start * k..slots.end * k];
                 let untouched = (ballots.n_labels(w) - slots.len()) as f64;
-                let mut sum: f64 = own.iter().sum();
+                let mut sum: f64 = own.iter().map(|c| c.ln()).sum();
                 if untouched > 0.0 {
                     for truth in 0..k {
                         // Untouched cells of a row hold what is left of it, evenly.
-                        let given: f64 = own.iter().skip(truth).step_by(k).map(|l| l.exp()).sum();
+                        let given: f64 = own.iter().skip(truth).step_by(k).sum();
                         let share = ((1.0 - given) / untouched).max(f64::MIN_POSITIVE);
                         sum += untouched * share.ln();
                     }
@@ -269,8 +271,8 @@ fn add(ballots: &Ballots, posterior: &[f64], w: usize, own: &mut [f64]) {
     }
 }
 
-/// Logs of maximum-likelihood rows; labels that the volunteer never gave have no share.
-fn log_ml(own: &mut [f64], k: usize) {
+/// Maximum-likelihood rows; labels that the volunteer never gave have no share.
+fn chances_ml(own: &mut [f64], k: usize) {
     let mut totals = vec![0.0; k];
     for row in own.chunks_exact_mut(k) {
         for (count, total) in row.iter_mut().zip(&mut totals) {
@@ -278,14 +280,13 @@ fn log_ml(own: &mut [f64], k: usize) {
             *total += *count;
         }
     }
-    totals.iter_mut().for_each(|t| *t = t.ln());
     for row in own.chunks_exact_mut(k) {
-        row.iter_mut().zip(&totals).for_each(|(c, total)| *c = c.ln() - total);
+        row.iter_mut().zip(&totals).for_each(|(c, total)| *c /= total);
     }
 }
 
-/// Logs of rows with pseudo-votes `prior(truth, label)` of `prior_total` a row.
-fn log_with(
+/// Rows with pseudo-votes `prior(truth, label)` of `prior_total` a row.
+fn chances_with(
     own: &mut [f64],
     k: usize,
     prior: impl Fn(usize, usize) -> f64,
@@ -296,10 +297,9 @@ fn log_with(
     for row in own.chunks_exact(k) {
         totals.iter_mut().zip(row).for_each(|(t, c)| *t += c);
     }
-    totals.iter_mut().for_each(|t| *t = t.ln());
     for (row, label) in own.chunks_exact_mut(k).zip(labels) {
         for (truth, (count, total)) in row.iter_mut().zip(&totals).enumerate() {
-            *count = (*count + prior(truth, label)).max(f64::MIN_POSITIVE).ln() - total;
+            *count = (*count + prior(truth, label)).max(f64::MIN_POSITIVE) / total;
         }
     }
 }
@@ -344,14 +344,14 @@ pub(crate) fn top(row: &[f64]) -> usize {
 }
 
 /// Hardens, and gives the classification log-likelihood Σ_t log π_z Π C\[z, y\], which never falls.
-fn harden_scored(ballots: &Ballots, log_rows: &[f64], log_prior: &[f64], posterior: &mut [f64]) -> f64 {
+fn harden_scored(ballots: &Ballots, log_rows: &[f64], prevalence: &[f64], posterior: &mut [f64]) -> f64 {
     harden(ballots, posterior);
-    let k = log_prior.len();
+    let k = prevalence.len();
     let mut total = 0.0;
     for (item, row) in posterior.chunks_exact(k.max(1)).enumerate() {
         let class = top(row);
         if ballots.gold(item) == crate::skill::ballots::NO_GOLD {
-            total += log_prior[class];
+            total += prevalence[class].ln();
         }
         for vote in ballots.votes_of(item) {
             let (slot, weight) = ballots.vote(vote);

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::skill::ballots::{Ballots, NO_GOLD};
 
 /// Items per piece of work.
-const ITEMS: usize = 1 << 11;
+pub(crate) const ITEMS: usize = 1 << 11;
 /// Volunteers per piece of work; their slots are cut between.
 const VOLUNTEERS: usize = 1 << 7;
 /// Slots beyond which a piece of work is cut earlier.

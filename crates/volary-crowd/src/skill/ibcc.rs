@@ -13,6 +13,7 @@ use crate::skill::ballots::Ballots;
 use crate::skill::em;
 use crate::skill::fit::Fit;
 use crate::skill::matrices::{Matrices, Prior};
+use crate::skill::products;
 use crate::special::digamma;
 
 /// IBCC with its settings.
@@ -63,7 +64,7 @@ impl Ibcc {
             let expected = self.expected_prevalence(ballots, &posterior);
             self.learn(ballots, &posterior, &prior, &mut rows);
             before.copy_from_slice(&posterior);
-            em::judge(ballots, &rows, &expected, &mut posterior);
+            products::judge(ballots, &mut rows, &expected, &mut posterior);
             let change =
                 before.par_iter().zip(&posterior).map(|(a, b)| (a - b).abs()).reduce(|| 0.0, f64::max);
             history.push(-change);
@@ -82,14 +83,14 @@ impl Ibcc {
         Fit { posterior, prevalence, matrices, log_likelihood, history, converged, ..Fit::default() }
     }
 
-    /// E\[log π\].
+    /// exp E\[log π\].
     fn expected_prevalence(&self, ballots: &Ballots, posterior: &[f64]) -> Vec<f64> {
         let (totals, n) = em::class_totals(ballots, posterior);
-        let all = digamma(n + self.prevalence * totals.len() as f64);
-        totals.iter().map(|t| digamma(t + self.prevalence) - all).collect()
+        let all = exp_digamma(n + self.prevalence * totals.len() as f64);
+        totals.iter().map(|t| exp_digamma(t + self.prevalence) / all).collect()
     }
 
-    /// E\[log C\] of every slot.
+    /// exp E\[log C\] of every slot.
     fn learn(&self, ballots: &Ballots, posterior: &[f64], prior: &[f64], rows: &mut [f64]) {
         let k = ballots.n_classes();
         em::each_volunteer(ballots, rows, |w, own| {
@@ -99,13 +100,13 @@ impl Ibcc {
                 em::add_slot(ballots, posterior, slot, row);
                 totals.iter_mut().zip(row.iter()).for_each(|(t, c)| *t += c);
             }
-            totals.iter_mut().for_each(|t| *t = digamma(*t));
+            totals.iter_mut().for_each(|t| *t = exp_digamma(*t));
             let person = ballots.is_person(w);
             for (slot, row) in slots.zip(own.chunks_exact_mut(k)) {
                 let label = ballots.label(slot);
                 for (truth, (cell, total)) in row.iter_mut().zip(&totals).enumerate() {
                     let pseudo = if person { prior[truth * k + label] } else { self.off };
-                    *cell = digamma(*cell + pseudo) - total;
+                    *cell = exp_digamma(*cell + pseudo) / total;
                 }
             }
         });
@@ -128,8 +129,10 @@ impl Ibcc {
         self.learn(ballots, posterior, &prior, rows);
         let expected = self.expected_prevalence(ballots, posterior);
         let mut scratch = posterior.to_vec();
-        let judged = em::judge(ballots, rows, &expected, &mut scratch);
+        let judged = products::judge(ballots, rows, &expected, &mut scratch);
         em::count(ballots, posterior, rows);
+        let (gammas, gamma_off): (Vec<f64>, f64) =
+            (prior.iter().map(|&a| ln_gamma(a)).collect(), ln_gamma(self.off));
         let divergence = |w: usize| {
             let person = ballots.is_person(w);
             let mut totals = vec![0.0; k];
@@ -137,8 +140,10 @@ impl Ibcc {
             for slot in ballots.slots_of(w) {
                 let label = ballots.label(slot);
                 for (truth, &count) in rows[slot * k..(slot + 1) * k].iter().enumerate() {
-                    let a0 = if person { prior[truth * k + label] } else { self.off };
-                    sum += count * digamma(a0 + count) - ln_gamma(a0 + count) + ln_gamma(a0);
+                    let at = truth * k + label;
+                    let (a0, gamma) =
+                        if person { (prior[at], gammas[at]) } else { (self.off, gamma_off) };
+                    sum += count * digamma(a0 + count) - ln_gamma(a0 + count) + gamma;
                     totals[truth] += count;
                 }
             }
@@ -157,6 +162,26 @@ impl Ibcc {
         }
         judged - parts.iter().sum::<f64>() - of_prevalence
     }
+}
+
+/// exp ψ(x) for x > 0, by recurrence and the asymptotic series: about x − ½.
+///
+/// The terms of the recurrence are gathered into one fraction, and the series' log x is not taken only to
+/// be undone: half the time of the exponential of [`digamma`]. Below x = 1/700 the value is none that a
+/// number can hold, and the least positive one is given.
+fn exp_digamma(mut x: f64) -> f64 {
+    let (mut above, mut below) = (0.0, 1.0);
+    while x < 10.0 {
+        above = above * x + below;
+        below *= x;
+        x += 1.0;
+    }
+    let r = 1.0 / (x * x);
+    let series = r
+        * (1.0 / 12.0
+            - r * (1.0 / 120.0
+                - r * (1.0 / 252.0 - r * (1.0 / 240.0 - r * (1.0 / 132.0 - r * 691.0 / 32_760.0)))));
+    (x * (-above / below - 0.5 / x - series).exp()).max(f64::MIN_POSITIVE)
 }
 
 #[cfg(test)]

@@ -28,6 +28,17 @@ fn one_round_by_hand() {
 }
 
 #[test]
+fn the_exponential_of_digamma_is_that() {
+    for x in [0.01, 0.1, 0.5, 1.0, 1.5, 2.0, 7.3, 9.999, 10.0, 123.4, 1e6, 1e12] {
+        let (found, expected) = (exp_digamma(x), digamma(x).exp());
+        assert!((found / expected - 1.0).abs() < 1e-13, "{x}: {found} is not {expected}");
+    }
+    // exp(−γ).
+    assert!((exp_digamma(1.0) - 0.561_459_483_566_885_2).abs() < 1e-15);
+    assert_eq!(exp_digamma(1e-9), f64::MIN_POSITIVE);
+}
+
+#[test]
 fn intervals_of_every_cell_cover() {
     let (mut hits, mut n) = (0_u32, 0_u32);
     for seed in 0..8 {

@@ -27,6 +27,7 @@ pub mod mace;
 pub mod machine;
 pub mod matrices;
 pub mod model;
+mod products;
 pub mod running;
 pub mod sequential;
 pub mod swap;
