@@ -1,4 +1,5 @@
-//! A project folder: stages that run when their inputs have changed.
+//! A project folder: stages that run when their inputs have changed. Its input is an export of Zooniverse,
+//! Planet Hunters' rows, or a label table (which needs no extracts).
 //!
 //! `extracts/` → `consensus/` and, where ranges were marked on light curves, `marks/` → `report.html`. What a stage was made from (settings, checksums of its
 //! inputs, version) is kept in `.volary/stages.json`; a stage whose record is unchanged and whose
@@ -17,7 +18,7 @@ use volary_ingest::tables::{TableFormat, for_each_batch, read_votes};
 use crate::analysis::{Analysis, read_truth};
 use crate::commands::marks::{Constants, Inputs, More, Outcome, Place, Whole};
 use crate::commands::{consensus, extract, report};
-use crate::input::find_votes;
+use crate::input::{InputKind, find_votes, read_input};
 use crate::session::Session;
 use crate::settings::Settings;
 
@@ -56,6 +57,14 @@ impl Project {
         self.folder.join("report.html")
     }
 
+    /// What the project's exports are.
+    fn source(&self) -> Result<InputKind> {
+        match self.settings.input.exports.first() {
+            Some(first) => InputKind::of(first),
+            None => bail!("volary.toml names no exports; add them under [input]"),
+        }
+    }
+
     fn record_path(&self) -> PathBuf {
         self.folder.join(".volary/stages.json")
     }
@@ -66,10 +75,8 @@ impl Project {
             .ok()
             .and_then(|text| serde_json::from_str(&text).ok())
             .unwrap_or_default();
+        let source = self.source()?;
         let input = &self.settings.input;
-        if input.exports.is_empty() {
-            bail!("volary.toml names no exports; add them under [input]");
-        }
         let of_exports = json!({
             "rows": self.settings.rows, "exports": digests(&input.exports)?, "workflows": digests(&input.workflows)?,
         });
@@ -100,11 +107,19 @@ impl Project {
         session.settings = self.settings.clone();
         let mut found = Found::default();
         for (name, made_from, output) in stages {
-            if name == "marks" && !self.has_marks()? {
+            // A label table is votes already.
+            let is_there = match name {
+                "extract" => source != InputKind::LabelTable,
+                "marks" => self.has_marks()?,
+                _ => true,
+            };
+            if !is_there {
                 continue;
             }
             let record = json!({"version": env!("CARGO_PKG_VERSION"), "seed": session.global.seed, "from": made_from});
-            let is_current = !force && records.get(name) == Some(&record) && output.is_file();
+            // Without votes there is nothing to write.
+            let is_written = output.is_file() || (name == "consensus" && !self.has_votes(source));
+            let is_current = !force && records.get(name) == Some(&record) && is_written;
             if !is_current {
                 self.stage(name, session, &mut found)?;
                 records.insert(name.to_owned(), record);
@@ -118,14 +133,18 @@ impl Project {
     fn stage(&self, name: &str, session: &mut Session, found: &mut Found) -> Result<()> {
         match name {
             "extract" => {
-                let input = &self.settings.input;
-                let inputs = extract::Inputs {
-                    exports: &input.exports,
-                    workflows: input.workflows.as_deref(),
-                    texts: &[],
-                };
-                let format = TableFormat::Parquet;
-                extract::extract(&inputs, &self.settings.rows, &self.extracts(), format, session, None)?;
+                let (input, format) = (&self.settings.input, TableFormat::Parquet);
+                if self.source()? == InputKind::PlanetHunters {
+                    extract::planet_hunters(&input.exports, &self.extracts(), format, session)?;
+                } else {
+                    let inputs = extract::Inputs {
+                        exports: &input.exports,
+                        workflows: input.workflows.as_deref(),
+                        texts: &[],
+                    };
+                    let rows = &self.settings.rows;
+                    extract::extract(&inputs, rows, &self.extracts(), format, session, None)?;
+                }
                 let record = format!("{:#}\n", session.record());
                 write_whole(&self.extracts().join("run.json"), record.as_bytes())?;
             }
@@ -159,9 +178,16 @@ impl Project {
         Ok(())
     }
 
+    fn has_votes(&self, source: InputKind) -> bool {
+        source == InputKind::LabelTable || find_votes(&self.extracts()).is_ok()
+    }
+
     /// Whether ranges were marked on light curves. The old `column` tool marks ranges of images in pixels
     /// (its marks are shapes too): where there is nothing else, only a setting makes features of them.
     pub(crate) fn has_marks(&self) -> Result<bool> {
+        if self.source()? == InputKind::LabelTable {
+            return Ok(false);
+        }
         let extracts = self.extracts();
         let record = report::read_record(&extracts);
         let rows = |table: &str| record.as_ref().and_then(|r| r["rows"][table].as_u64()).unwrap_or(0);
@@ -186,8 +212,13 @@ impl Project {
     /// The ranges as scored features; their account is a part of the session's.
     pub(crate) fn score_marks(&self, session: &mut Session) -> Result<Outcome> {
         let (settings, consensus) = (self.settings.marks.clone(), &self.settings.consensus);
+        // Rows of Planet Hunters know stars and simulations, which the extracts do not.
+        let classifications = match self.settings.input.exports.as_slice() {
+            [only] if self.source()? == InputKind::PlanetHunters => only.clone(),
+            _ => self.extracts(),
+        };
         let whole = Whole {
-            classifications: self.extracts(),
+            classifications,
             output: self.marks(),
             inputs: Inputs {
                 signals: settings.signals,
@@ -217,7 +248,10 @@ impl Project {
 
     /// The votes of the project and all that follows from them.
     pub(crate) fn analyse(&self, session: &mut Session) -> Result<Analysis> {
+        let labels = self.source()? == InputKind::LabelTable;
+        let input = &self.settings.input;
         let votes = match find_votes(&self.extracts()) {
+            _ if labels => read_input(&input.exports, &self.settings.rows, None, &[], session)?,
             Ok(table) => {
                 // The extract stage, where it ran, has told of the problems in this file.
                 let path = self.settings.input.workflows.as_deref();

@@ -45,7 +45,7 @@ impl Default for ExportOptions {
 }
 
 /// What was read, besides the columns that went to the sink.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ExportReport {
     /// Counts and problems over all files.
     pub collected: Collected,

@@ -75,7 +75,9 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         Some(kind @ (InputKind::PlanetHunters | InputKind::SubjectExport)) => {
             refuse_choices(args, kind)?;
             match kind {
-                InputKind::PlanetHunters => planet_hunters(args, format, &mut session)?,
+                InputKind::PlanetHunters => {
+                    planet_hunters(&args.exports, &args.output, format, &mut session)?;
+                }
                 _ => subject_exports(args, format, &mut session)?,
             }
         }
@@ -155,14 +157,20 @@ fn finish_tables(
     Ok(())
 }
 
-fn planet_hunters(args: &Args, format: TableFormat, session: &mut Session) -> Result<()> {
-    let mut writer = ExtractWriter::new(&args.output, format);
-    for path in &args.exports {
+/// Planet Hunters' rows as extracts.
+pub(crate) fn planet_hunters(
+    exports: &[PathBuf],
+    folder: &Path,
+    format: TableFormat,
+    session: &mut Session,
+) -> Result<()> {
+    let mut writer = ExtractWriter::new(folder, format);
+    for path in exports {
         let (extracts, report) = read_planet_hunters(path, &session.progress)?;
         writer.take(&extracts)?;
         session.report(report);
     }
-    finish_tables(writer, &args.output, format, session)
+    finish_tables(writer, folder, format, session)
 }
 
 /// Options that would choose nothing are refused, so that nobody takes their result for a choice.

@@ -11,7 +11,7 @@ use volary_ingest::output::write_whole;
 use volary_ingest::panoptes::ExportReport;
 use volary_ingest::tables::VoteCollector;
 
-use crate::input::read_export;
+use crate::input::{InputKind, read_export, read_input};
 use crate::session::Session;
 use crate::settings::RowSettings;
 use crate::summary::{grouped, printable};
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// The project's folder.
     #[arg(default_value = ".", value_name = "DIR")]
     pub(crate) folder: PathBuf,
-    /// Classification export (may be given several times).
+    /// Classification export (may be given several times), Planet Hunters rows, or a label table.
     #[arg(long = "export", required = true, value_name = "CSV")]
     pub(crate) exports: Vec<PathBuf>,
     /// Workflow export.
@@ -63,10 +63,23 @@ pub(crate) fn write_settings(args: &Args, target: &Path, session: &mut Session) 
     if target.exists() && !args.force {
         bail!("there is one already; --force overwrites it: {}", target.display());
     }
-    let mut sink = VoteCollector::default();
     let rows = RowSettings::default();
-    let report = read_export(&args.exports, &rows, args.workflows.as_deref(), &[], session, &mut sink)?;
-    let text = settings_text(args, &sink.finish(), &report)?;
+    let kind = args.exports.first().map(|p| InputKind::of(p)).transpose()?;
+    let (votes, report) = match kind {
+        Some(InputKind::LabelTable) => {
+            let votes = read_input(&args.exports, &rows, None, &[], session)?;
+            (votes, ExportReport::default())
+        }
+        // Their marks are read by the stages; there is no task to list.
+        Some(InputKind::PlanetHunters) => Default::default(),
+        _ => {
+            let mut sink = VoteCollector::default();
+            let workflows = args.workflows.as_deref();
+            let report = read_export(&args.exports, &rows, workflows, &[], session, &mut sink)?;
+            (sink.finish(), report)
+        }
+    };
+    let text = settings_text(args, &votes, &report)?;
     write_whole(target, text.as_bytes())?;
     Ok(())
 }

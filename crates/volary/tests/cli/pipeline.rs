@@ -404,3 +404,36 @@ fn a_subject_export_becomes_a_table() {
     let refused = place.volary(&["extract", "subjects.csv", "-o", "y", "--live-only"]);
     refused.fails_with("no workflows, versions and tasks to choose from");
 }
+
+#[test]
+fn a_label_table_and_planet_hunters_rows_are_projects_too() {
+    let place = Place::new();
+    place.record(&["simulate", "crowd", "-o", "crowd", "--subjects", "60", "--volunteers", "20"]);
+    let init = ["init", "--export", "crowd/labels.csv", "--truth", "crowd/truth.csv", "labels"];
+    assert_eq!(place.volary(&init).code, 0);
+    let record = place.record(&["run", "labels"]);
+    assert_eq!(record["summary"]["stage_consensus"], "done");
+    assert!(record["summary"]["stage_extract"].is_null());
+    assert!(record["summary"]["methods"].as_array().unwrap().len() > 3);
+    assert!(place.read("labels/report.html").contains("<svg"));
+    assert_eq!(place.record(&["run", "labels"])["summary"]["stage_consensus"], "up to date");
+
+    place.record(&["simulate", "lightcurves", "-o", "sky", "--scale", "0.001"]);
+    let init =
+        ["init", "--export", "sky/classifications.csv", "--marks-truth", "sky/truth.csv", "sky/project"];
+    assert_eq!(place.volary(&init).code, 0);
+    let settings = place.read("sky/project/volary.toml");
+    let with_signals = "signals = \"../signals.csv\"";
+    place.write(
+        "sky/project/volary.toml",
+        settings.replace("# signals = \"injected-signals.csv\"", with_signals),
+    );
+    let record = place.record(&["run", "sky/project"]);
+    // The signals are joined by simulation, which only the rows themselves know.
+    assert!(record["summary"]["marks"]["n_volunteers_with_simulations"].as_u64().unwrap() > 0);
+    assert!(record["summary"]["marks"]["recovered"].as_f64().unwrap() > 0.5);
+    let again = place.record(&["run", "sky/project"]);
+    for stage in ["extract", "consensus", "marks", "report"] {
+        assert_eq!(again["summary"][format!("stage_{stage}")], "up to date", "{stage}");
+    }
+}
