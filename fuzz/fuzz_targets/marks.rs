@@ -2,6 +2,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use volary_ingest::Progress;
+use volary_ingest::marks::MarkFilter;
 
 fuzz_target!(|data: &[u8]| {
     // Half of the inputs come with a good header, so that the rows are reached.
@@ -13,7 +14,7 @@ fuzz_target!(|data: &[u8]| {
     let folder = tempfile::tempdir().expect("a folder");
     let path = &folder.path().join("input.csv");
     std::fs::write(path, file).expect("written");
-    if let Ok(read) = volary_ingest::marks::read_marks(path, 1, &Progress::default()) {
+    if let Ok(read) = volary_ingest::marks::read_marks(path, &MarkFilter::default(), 1, &Progress::default()) {
         assert!(read.report.is_none_or(|report| report.adds_up()));
         let marks = read.marks;
         assert_eq!(marks.mark_start.last().map(|&n| n as usize), Some(marks.n_marks()));

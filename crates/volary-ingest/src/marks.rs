@@ -32,16 +32,36 @@ pub struct ReadMarks {
     pub report: Option<ReadReport>,
 }
 
-/// Reads marks from Planet Hunters rows (CSV, also gzipped) or from a `marks` table of `extract`.
+/// Which rows of a `marks` table are wanted; an empty list wants all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MarkFilter {
+    /// Workflow ids.
+    pub workflows: Vec<String>,
+    /// Task keys.
+    pub tasks: Vec<String>,
+}
+
+/// Reads marks from Planet Hunters rows (CSV, also gzipped) or from a `marks` table of `extract`, of which
+/// `filter` says which rows.
 ///
 /// Of Planet Hunters rows: reversed bounds are swapped and listed; a row with one bound only, with
 /// infinite bounds or with bounds that are no numbers is left out and listed, but its view counts.
 ///
 /// # Errors
-/// Where the file cannot be read or a column is missing.
-pub fn read_marks(path: &Path, threads: usize, progress: &Progress) -> Result<ReadMarks, IngestError> {
+/// Where the file cannot be read or a column is missing, or a filter is set for rows that have neither
+/// workflow nor task.
+pub fn read_marks(
+    path: &Path,
+    filter: &MarkFilter,
+    threads: usize,
+    progress: &Progress,
+) -> Result<ReadMarks, IngestError> {
     if is_table_of_ours(path)? {
-        return Ok(ReadMarks { marks: read_table(path, progress)?, report: None });
+        return Ok(ReadMarks { marks: read_table(path, filter, progress)?, report: None });
+    }
+    if *filter != MarkFilter::default() {
+        let what = "Planet Hunters rows have no workflows and tasks to choose from".to_owned();
+        return Err(IngestError::Format { what, path: path.to_owned() });
     }
     let mut blocks = Blocks::open(path, RecordOptions::default(), progress)?;
     let header = blocks.header().clone();
@@ -406,13 +426,19 @@ fn is_table_of_ours(path: &Path) -> Result<bool, IngestError> {
     }
 }
 
-fn read_table(path: &Path, progress: &Progress) -> Result<Marks, IngestError> {
+fn read_table(path: &Path, filter: &MarkFilter, progress: &Progress) -> Result<Marks, IngestError> {
     let needed = ["classification_id", "subject_id", "volunteer", "x_min_days", "x_max_days"];
     let mut builder = MarksBuilder::default();
     let mut views: HashMap<u128, u32, FixedState> = HashMap::with_hasher(FixedState::with_seed(0x5eed));
     for_each_batch(path, &needed, progress, |cells: &dyn Cells| {
         for row in 0..cells.n_rows() {
             let text = |column| cells.text(column, row).unwrap_or_default();
+            let is_wanted = |list: &[String], column| {
+                list.is_empty() || list.iter().any(|wanted| *wanted == text(column))
+            };
+            if !is_wanted(&filter.workflows, "workflow_id") || !is_wanted(&filter.tasks, "task") {
+                continue;
+            }
             let key = order_key(&text("classification_id"));
             let view = *views.entry(key).or_insert_with(|| {
                 let created = cells.time_ms("created_at", row);
@@ -523,7 +549,7 @@ mod tests {
     fn read(text: &str) -> ReadMarks {
         let file = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        read_marks(file.path(), 2, &Progress::default()).unwrap()
+        read_marks(file.path(), &MarkFilter::default(), 2, &Progress::default()).unwrap()
     }
 
     #[test]

@@ -72,6 +72,7 @@ impl Analysis {
             methods: Vec::new(),
         };
         if let Some(pick) = pick {
+            let _sign = session.working("fitting the model");
             analysis.fit(pick, &inputs)?;
         }
         if let Some(model) = &analysis.model {
@@ -79,6 +80,7 @@ impl Analysis {
         }
         if let Some(truth) = truth {
             let truth = inputs.to_judge(truth, session);
+            let _sign = session.working("comparing methods with the truth");
             analysis.methods = analysis.compare(&truth, &inputs, session.global.seed)?;
         }
         Ok(analysis)

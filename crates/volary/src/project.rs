@@ -225,6 +225,8 @@ impl Project {
                 gaps: settings.gaps,
                 cadences: settings.cadences,
                 light_curves: settings.light_curves,
+                workflows: Vec::new(),
+                tasks: Vec::new(),
                 to: "parquet".to_owned(),
             },
             constants: Constants {

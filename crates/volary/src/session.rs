@@ -123,6 +123,20 @@ impl Session {
         self.bar = Some(bar);
     }
 
+    /// Shows that something without a measure is under way, with the time it has taken, until what it gives
+    /// is dropped.
+    pub(crate) fn working(&self, what: &'static str) -> Working {
+        if self.global.json || !std::io::stderr().is_terminal() {
+            return Working(None);
+        }
+        let spinner = ProgressBar::new_spinner().with_message(what);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+            spinner.set_style(style);
+        }
+        spinner.enable_steady_tick(Duration::from_millis(120));
+        Working(Some(spinner))
+    }
+
     /// Takes the bar away.
     pub(crate) fn end_reading(&mut self) {
         if let Some(bar) = self.bar.take() {
@@ -248,6 +262,17 @@ impl Session {
             .collect();
         self.summary.table("Problems", &["what", "how often", "first", ""], &rows);
         self.summary.text().to_owned()
+    }
+}
+
+/// A sign of life on the terminal; gone when dropped.
+pub(crate) struct Working(Option<ProgressBar>);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        if let Some(spinner) = &self.0 {
+            spinner.finish_and_clear();
+        }
     }
 }
 

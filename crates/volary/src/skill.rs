@@ -39,16 +39,16 @@ pub(crate) fn pick(settings: &ConsensusSettings, seed: u64, level: f64) -> Resul
     refuse(settings.pseudo_votes.is_some() && !is_ds, "--pseudo-votes", "--method dawid-skene")?;
     let is_model = method != "fraction";
     refuse(settings.gold.is_some() && !is_model, "--gold", "a model such as --method dawid-skene")?;
-    let has_matrices = matches!(method, "dawid-skene" | "ibcc" | "auto");
     refuse(
-        settings.machine.is_some() && !has_matrices,
+        settings.machine.is_some() && !is_model,
         "--machine",
-        "--method dawid-skene, ibcc or auto",
+        "a model such as --method dawid-skene",
     )?;
+    let has_floor = is_model && !matches!(method, "wawa" | "iwmv");
     refuse(
-        settings.vote_floor.is_some() && !has_matrices,
+        settings.vote_floor.is_some() && !has_floor,
         "--vote-floor",
-        "--method dawid-skene, ibcc or auto",
+        "a model of chances (of wawa and iwmv, --weight-floor does it)",
     )?;
     // A weighted vote has no place in SWAP's rule (a volunteer's matrix decides what a vote is worth).
     let has_weights = settings.weights.is_some() || settings.experience.is_some();
@@ -104,7 +104,7 @@ pub(crate) fn pick(settings: &ConsensusSettings, seed: u64, level: f64) -> Resul
             };
             Model::Weighted(Weighted { floor, max_rounds: rounds.unwrap_or(model.max_rounds), ..model })
         }
-        "swap" => Model::Swap(Sequential { learning: None, prior: prior(settings)? }),
+        "swap" => Model::Swap(Sequential { prior: prior(settings)?, ..Sequential::default() }),
         other => bail!("no method {other:?}; there are {METHODS}"),
     })))
 }

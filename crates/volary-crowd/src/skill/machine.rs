@@ -3,7 +3,8 @@
 //! Its answer is the class of its highest score, split by how sure it is into bins of equal numbers; the
 //! bins are its labels, and a matrix model learns what each bin is worth (a classifier-as-voter in the
 //! sense of Kim & Ghahramani 2012). So a score needs no calibration, and a bad machine counts little.
-//! GLAD, MACE and the weighted votes have no place for such labels and pass over them.
+//! GLAD, MACE, SWAP and the weighted votes have no place for such labels: for them the machine is a voter
+//! like any other, with the class of its highest score for an answer ([`add_answers`]).
 
 use crate::error::CrowdError;
 use crate::skill::ballots::{Ballots, Panel};
@@ -14,6 +15,8 @@ pub const MACHINE: u32 = u32::MAX;
 pub const BINS: usize = 5;
 /// Subjects per bin, at least.
 const PER_BIN: usize = 20;
+/// Place in the order of arrival after everybody's.
+const LAST: u32 = u32::MAX;
 
 /// Scores of one question: (subject, answer, score in \[0, 1\]), sorted by subject and answer.
 pub type Scores = [(u32, u32, f64)];
@@ -34,38 +37,75 @@ pub fn add(panel: Panel, scores: &Scores) -> Result<Panel, CrowdError> {
     if labels.iter().all(Option::is_none) {
         return Ok(panel);
     }
+    // As many bins as classes would look like a person's labels.
+    vote(panel, labels, if n_labels == k { k + 1 } else { n_labels })
+}
+
+/// Adds the machine as a voter like any other: its answer is the class of its highest score.
+///
+/// # Errors
+/// As [`add`].
+pub fn add_answers(panel: Panel, scores: &Scores) -> Result<Panel, CrowdError> {
+    let k = panel.ballots.n_classes();
+    let answer = |&subject: &u32| {
+        let (class, _) = top(&panel, of_subject(scores, subject), k)?;
+        Some(u32::try_from(class).expect("u32 classes"))
+    };
+    let labels: Vec<Option<u32>> = panel.subjects.iter().map(answer).collect();
+    if labels.iter().all(Option::is_none) {
+        return Ok(panel);
+    }
+    vote(panel, labels, k)
+}
+
+struct Vote {
+    item: u32,
+    volunteer: u32,
+    label: u32,
+    weight: f64,
+    // Place in the order of arrival.
+    arrival: u32,
+}
+
+/// One more volunteer, with a label for some items. It comes last: a model that learns on the way (SWAP) then
+/// knows the subjects by which it judges the machine.
+fn vote(panel: Panel, labels: Vec<Option<u32>>, n_labels: usize) -> Result<Panel, CrowdError> {
+    let k = panel.ballots.n_classes();
     let mut columns = panel.ballots.columns();
     let machine = u32::try_from(columns.n_volunteers).expect("u32 volunteers");
-    if columns.n_labels.is_empty() {
+    if columns.n_labels.is_empty() && n_labels != k {
         columns.n_labels = vec![u32::try_from(k).expect("u32 classes"); columns.n_volunteers];
     }
     columns.n_volunteers += 1;
-    // As many bins as classes would look like a person's labels.
-    columns
-        .n_labels
-        .push(u32::try_from(if n_labels == k { k + 1 } else { n_labels }).expect("u32 bins"));
-    let mut votes: Vec<(u32, u32, u32, f64)> = (0..columns.item.len())
-        .map(|at| {
-            let weight = columns.weight.get(at).copied().unwrap_or(1.0);
-            (columns.item[at], columns.volunteer[at], columns.label[at], weight)
+    if !columns.n_labels.is_empty() {
+        columns.n_labels.push(u32::try_from(n_labels).expect("u32 bins"));
+    }
+    let mut votes: Vec<Vote> = (0..columns.item.len())
+        .map(|at| Vote {
+            item: columns.item[at],
+            volunteer: columns.volunteer[at],
+            label: columns.label[at],
+            weight: columns.weight.get(at).copied().unwrap_or(1.0),
+            arrival: panel.arrival[at],
         })
         .collect();
     for (item, label) in (0..).zip(labels) {
         if let Some(label) = label {
-            votes.push((item, machine, label, 1.0));
+            votes.push(Vote { item, volunteer: machine, label, weight: 1.0, arrival: LAST });
         }
     }
-    votes.sort_by_key(|v| v.0);
-    columns.item = votes.iter().map(|v| v.0).collect();
-    columns.volunteer = votes.iter().map(|v| v.1).collect();
-    columns.label = votes.iter().map(|v| v.2).collect();
+    votes.sort_by_key(|v| v.item);
+    columns.item = votes.iter().map(|v| v.item).collect();
+    columns.volunteer = votes.iter().map(|v| v.volunteer).collect();
+    columns.label = votes.iter().map(|v| v.label).collect();
     if !columns.weight.is_empty() {
-        columns.weight = votes.iter().map(|v| v.3).collect();
+        columns.weight = votes.iter().map(|v| v.weight).collect();
     }
+    let arrival = votes.iter().map(|v| v.arrival).collect();
     let gold = panel.ballots.golds().to_vec();
     let mut volunteers = panel.volunteers;
     volunteers.push(MACHINE);
-    Ok(Panel { volunteers, ballots: Ballots::new(columns)?.with_gold(gold)?, ..panel })
+    Ok(Panel { volunteers, arrival, ballots: Ballots::new(columns)?.with_gold(gold)?, ..panel })
 }
 
 fn of_subject(scores: &Scores, subject: u32) -> &[(u32, u32, f64)] {

@@ -71,6 +71,12 @@ impl Model {
         !matches!(self, Self::Weighted(_) | Self::Swap(_))
     }
 
+    /// Whether a voter may have labels of their own (the bins of a machine's score).
+    #[must_use]
+    pub fn takes_bins(&self) -> bool {
+        matches!(self, Self::DawidSkene(_) | Self::Ibcc(_))
+    }
+
     /// Fits one question's votes.
     ///
     /// # Errors
@@ -185,7 +191,8 @@ pub enum GoldProblem {
 /// Fits every question and puts the probabilities beside the fractions of `counted_consensus`.
 ///
 /// # Errors
-/// [`CrowdError::Ballots`] for weights or gold that do not belong to the votes.
+/// [`CrowdError::Length`] and [`CrowdError::Weight`] for weights that do not belong to the votes or are not
+/// positive; [`CrowdError::Swap`] for a prior that SWAP cannot start from.
 pub fn model_consensus(
     votes: &Votes,
     counted: &Counted,
@@ -194,6 +201,9 @@ pub fn model_consensus(
     extras: &Extras<'_>,
     level: f64,
 ) -> Result<ModelConsensus, CrowdError> {
+    if let Some(weights) = extras.weights {
+        weights.check(votes)?;
+    }
     let mut result = ModelConsensus { consensus: counted_consensus, ..ModelConsensus::default() };
     // Two workflows may have a task of the same key: gold about one of them is no problem of the other.
     let mut used = BTreeSet::<(&str, u32)>::new();
@@ -221,7 +231,10 @@ pub fn model_consensus(
                 }
                 None => Panel::of_question(votes, counted, index, &gold, extras.weights)?,
             };
-            let panel = machine::add(panel, &scores)?;
+            let panel = match pick {
+                Pick::Fixed(model) if !model.takes_bins() => machine::add_answers(panel, &scores)?,
+                _ => machine::add(panel, &scores)?,
+            };
             n_gold =
                 panel.ballots.golds().iter().filter(|&&g| g != crate::skill::NO_GOLD).count() as u64;
             let (model, choice) = match pick {
@@ -232,8 +245,15 @@ pub fn model_consensus(
                     (choice.model().clone(), Some(choice))
                 }
             };
+            // SWAP's later votes stand on earlier ones, so that it has to know of the floor itself.
+            let model = match (model, extras.vote_floor) {
+                (Model::Swap(swap), Some(_)) => {
+                    Model::Swap(Sequential { vote_floor: extras.vote_floor, ..swap })
+                }
+                (model, _) => model,
+            };
             let mut fitted = model.fit_panel(&panel, &class_names(question, &panel))?;
-            if let Some(floor) = extras.vote_floor {
+            if let (Some(floor), false) = (extras.vote_floor, matches!(model, Model::Swap(_))) {
                 let_every_vote_count(&panel.ballots, &mut fitted, floor);
             }
             let intervals = fitted.intervals(&panel.ballots, level);
@@ -335,12 +355,16 @@ fn scores_of(votes: &Votes, question: &Question, table: &MachineTable) -> Vec<(u
     scores
 }
 
-/// Judges the items again with every vote speaking for its own answer by at least `floor` nats against
-/// every other answer (people's votes; matrix models only).
+/// Judges the items again with every person's vote speaking for its own answer by at least `floor` nats
+/// against every other answer. (SWAP does it while it goes; the weighted votes have a floor of their own.)
 fn let_every_vote_count(ballots: &Ballots, fit: &mut Fit, floor: f64) {
     let k = ballots.n_classes();
-    if fit.matrices.n_volunteers() == 0 || k < 2 {
+    let has_ratios = !(fit.log_easiness.is_empty() && fit.spam.is_empty());
+    if k < 2 || fit.matrices.n_volunteers() == 0 && !has_ratios {
         return;
+    }
+    if fit.matrices.n_volunteers() == 0 {
+        return judge_by_ratios(ballots, fit, floor);
     }
     let mut rows = vec![0.0; ballots.n_slots() * k];
     let matrices = &fit.matrices;
@@ -360,6 +384,46 @@ fn let_every_vote_count(ballots: &Ballots, fit: &mut Fit, floor: f64) {
     });
     let log_prior: Vec<f64> = fit.prevalence.iter().map(|p| p.max(1e-300).ln()).collect();
     em::judge(ballots, &rows, &log_prior, &mut fit.posterior);
+}
+
+/// The same for GLAD and MACE, in which a vote speaks for its own answer against all others alike: by
+/// log P(answer | it is true) / P(answer | another is), from the abilities as they were found.
+fn judge_by_ratios(ballots: &Ballots, fit: &mut Fit, floor: f64) {
+    let (k, owner, person) = (ballots.n_classes(), ballots.volunteer_of_slots(), ballots.person_slots());
+    let others = (k - 1) as f64;
+    let ratio = |item: usize, slot: usize| {
+        let w = owner[slot] as usize;
+        let ability = fit.abilities[w].value;
+        match fit.log_easiness.get(item) {
+            // GLAD: σ(z) against (1 − σ(z)) / (K − 1).
+            Some((log_easiness, _)) => ability * log_easiness.exp() + others.ln(),
+            None => {
+                let spam = ((1.0 - ability) * fit.spam[w * k + ballots.label(slot)]).max(1e-300);
+                ((ability + spam) / spam).ln()
+            }
+        }
+    };
+    let log_prior: Vec<f64> = fit.prevalence.iter().map(|p| p.max(1e-300).ln()).collect();
+    let mut posterior = vec![0.0; fit.posterior.len()];
+    for item in 0..ballots.n_items() {
+        let mut scores = log_prior.clone();
+        match ballots.gold(item) {
+            crate::skill::NO_GOLD => {
+                for vote in ballots.votes_of(item) {
+                    let (slot, weight) = ballots.vote(vote);
+                    if person.is_empty() || person[slot] {
+                        scores[ballots.label(slot)] += weight * ratio(item, slot).max(floor);
+                    }
+                }
+            }
+            gold => {
+                scores.fill(f64::NEG_INFINITY);
+                scores[gold as usize] = 0.0;
+            }
+        }
+        em::softmax(&scores, &mut posterior[item * k..(item + 1) * k]);
+    }
+    fit.posterior = posterior;
 }
 
 /// Writes the probabilities of one panel into the consensus.

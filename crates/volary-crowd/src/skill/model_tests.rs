@@ -235,16 +235,128 @@ fn every_vote_counts_for_its_own_answer_where_that_is_asked() {
         rows.push((subject.as_str(), "liar", Some(lie)));
     }
     let votes = label_votes(&rows, QuestionKind::Single);
-    let pick = Pick::Fixed(Model::DawidSkene(DawidSkene::new(Variant::Map)));
-    let said = |floor| {
+    let said = |model: &Model, floor| {
+        let pick = Pick::Fixed(model.clone());
         let result = run(&votes, &pick, &Extras { vote_floor: floor, ..Extras::default() }).unwrap();
         let last =
             result.consensus.items.iter().find(|i| votes.subjects[i.subject as usize] == "39").unwrap();
         result.consensus.beliefs_of(last).nth(1).unwrap().1
     };
     // Subject 39 has the liar's vote alone, who says yes.
-    assert!(said(None) < 0.1, "{}", said(None));
-    assert!(said(Some(0.1)) > 0.5, "{}", said(Some(0.1)));
+    for model in MODELS() {
+        let (alone, floored) = (said(&model, None), said(&model, Some(0.1)));
+        let counts_anyway = matches!(model, Model::Mace(_) | Model::Weighted(_))
+            || matches!(&model, Model::DawidSkene(ds) if matches!(ds.variant, Variant::OneCoin | Variant::Hard));
+        assert!(counts_anyway || alone < 0.5, "{}: {alone}", model.name());
+        if !matches!(model, Model::Weighted(_)) {
+            assert!(floored > 0.5, "{}: {alone}, {floored} with the floor", model.name());
+        }
+    }
+}
+
+#[test]
+fn one_class_two_hundred_classes_and_a_busy_volunteer() {
+    let ids: Vec<String> = (0..2_000).map(|i| i.to_string()).collect();
+    let names: Vec<String> = (0..200).map(|i| format!("class {i}")).collect();
+    let right = |result: &ModelConsensus, votes: &Votes, truth: &dyn Fn(usize) -> String| {
+        let is_right = |item: &&crate::Item| {
+            let subject = votes.subjects[item.subject as usize].parse::<usize>().unwrap();
+            let Outcome::Agreed(agreed) = &item.outcome else { return false };
+            votes.questions[0].answers[agreed[0] as usize] == truth(subject)
+        };
+        result.consensus.items.iter().filter(is_right).count()
+    };
+    for model in MODELS() {
+        let pick = Pick::Fixed(model.clone());
+        // Everybody says the same of everything.
+        let votes = label_votes(
+            &[("1", "a", Some("x")), ("1", "b", Some("x")), ("2", "a", Some("x"))],
+            QuestionKind::Single,
+        );
+        let result = run(&votes, &pick, &Extras::default()).unwrap();
+        assert_eq!(right(&result, &votes, &|_| "x".to_owned()), 2, "{}", model.name());
+        // Two hundred classes, two subjects of each, three volunteers.
+        let rows: Vec<(&str, &str, Option<&str>)> = (0..400)
+            .flat_map(|s| ["a", "b", "c"].map(|w| (ids[s].as_str(), w, Some(names[s % 200].as_str()))))
+            .collect();
+        let votes = label_votes(&rows, QuestionKind::Single);
+        let result = run(&votes, &pick, &Extras::default()).unwrap();
+        assert_eq!(right(&result, &votes, &|s| names[s % 200].clone()), 400, "{}", model.name());
+        // One volunteer has seen every subject, the others ten each.
+        let answer = |s: usize| if s.is_multiple_of(2) { "even" } else { "odd" };
+        let rows: Vec<(&str, &str, Option<&str>)> = (0..2_000)
+            .flat_map(|s| {
+                [
+                    (ids[s].as_str(), "busy", Some(answer(s))),
+                    (ids[s].as_str(), ids[s / 10].as_str(), Some(answer(s))),
+                ]
+            })
+            .collect();
+        let votes = label_votes(&rows, QuestionKind::Single);
+        let result = run(&votes, &pick, &Extras::default()).unwrap();
+        assert_eq!(right(&result, &votes, &|s| answer(s).to_owned()), 2_000, "{}", model.name());
+    }
+}
+
+#[test]
+fn weights_that_are_no_weights_are_refused_by_every_model() {
+    let votes = honest(20, 25, 2, 4).to_votes();
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let mut weights = crate::Weights { per_classification: vec![1.0; votes.n_classifications()] };
+        weights.per_classification[3] = bad;
+        for model in MODELS() {
+            let extras = Extras { weights: Some(&weights), ..Extras::default() };
+            let refused = run(&votes, &Pick::Fixed(model.clone()), &extras);
+            assert!(matches!(refused, Err(CrowdError::Weight { .. })), "{} {bad}", model.name());
+        }
+    }
+}
+
+/// A machine that is right of every subject is worth more than anybody, in every model.
+#[test]
+fn every_model_takes_a_machine() {
+    let crowd = honest(150, 25, 3, 9);
+    let votes = crowd.to_votes();
+    let question = &votes.questions[0];
+    let name =
+        |subject: &str, class: u32| (subject.to_owned(), question.answers[class as usize].clone());
+    let mut table = MachineTable::new();
+    for subject in &votes.subjects {
+        let truth = crowd.true_class[subject.parse::<usize>().unwrap()];
+        for class in 0..3 {
+            table.insert(name(subject, class), if class == truth { 0.9 } else { 0.05 });
+        }
+    }
+    for model in MODELS() {
+        let extras = Extras { machine: Some(&table), ..Extras::default() };
+        let with = run(&votes, &Pick::Fixed(model.clone()), &extras).unwrap();
+        let fit = &with.fits[0];
+        assert_eq!(fit.panel.volunteers.last(), Some(&machine::MACHINE), "{}", model.name());
+        assert_eq!(fit.panel.arrival.len(), fit.panel.ballots.n_votes(), "{}", model.name());
+        let right = |result: &ModelConsensus| {
+            let is_right = |item: &&crate::Item| {
+                let subject = &votes.subjects[item.subject as usize];
+                let truth = crowd.true_class[subject.parse::<usize>().unwrap()];
+                item.outcome == Outcome::Agreed(vec![truth])
+            };
+            result.consensus.items.iter().filter(is_right).count()
+        };
+        let without = run(&votes, &Pick::Fixed(model.clone()), &Extras::default()).unwrap();
+        assert!(
+            right(&with) >= right(&without),
+            "{}: {} then {}",
+            model.name(),
+            right(&without),
+            right(&with)
+        );
+        if !model.takes_bins() {
+            let skills = fit.fit.skills(&fit.panel.ballots, 0.95);
+            let of = |row: &crate::skill::fit::SkillRow| row.skill.map_or(f64::NAN, |s| s.value);
+            let (machine, people) = skills.split_last().unwrap();
+            let better = people.iter().filter(|p| of(p) > of(machine)).count();
+            assert!(better <= 3, "{}: {better} are better than the machine", model.name());
+        }
+    }
 }
 
 #[test]

@@ -15,6 +15,8 @@ pub struct Sequential {
     pub learning: Option<Learning>,
     /// Probability of answers before any vote, by their text; what is left is shared by the others.
     pub prior: Vec<(String, f64)>,
+    /// See [`SwapParams::vote_floor`].
+    pub vote_floor: Option<f64>,
 }
 
 impl Sequential {
@@ -31,7 +33,12 @@ impl Sequential {
         let has_gold = ballots.golds().iter().any(|&g| g != NO_GOLD);
         let learning =
             self.learning.unwrap_or(if has_gold { Learning::Gold } else { Learning::SelfTaught });
-        let params = SwapParams { prior: self.prior_of(names), learning, ..SwapParams::default() };
+        let params = SwapParams {
+            prior: self.prior_of(names),
+            learning,
+            vote_floor: self.vote_floor,
+            ..SwapParams::default()
+        };
         let engine = run(panel, &params)?;
         let mut posterior = engine.posteriors();
         for (row, &gold) in posterior.chunks_exact_mut(k).zip(ballots.golds()) {

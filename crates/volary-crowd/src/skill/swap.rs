@@ -274,9 +274,18 @@ impl Swap {
         }
         let (s, w) = (subject as usize, volunteer as usize);
         let before = if self.mass.is_empty() { 0.0 } else { self.fill_posterior(s) };
+        let answer_at = answer as usize;
+        let log_chance = |class: usize| self.chance(w, class, answer_at).ln();
+        let least = self.params.vote_floor.map(|floor| {
+            let others = (0..self.k).filter(|&class| class != answer_at);
+            others.map(log_chance).fold(f64::NEG_INFINITY, f64::max) + floor
+        });
         for true_class in 0..self.k {
-            let chance = self.chance(w, true_class, answer as usize);
-            self.log_weight[s * self.k + true_class] += chance.ln();
+            let mut log = self.chance(w, true_class, answer_at).ln();
+            if let (Some(least), true) = (least, true_class == answer_at) {
+                log = log.max(least);
+            }
+            self.log_weight[s * self.k + true_class] += log;
         }
         self.n_votes[s] += 1;
         self.n_cast[w] += 1;

@@ -93,7 +93,9 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         let n_counted = counted.counts.iter().filter(|c| **c).count() as u64;
         session.summary.count("n_classifications", "classifications", votes.n_classifications() as u64);
         session.summary.count("n_counted", "  counted", n_counted);
+        let sign = session.working("agreement, with bootstrap intervals");
         let rows = agreement(&votes, &counted, &params)?;
+        drop(sign);
         finish(args, &named(&votes, &rows), &mut session)?;
         if args.flags {
             let params = FlagParams::default();

@@ -65,6 +65,7 @@ pub(crate) fn write(
             evaluation: Some(e.clone()),
         })
     });
+    let sign = session.working("agreement, models, retirement rules for the report");
     let agreement = agreement(
         &analysis.votes,
         &analysis.counted,
@@ -94,6 +95,7 @@ pub(crate) fn write(
         ingest: record.as_ref().map(ingest_summary),
         question_texts: record.as_ref().map(question_texts).unwrap_or_default(),
     };
+    drop(sign);
     match marks {
         Some(marks) => {
             marks.show(|marks| draw(&ReportInput { marks: Some(marks), ..input }, output, session))

@@ -137,7 +137,9 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         caesar: replayed.as_ref(),
         most_polls: MOST_POLLS,
     };
+    let sign = session.working("replaying the votes under each rule");
     let (found, n_left) = studies(&votes, &plan)?;
+    drop(sign);
     check(&found, &votes, &rules, args)?;
     note_known(&found, &votes, (gold.is_some(), truth.is_some()), &mut session);
     write(&found, &votes, replayed.as_ref(), args, &mut session)?;

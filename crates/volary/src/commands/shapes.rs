@@ -127,7 +127,9 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     session.settings.rows = rows.clone();
     let drawn = read(args, &rows, &mut session)?;
     let size = |subject: &str, frame: u16| images.as_ref()?.size(subject, frame);
+    let sign = session.working("clustering marks");
     let found = shapes::shapes(&drawn, &params, &size);
+    drop(sign);
     session.problems.absorb(&found.problems);
     let n = shape_tables::write_shapes(&args.output, &drawn, &found)?;
     session.rows("shapes", n);

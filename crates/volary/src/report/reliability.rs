@@ -19,7 +19,13 @@ pub(super) fn figure(
     judged: &[Judged<'_>],
 ) -> Result<Option<Figure>, ReportError> {
     let drawn = |j: &&Judged<'_>| j.1.reliability.iter().any(|b| b.n > 0);
-    let shown: Vec<&Judged<'_>> = judged.iter().filter(drawn).take(MOST).collect();
+    // The first (as set, or the plain vote), and beside it those that lose least.
+    let mut shown: Vec<&Judged<'_>> = judged.iter().filter(drawn).collect();
+    if let Some((_, others)) = shown.split_first_mut() {
+        let loss = |j: &&Judged<'_>| j.1.log_loss.unwrap_or(f64::INFINITY);
+        others.sort_by(|a, b| loss(a).total_cmp(&loss(b)));
+    }
+    shown.truncate(MOST);
     let Some((method, e)) = shown.first() else { return Ok(None) };
     let name = name_among(input, question);
     let svg = draw(HALF, &titled("Reliability of vote shares", &name), |c| draw_bins(c, &shown))?;

@@ -444,6 +444,13 @@ fn a_zooniverse_export_of_ranges_becomes_features() {
         .collect();
     // Cid saw the light curve and marked nothing: a vote against.
     assert_eq!(of, [("s1", "2", "3"), ("s2", "1", "1")]);
+    let of_task = |task: &str| {
+        let base = ["marks", "extracts", "-o", "of", "--to", "csv", "--no-figures", "--workflow", "7"];
+        place.record(&[&base[..], &["--task", task]].concat())["summary"]["n_marks"].clone()
+    };
+    assert_eq!((of_task("T0"), of_task("T1")), (3.into(), 0.into()));
+    place.write("rows.csv", format!("{HEADER}\ns1,Ann,1,2,2.5\n"));
+    place.volary(&["marks", "rows.csv", "-o", "x", "--task", "T0"]).fails_with("no workflows and tasks");
 }
 
 #[test]
@@ -601,4 +608,33 @@ fn check_knows_the_tables_of_the_marks() {
     }
     let refused = place.volary(&["consensus", "signals.csv", "-o", "c.csv"]);
     refused.fails_with("table of known signals, which has no votes");
+}
+
+/// What the crate's tests show on their own small world holds on the project's simulator too: `modes` finds
+/// more than `twins` and in fewer pieces, and probabilities order the features at least as well as scores.
+#[test]
+fn the_default_rule_and_the_probabilities_are_better_on_simulated_light_curves() {
+    let place = Place::new();
+    for seed in ["1", "3"] {
+        place.record(&["simulate", "lightcurves", "-o", "sky", "--scale", "0.01", "--seed", seed]);
+        let of = |grouping: &str| {
+            let base = ["marks", "sky/classifications.csv", "--signals", "sky/signals.csv"];
+            let more = ["--truth", "sky/truth.csv", "--model", "bayes", "--no-figures", "-o", "out"];
+            let record = place.record(&[&base[..], &more, &["--grouping", grouping]].concat());
+            let number = |of: &Value, key: &str| of[key].as_f64().unwrap();
+            let summary = &record["summary"];
+            (
+                number(&summary["curves_all"], "average_precision_reached"),
+                number(&summary["bayes_evaluation"], "average_precision_reached"),
+                number(summary, "features_per_signal"),
+            )
+        };
+        let ((modes, bayes, pieces), (twins, _, twin_pieces)) = (of("modes"), of("twins"));
+        eprintln!(
+            "seed {seed}: modes {modes:.4} (bayes {bayes:.4}), twins {twins:.4}; pieces {pieces:.3}, {twin_pieces:.3}"
+        );
+        assert!(modes > twins + 0.005, "seed {seed}: {modes} against {twins}");
+        assert!(pieces < twin_pieces, "seed {seed}: {pieces} against {twin_pieces}");
+        assert!(bayes > modes, "seed {seed}: {bayes} against {modes}");
+    }
 }

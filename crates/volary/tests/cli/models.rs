@@ -208,7 +208,8 @@ fn options_that_do_not_fit_are_one_clear_error() {
         &["--method", "dawid-skene", "--variant", "ml", "--pseudo-votes", "3"],
         "--pseudo-votes needs",
     );
-    fails(&["--method", "glad", "--machine", "crowd/truth.csv"], "--machine needs");
+    fails(&["--machine", "crowd/truth.csv"], "--machine needs");
+    fails(&["--method", "wawa", "--vote-floor", "0.1"], "--vote-floor needs");
     fails(&["--gold", "crowd/truth.csv"], "--gold needs");
     fails(&["--method", "ibcc", "--vote-floor=-1"], "--vote-floor is");
     fails(&["--method", "ibcc", "--tolerance", "NaN"], "--tolerance is");

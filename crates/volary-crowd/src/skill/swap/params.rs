@@ -130,6 +130,9 @@ pub struct SwapParams {
     /// Added to the divisor at every vote, so that probabilities sum to a little less than one: kSWAP
     /// adds 1e-9. 0 adds nothing.
     pub leak: f64,
+    /// Least log-likelihood ratio (nats) by which a vote speaks for its own answer against every other;
+    /// `None` lets a volunteer's counts turn a vote round.
+    pub vote_floor: Option<f64>,
     /// Keep every subject's votes, so that [`crate::skill::swap::Swap::review`] can judge them by today's skill.
     pub keep_votes: bool,
 }
@@ -145,6 +148,7 @@ impl Default for SwapParams {
             pace: Pace::Online,
             threshold: None,
             leak: 0.0,
+            vote_floor: None,
             keep_votes: false,
         }
     }

@@ -8,7 +8,7 @@ use volary_crowd::marks::{CurveTable, LightCurves, Marks, NONE, Signals, counted
 use volary_ingest::gap_table::read_gaps;
 use volary_ingest::label_table::read_weights;
 use volary_ingest::light_curves::read_light_curves;
-use volary_ingest::marks::{ReadMarks, read_marks, read_order};
+use volary_ingest::marks::{MarkFilter, ReadMarks, read_marks, read_order};
 use volary_ingest::report::ReadReport;
 use volary_ingest::signals::read_signals;
 use volary_ingest::tables::TableFormat;
@@ -32,7 +32,8 @@ pub(crate) fn read(
 ) -> Result<Read> {
     let path = marks_table(classifications)?;
     session.show_reading(std::slice::from_ref(&path));
-    let ReadMarks { marks, report } = read_marks(&path, session.threads(), &session.progress)?;
+    let filter = MarkFilter { workflows: inputs.workflows.clone(), tasks: inputs.tasks.clone() };
+    let ReadMarks { marks, report } = read_marks(&path, &filter, session.threads(), &session.progress)?;
     session.end_reading();
     match report {
         Some(report) => session.report(report),

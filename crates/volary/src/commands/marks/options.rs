@@ -24,6 +24,12 @@ pub(crate) struct Inputs {
     /// Light curves (CSV or FITS) whose missing flux makes the gaps.
     #[arg(long, value_name = "DIR")]
     pub(crate) light_curves: Option<PathBuf>,
+    /// Of a `marks` table: only this workflow (may be given several times).
+    #[arg(long = "workflow", value_name = "ID")]
+    pub(crate) workflows: Vec<String>,
+    /// Of a `marks` table: only this task (may be given several times).
+    #[arg(long = "task", value_name = "KEY")]
+    pub(crate) tasks: Vec<String>,
     /// Format of the tables: parquet, csv, json or arrow.
     #[arg(long, default_value = "parquet", value_name = "FORMAT")]
     pub(crate) to: String,

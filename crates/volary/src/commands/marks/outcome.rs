@@ -43,7 +43,10 @@ impl Outcome {
         };
         let read = prepare(&args.classifications, &args.inputs, &params, session)?;
         let mut history = History::default();
+        let sign = session.working("features, weights, scores");
         let scored = score(args, &read, &params, &mut history, session)?;
+        drop(sign);
+        let sign = session.working("learning from features and evaluating");
         let bayes = is_bayes.then(|| judge(&read, &scored, &params, session));
         let known = known_signals(&args.inputs, args.more.truth.as_deref(), &read.marks, session)?;
         let mut outcome = Self {
@@ -58,6 +61,7 @@ impl Outcome {
             light_curves: args.inputs.light_curves.clone(),
         };
         outcome.evaluate(&args.more, session)?;
+        drop(sign);
         Ok(outcome)
     }
 

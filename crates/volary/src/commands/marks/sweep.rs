@@ -63,6 +63,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     };
     let started = std::time::Instant::now();
     let seeds = weigh(&read.marks, &read.signals, &params)?.weights.seed;
+    let sign = session.working("one pair of constants after the other");
     let rows = sweep(&grid, &known, |tolerance_days, cutoff_days| -> Result<_> {
         // The rule for votes goes with the rule for features.
         let vote_tolerance_days = tolerance_days;
@@ -72,6 +73,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         let coupled = couple(&features, &ballots, &seeds, &params, None, &mut silent);
         Ok((features, coupled.score))
     })?;
+    drop(sign);
     session.summary.value("sweep_s", started.elapsed().as_secs_f64());
     session.rows("sweep", write_sweep(&place.path("sweep"), &rows)?);
     let summary = &mut session.summary;
