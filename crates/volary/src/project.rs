@@ -16,7 +16,7 @@ use volary_ingest::panoptes::workflows::read_workflows;
 use volary_ingest::tables::{TableFormat, for_each_batch, read_votes};
 
 use crate::analysis::{Analysis, read_truth};
-use crate::commands::marks::{Constants, Inputs, More, Outcome, Place, Whole};
+use crate::commands::marks::{Constants, Inputs, Job, More, Outcome, Place, Whole};
 use crate::commands::{consensus, extract, report};
 use crate::input::{InputKind, find_votes, read_input};
 use crate::session::Session;
@@ -217,7 +217,7 @@ impl Project {
             [only] if self.source()? == InputKind::PlanetHunters => only.clone(),
             _ => self.extracts(),
         };
-        let whole = Whole {
+        let job = Job {
             classifications,
             output: self.marks(),
             inputs: Inputs {
@@ -235,12 +235,13 @@ impl Project {
                 level: consensus.level,
                 ..Constants::default()
             },
-            more: More {
-                truth: settings.truth,
-                model: settings.model.unwrap_or_else(|| "satchel".to_owned()),
-                ..More::default()
-            },
         };
+        let more = More {
+            truth: settings.truth,
+            model: settings.model.unwrap_or_else(|| "satchel".to_owned()),
+            ..More::default()
+        };
+        let whole = Whole { job, more };
         let before = std::mem::take(&mut session.summary);
         let outcome = Outcome::of(&whole, session)?;
         let own = std::mem::replace(&mut session.summary, before);

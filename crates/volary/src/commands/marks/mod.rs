@@ -64,11 +64,9 @@ enum Stage {
     Follow(Box<follow::Args>),
 }
 
-/// Everything: build, weigh, score, evaluate. As `score`, it takes seed weights from elsewhere too.
+/// What every stage takes.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Example:
-  volary marks score classifications.csv --seeds weights.csv --no-coupling -o scores")]
-pub(crate) struct Whole {
+pub(crate) struct Job {
     /// Planet Hunters rows (CSV), a `marks` table that `volary extract` wrote, or the folder it is in.
     #[arg(value_name = "CLASSIFICATIONS")]
     pub(crate) classifications: PathBuf,
@@ -79,6 +77,15 @@ pub(crate) struct Whole {
     pub(crate) inputs: Inputs,
     #[command(flatten)]
     pub(crate) constants: Constants,
+}
+
+/// Everything: build, weigh, score, evaluate. As `score`, it takes seed weights from elsewhere too.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Example:
+  volary marks score classifications.csv --seeds weights.csv --no-coupling -o scores")]
+pub(crate) struct Whole {
+    #[command(flatten)]
+    pub(crate) job: Job,
     #[command(flatten)]
     pub(crate) more: More,
 }
@@ -117,16 +124,8 @@ pub(crate) struct More {
 #[command(after_help = "Example:
   volary marks build classifications.csv --gaps gaps.csv --grouping twins -o features")]
 pub(crate) struct Build {
-    /// Planet Hunters rows (CSV), a `marks` table that `volary extract` wrote, or the folder it is in.
-    #[arg(value_name = "CLASSIFICATIONS")]
-    pub(crate) classifications: PathBuf,
-    /// Folder to write.
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) output: PathBuf,
     #[command(flatten)]
-    pub(crate) inputs: Inputs,
-    #[command(flatten)]
-    pub(crate) constants: Constants,
+    pub(crate) job: Job,
 }
 
 /// Weigh volunteers by the simulations they saw.
@@ -134,16 +133,8 @@ pub(crate) struct Build {
 #[command(after_help = "Example:
   volary marks weigh classifications.csv --signals signals.csv --viewers-per-simulation 10 -o weights")]
 pub(crate) struct Weigh {
-    /// Planet Hunters rows (CSV), a `marks` table that `volary extract` wrote, or the folder it is in.
-    #[arg(value_name = "CLASSIFICATIONS")]
-    pub(crate) classifications: PathBuf,
-    /// Folder to write.
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) output: PathBuf,
     #[command(flatten)]
-    pub(crate) inputs: Inputs,
-    #[command(flatten)]
-    pub(crate) constants: Constants,
+    pub(crate) job: Job,
 }
 
 /// Runs it.
@@ -157,13 +148,13 @@ pub(crate) fn run(args: &Args, session: Session) -> Result<ExitCode> {
         Some(Stage::Follow(args)) => follow::run(args, session),
         None => match (&args.classifications, &args.output) {
             (Some(classifications), Some(output)) => {
-                let whole = Whole {
+                let job = Job {
                     classifications: classifications.clone(),
                     output: output.clone(),
                     inputs: args.inputs.clone(),
                     constants: args.constants.clone(),
-                    more: args.more.clone(),
                 };
+                let whole = Whole { job, more: args.more.clone() };
                 stages::whole(&whole, session)
             }
             // The command line is refused before it comes to this.

@@ -35,20 +35,20 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// Reads, scores and judges; tells the session.
     pub(crate) fn of(args: &Whole, session: &mut Session) -> Result<Self> {
-        let params = args.constants.params(session.global.seed)?;
+        let params = args.job.constants.params(session.global.seed)?;
         let is_bayes = match args.more.model.as_str() {
             "satchel" => false,
             "bayes" => true,
             other => bail!("no model {other:?}; there are satchel, bayes"),
         };
-        let read = prepare(&args.classifications, &args.inputs, &params, session)?;
+        let read = prepare(&args.job.classifications, &args.job.inputs, &params, session)?;
         let mut history = History::default();
         let sign = session.working("features, weights, scores");
         let scored = score(args, &read, &params, &mut history, session)?;
         drop(sign);
         let sign = session.working("learning from features and evaluating");
         let bayes = is_bayes.then(|| judge(&read, &scored, &params, session));
-        let known = known_signals(&args.inputs, args.more.truth.as_deref(), &read.marks, session)?;
+        let known = known_signals(&args.job.inputs, args.more.truth.as_deref(), &read.marks, session)?;
         let mut outcome = Self {
             read,
             params,
@@ -58,7 +58,7 @@ impl Outcome {
             known,
             judged: None,
             calibrations: Vec::new(),
-            light_curves: args.inputs.light_curves.clone(),
+            light_curves: args.job.inputs.light_curves.clone(),
         };
         outcome.evaluate(&args.more, session)?;
         drop(sign);

@@ -44,23 +44,23 @@ pub(super) fn prepare(
 
 /// Features only.
 pub(crate) fn build(args: &Build, mut session: Session) -> Result<ExitCode> {
-    let params = args.constants.params(session.global.seed)?;
-    let place = Place::new(&args.output, &args.inputs.to)?;
-    let read = prepare(&args.classifications, &args.inputs, &params, &mut session)?;
+    let params = args.job.constants.params(session.global.seed)?;
+    let place = Place::new(&args.job.output, &args.job.inputs.to)?;
+    let read = prepare(&args.job.classifications, &args.job.inputs, &params, &mut session)?;
     let built = build_features(&read.marks, &read.curves, &params, None)?;
     note_built(&built, &mut session);
     let n = tables::write_features(&place.path("metafeatures"), &read.marks, &built, None, None)?;
     session.rows("metafeatures", n);
     session.rows("members", tables::write_members(&place.path("members"), &read.marks, &built)?);
     session.rows("subjects", tables::write_subjects(&place.path("subjects"), &read.marks, &built)?);
-    session.finish(Some(&run_json_for(&args.output)))
+    session.finish(Some(&run_json_for(&args.job.output)))
 }
 
 /// Seed weights only.
 pub(crate) fn weigh(args: &Weigh, mut session: Session) -> Result<ExitCode> {
-    let params = args.constants.params(session.global.seed)?;
-    let place = Place::new(&args.output, &args.inputs.to)?;
-    let read = prepare(&args.classifications, &args.inputs, &params, &mut session)?;
+    let params = args.job.constants.params(session.global.seed)?;
+    let place = Place::new(&args.job.output, &args.job.inputs.to)?;
+    let read = prepare(&args.job.classifications, &args.job.inputs, &params, &mut session)?;
     let weighed = weigh_volunteers(&read.marks, &read.signals, &params)?;
     note_weighed(&weighed, &mut session);
     let n = tables::write_weights(&place.path("weights"), &read.marks, &weighed, None)?;
@@ -68,7 +68,7 @@ pub(crate) fn weigh(args: &Weigh, mut session: Session) -> Result<ExitCode> {
     for (table, n) in write_signals(&place, &read, &weighed, &params)? {
         session.rows(table, n);
     }
-    session.finish(Some(&run_json_for(&args.output)))
+    session.finish(Some(&run_json_for(&args.job.output)))
 }
 
 /// What became of the injected signals; returns the names of the tables and their numbers of rows.
@@ -90,15 +90,15 @@ pub(super) fn write_signals(
 
 /// Everything.
 pub(crate) fn whole(args: &Whole, mut session: Session) -> Result<ExitCode> {
-    let place = Place::new(&args.output, &args.inputs.to)?;
+    let place = Place::new(&args.job.output, &args.job.inputs.to)?;
     let outcome = Outcome::of(args, &mut session)?;
     for (table, n) in outcome.write(&place, args.more.keep_iterations)? {
         session.rows(table, n);
     }
     if !args.more.no_figures {
-        outcome.show(|input| write_figures(&args.output, "Marks", input))?;
+        outcome.show(|input| write_figures(&args.job.output, "Marks", input))?;
     }
-    session.finish(Some(&run_json_for(&args.output)))
+    session.finish(Some(&run_json_for(&args.job.output)))
 }
 
 pub(super) fn note_built(built: &volary_crowd::marks::Built, session: &mut Session) {

@@ -6,9 +6,10 @@ use anyhow::Result;
 use volary_crowd::marks::sweep::{SweepGrid, best, sweep};
 use volary_crowd::marks::{MarkParams, ballots, build, couple, silent, weigh};
 
+use super::Job;
 use super::evaluate::{known_signals, write_figures};
 use super::input;
-use super::options::{Constants, Inputs, record};
+use super::options::record;
 use super::stages::Place;
 use crate::mark_tables::write_sweep;
 use crate::report::marks::MarksInput;
@@ -22,16 +23,8 @@ use crate::session::{Session, run_json_for};
 #[command(after_help = "Example:
   volary marks sweep classifications.csv --signals signals.csv --tolerances 0.8,1.2 -o sweep")]
 pub(crate) struct Args {
-    /// Planet Hunters rows (CSV), a `marks` table that `volary extract` wrote, or the folder it is in.
-    #[arg(value_name = "CLASSIFICATIONS")]
-    classifications: std::path::PathBuf,
-    /// Folder to write.
-    #[arg(short, long, value_name = "DIR")]
-    output: std::path::PathBuf,
     #[command(flatten)]
-    inputs: Inputs,
-    #[command(flatten)]
-    constants: Constants,
+    job: Job,
     /// Real transits that are known.
     #[arg(long, value_name = "TABLE")]
     truth: Option<std::path::PathBuf>,
@@ -48,11 +41,11 @@ pub(crate) struct Args {
 
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
-    let params = args.constants.params(session.global.seed)?;
-    let place = Place::new(&args.output, &args.inputs.to)?;
+    let params = args.job.constants.params(session.global.seed)?;
+    let place = Place::new(&args.job.output, &args.job.inputs.to)?;
     session.summary.value("constants", record(&params));
-    let read = input::read(&args.classifications, &args.inputs, params.repeats, &mut session)?;
-    let known = known_signals(&args.inputs, args.truth.as_deref(), &read.marks, &mut session)?;
+    let read = input::read(&args.job.classifications, &args.job.inputs, params.repeats, &mut session)?;
+    let known = known_signals(&args.job.inputs, args.truth.as_deref(), &read.marks, &mut session)?;
     let or = |given: &Vec<f64>, usual: Vec<f64>| if given.is_empty() { usual } else { given.clone() };
     let usual = SweepGrid { level: params.level, ..SweepGrid::default() };
     let grid = SweepGrid {
@@ -83,6 +76,6 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         summary.line("best", "best average precision", &shown, best.all.average_precision_reached);
     }
     let input = MarksInput { sweep: &rows, tolerance: params.converged_at, ..MarksInput::default() };
-    write_figures(&args.output, "Marks: the sweep", &input)?;
-    session.finish(Some(&run_json_for(&args.output)))
+    write_figures(&args.job.output, "Marks: the sweep", &input)?;
+    session.finish(Some(&run_json_for(&args.job.output)))
 }
