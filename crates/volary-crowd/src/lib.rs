@@ -26,6 +26,7 @@ pub mod activity;
 pub mod aggregate;
 pub mod agreement;
 pub mod beta_binomial;
+pub mod bias;
 pub mod consensus;
 mod draws;
 pub mod entropy;

@@ -6,6 +6,7 @@
 
 mod agreement_tables;
 mod analysis;
+mod bias_tables;
 mod commands;
 mod consensus_tables;
 mod crowd_effects;
@@ -58,6 +59,7 @@ enum Command {
     Extract(commands::extract::Args),
     Consensus(commands::consensus::Args),
     Agreement(commands::agreement::Args),
+    Bias(commands::bias::Args),
     Shapes(commands::shapes::Args),
     Marks(Box<commands::marks::Args>),
     Report(commands::report::Args),
@@ -85,6 +87,7 @@ fn main() -> ExitCode {
         Command::Extract(args) => commands::extract::run(&args, session),
         Command::Consensus(args) => commands::consensus::run(&args, session),
         Command::Agreement(args) => commands::agreement::run(&args, session),
+        Command::Bias(args) => commands::bias::run(&args, session),
         Command::Shapes(args) => commands::shapes::run(&args, session),
         Command::Marks(args) => commands::marks::run(&args, session),
         Command::Report(args) => commands::report::run(&args, session),
@@ -112,6 +115,7 @@ impl Command {
             Self::Extract(_) => "extract",
             Self::Consensus(_) => "consensus",
             Self::Agreement(_) => "agreement",
+            Self::Bias(_) => "bias",
             Self::Shapes(_) => "shapes",
             Self::Marks(_) => "marks",
             Self::Report(_) => "report",

@@ -205,3 +205,34 @@ pub fn consensus_shapes_members() -> Arc<Schema> {
         ("cluster", DataType::UInt32, true),
     ])
 }
+
+/// `bias`: one row per slice, error, and whose it is (crowd or model).
+#[must_use]
+pub fn bias() -> Arc<Schema> {
+    table(vec![
+        ("who", DataType::Utf8, false),
+        ("error", DataType::Utf8, false),
+        ("x", DataType::Utf8, true),
+        ("x_low", DataType::Float64, true),
+        ("x_high", DataType::Float64, true),
+        ("x_label", DataType::Utf8, true),
+        ("y", DataType::Utf8, true),
+        ("y_low", DataType::Float64, true),
+        ("y_high", DataType::Float64, true),
+        ("y_label", DataType::Utf8, true),
+        ("n_errors", DataType::UInt64, false),
+        ("n", DataType::UInt64, false),
+        ("n_errors_rest", DataType::UInt64, false),
+        ("n_rest", DataType::UInt64, false),
+        ("rate", DataType::Float64, false),
+        ("rate_low", DataType::Float64, false),
+        ("rate_high", DataType::Float64, false),
+        ("rate_shrunk", DataType::Float64, false),
+        ("difference", DataType::Float64, false),
+        ("difference_low", DataType::Float64, false),
+        ("difference_high", DataType::Float64, false),
+        ("p", DataType::Float64, false),
+        ("q", DataType::Float64, false),
+        ("flagged", DataType::Boolean, false),
+    ])
+}

@@ -1,6 +1,7 @@
 //! One file per command. Each has `Args` (what `--help` shows, with examples) and `run`.
 
 pub(crate) mod agreement;
+pub(crate) mod bias;
 pub(crate) mod check;
 pub(crate) mod consensus;
 pub(crate) mod counts;

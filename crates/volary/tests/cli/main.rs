@@ -4,6 +4,7 @@
 
 mod agreement;
 mod bad_input;
+mod bias;
 mod book;
 mod house;
 mod lightcurves;

@@ -1,0 +1,292 @@
+//! `volary bias`: where the crowd, or a model, is wrong more often than elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use serde_json::json;
+use volary_core::Votes;
+use volary_core::truth::Truth;
+use volary_core::votes::Question;
+use volary_crowd::bias::{
+    BiasParams, Case, Column, Condition, Inherited, SliceRate, Values, bias, inherited,
+};
+use volary_crowd::{Consensus, FractionParams, Outcome, Repeats, counted, fraction};
+use volary_ingest::label_table::read_scores;
+use volary_ingest::tables::{TableFormat, for_each_batch};
+
+use crate::analysis::read_truth;
+use crate::bias_tables::write_bias;
+use crate::input::read_input;
+use crate::session::{Session, run_json_for};
+use crate::settings::RowSettings;
+use crate::summary::printable;
+
+/// Numbers that take no more different values than this are labels.
+const FEW_VALUES: usize = 8;
+/// Rows of the summary.
+const MOST: usize = 12;
+
+/// Find the kinds of subjects on which the crowd, or a model, is wrong more often than elsewhere.
+///
+/// False positives and false negatives of one answer, by slices of the columns in --slices (a number in five
+/// bins of about equal numbers, or a label): rate with interval, shrunk rate, difference to the rest, Fisher's
+/// exact test, and q under false-discovery control over all slices. With --scores the same for a model, and
+/// whether it is wrong where the crowd is. Writes one row per slice and error to FILE.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  volary bias classifications.csv --truth truth.csv --positive Yes --slices subjects.csv --by brightness,sensor -o bias.csv
+  volary bias extracts --truth truth.csv --task T0 --positive Smooth --slices subjects.csv --by mag --scores model.csv -o bias.parquet")]
+pub(crate) struct Args {
+    /// Exports, a folder of extracts, a votes table, or a label table (task,worker,label).
+    #[arg(required = true, value_name = "INPUT")]
+    input: Vec<PathBuf>,
+    /// True answers (subject_id,answer or task,label).
+    #[arg(long, value_name = "TABLE")]
+    truth: PathBuf,
+    /// The answer that is to be found.
+    #[arg(long, value_name = "ANSWER")]
+    positive: String,
+    /// The task, where several have that answer.
+    #[arg(long, value_name = "TASK")]
+    task: Option<String>,
+    /// A table with subject_id and the columns to slice by.
+    #[arg(long, value_name = "TABLE")]
+    slices: PathBuf,
+    /// The columns, with commas between them.
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', required = true)]
+    by: Vec<String>,
+    /// A model's scores (subject_id,answer,score): is it wrong where the crowd is?
+    #[arg(long, value_name = "TABLE")]
+    scores: Option<PathBuf>,
+    /// Score from which on the model says yes.
+    #[arg(long, value_name = "SCORE", default_value_t = 0.5)]
+    threshold: f64,
+    /// Slice by every two columns together too.
+    #[arg(long)]
+    pairs: bool,
+    /// Slices of a number.
+    #[arg(long, value_name = "N", default_value_t = BiasParams::default().n_bins)]
+    bins: usize,
+    /// Subjects of the truth in question that a slice must hold.
+    #[arg(long, value_name = "N", default_value_t = BiasParams::default().least)]
+    least: u64,
+    /// Level of the intervals.
+    #[arg(long, value_name = "SHARE", default_value_t = BiasParams::default().level)]
+    level: f64,
+    /// Share of false alarms among the slices that are flagged.
+    #[arg(long, value_name = "SHARE", default_value_t = BiasParams::default().fdr)]
+    fdr: f64,
+    /// Table to write: .parquet, .csv, .json or .arrow.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    #[command(flatten)]
+    rows: RowSettings,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
+    TableFormat::of(&args.output)?;
+    let rows = args.rows.clone().or(&session.settings.rows);
+    let votes = read_input(&args.input, &rows, None, &[], &mut session)?;
+    let truth = read_truth(&args.truth, &mut session)?;
+    let counted = counted(&votes, Repeats::First);
+    let consensus = fraction(&votes, &counted, None, &FractionParams::default())?;
+    let question = question(&votes, args)?;
+    let judged = judge(&votes, &consensus, question, &truth, &args.positive);
+    let columns = read_columns(&args.slices, &args.by, &judged.subjects, &mut session)?;
+    let params = BiasParams {
+        n_bins: args.bins,
+        least: args.least,
+        level: args.level,
+        fdr: args.fdr,
+        pairs: args.pairs,
+    };
+    let crowd = bias(&judged.cases, &columns, &params)?;
+    let summary = &mut session.summary;
+    summary.count("n_judged", "subjects judged", judged.cases.len() as u64);
+    summary.count("n_undetermined", "  left out: undetermined", judged.n_undetermined);
+    summary.count("n_slices", "slices and errors", crowd.len() as u64);
+    note("crowd", "The crowd", &crowd, &mut session);
+    let mut all: Vec<(&str, &SliceRate)> = crowd.iter().map(|rate| ("crowd", rate)).collect();
+    let model = match &args.scores {
+        Some(path) => bias(&by_model(path, &judged, args, &mut session)?, &columns, &params)?,
+        None => Vec::new(),
+    };
+    if args.scores.is_some() {
+        note("model", "The model", &model, &mut session);
+        note_inherited(&inherited(&crowd, &model), &mut session);
+        all.extend(model.iter().map(|rate| ("model", rate)));
+    }
+    session.rows("bias", write_bias(&args.output, &all)?);
+    session.finish(Some(&run_json_for(&args.output)))
+}
+
+/// The question that has the answer.
+fn question(votes: &Votes, args: &Args) -> Result<u32> {
+    let about = |q: &Question| args.task.as_ref().is_none_or(|task| *task == q.task);
+    let has = |q: &Question| q.answers.iter().any(|a| *a == args.positive);
+    let found: Vec<(u32, &Question)> =
+        (0..).zip(&votes.questions).filter(|(_, q)| about(q) && has(q)).collect();
+    match found.as_slice() {
+        [(index, _)] => Ok(*index),
+        [] => {
+            bail!("no question has the answer {:?}; `volary consensus` lists the answers", args.positive)
+        }
+        several => {
+            let tasks: Vec<String> =
+                several.iter().map(|(_, q)| format!("{}/{}", q.workflow, q.task)).collect();
+            bail!(
+                "several questions have the answer {:?} ({}); choose with --task or --workflow",
+                args.positive,
+                tasks.join(", ")
+            )
+        }
+    }
+}
+
+/// Subjects with a truth and an agreed answer.
+struct Judged {
+    subjects: Vec<String>,
+    cases: Vec<Case>,
+    n_undetermined: u64,
+}
+
+fn judge(votes: &Votes, consensus: &Consensus, index: u32, truth: &Truth, positive: &str) -> Judged {
+    let question = &votes.questions[index as usize];
+    let known: BTreeSet<&str> = truth
+        .iter()
+        .filter(|(task, _, answers)| {
+            let says = question.kind.is_multiple() || !answers.is_empty();
+            (task.is_empty() || *task == question.task) && says
+        })
+        .map(|(_, subject, _)| subject)
+        .collect();
+    let mut judged = Judged { subjects: Vec::new(), cases: Vec::new(), n_undetermined: 0 };
+    for item in consensus.of_question(index) {
+        let subject = &votes.subjects[item.subject as usize];
+        if !known.contains(subject.as_str()) {
+            continue;
+        }
+        let Outcome::Agreed(agreed) = &item.outcome else {
+            judged.n_undetermined += 1;
+            continue;
+        };
+        let is_positive = truth.answers(&question.task, subject).iter().any(|a| a == positive);
+        let said_positive = agreed.iter().any(|&a| question.answers[a as usize] == positive);
+        judged.subjects.push(subject.clone());
+        judged.cases.push(Case { is_positive, said_positive });
+    }
+    judged
+}
+
+/// The columns of the judged subjects; numbers, where every value is one and there are many.
+fn read_columns(
+    path: &Path,
+    names: &[String],
+    subjects: &[String],
+    session: &mut Session,
+) -> Result<Vec<Column>> {
+    session.input_file(path)?;
+    let place: BTreeMap<&str, usize> = subjects.iter().map(String::as_str).zip(0..).collect();
+    let mut cells = vec![vec![None; subjects.len()]; names.len()];
+    let needed: Vec<&str> =
+        std::iter::once("subject_id").chain(names.iter().map(String::as_str)).collect();
+    for_each_batch(path, &needed, &session.progress, |batch| {
+        for row in 0..batch.n_rows() {
+            let id = batch.text("subject_id", row).unwrap_or_default();
+            let Some(&at) = place.get(id.as_ref()) else { continue };
+            for (name, column) in names.iter().zip(&mut cells) {
+                let cell = batch.text(name, row).map(|c| c.trim().to_owned());
+                column[at] = cell.filter(|c| !c.is_empty());
+            }
+        }
+        Ok(())
+    })?;
+    let column = |(name, cells): (&String, Vec<Option<String>>)| {
+        let known = || cells.iter().flatten();
+        let different: BTreeSet<&String> = known().collect();
+        let are_numbers = known().all(|c| c.parse::<f64>().is_ok_and(f64::is_finite));
+        let number = |c: &Option<String>| c.as_ref().and_then(|c| c.parse().ok()).unwrap_or(f64::NAN);
+        let values = match are_numbers && different.len() > FEW_VALUES {
+            true => Values::Numbers(cells.iter().map(number).collect()),
+            false => Values::Labels(cells),
+        };
+        Column { name: name.clone(), values }
+    };
+    Ok(names.iter().zip(cells).map(column).collect())
+}
+
+/// What a model says of the same subjects; those without a score are called negative and counted.
+fn by_model(path: &Path, judged: &Judged, args: &Args, session: &mut Session) -> Result<Vec<Case>> {
+    let (scores, report) = read_scores(path, &session.progress)?;
+    session.problems.absorb(&report.problems);
+    session.input(report.digest);
+    let mut n_without = 0;
+    let case = |(subject, case): (&String, &Case)| {
+        let score = scores.get(&(subject.clone(), args.positive.clone())).copied();
+        n_without += u64::from(score.is_none());
+        let said_positive = score.is_some_and(|s| s >= args.threshold);
+        Case { said_positive, ..*case }
+    };
+    let cases = judged.subjects.iter().zip(&judged.cases).map(case).collect();
+    if n_without > 0 {
+        session.summary.count("n_without_score", "subjects without a score", n_without);
+    }
+    Ok(cases)
+}
+
+/// A slice in words.
+pub(crate) fn words(conditions: &[Condition]) -> String {
+    let word = |condition: &Condition| match condition {
+        Condition::Range { column, low, high } => format!("{column} {low:.4} to {high:.4}"),
+        Condition::Is { column, label } => format!("{column} = {label}"),
+    };
+    printable(&conditions.iter().map(word).collect::<Vec<_>>().join(", "))
+}
+
+fn note(key: &str, title: &str, rates: &[SliceRate], session: &mut Session) {
+    let n_flagged = rates.iter().filter(|r| r.is_flagged).count() as u64;
+    let summary = &mut session.summary;
+    summary.count(&format!("n_flagged_{key}"), &format!("flagged: {key}"), n_flagged);
+    let row = |r: &SliceRate| {
+        vec![
+            if r.is_flagged { "*" } else { "" }.to_owned(),
+            words(&r.conditions),
+            r.wrong.as_str().to_owned(),
+            format!(
+                "{:.1} % of {} ({:.1}–{:.1})",
+                100.0 * r.rate,
+                r.n,
+                100.0 * r.interval.low,
+                100.0 * r.interval.high
+            ),
+            format!(
+                "{:+.1} ({:+.1} to {:+.1})",
+                100.0 * r.difference,
+                100.0 * r.difference_interval.low,
+                100.0 * r.difference_interval.high
+            ),
+            format!("{:.2e}", r.q),
+        ]
+    };
+    let rows: Vec<Vec<String>> = rates.iter().take(MOST).map(row).collect();
+    summary.table(title, &["", "slice", "error", "rate", "points to the rest", "q"], &rows);
+}
+
+fn note_inherited(all: &[Inherited<'_>], session: &mut Session) {
+    let n = all.iter().filter(|i| i.is_inherited).count() as u64;
+    session.summary.count("n_inherited", "\nflagged slices of the crowd in which the model errs too", n);
+    let values: Vec<serde_json::Value> = all
+        .iter()
+        .map(|i| {
+            json!({
+                "slice": words(&i.crowd.conditions), "error": i.crowd.wrong.as_str(),
+                "crowd_difference": i.crowd.difference, "model_difference": i.model.difference,
+                "model_q": i.model.q, "inherited": i.is_inherited,
+            })
+        })
+        .collect();
+    session.summary.value("inherited", values);
+}
