@@ -10,7 +10,7 @@ fn close(a: f64, b: f64) {
 #[test]
 fn fisher_and_newcombe_are_those_of_the_literature() {
     // scipy.stats.fisher_exact([[8, 2], [1, 5]]) and of [[3, 1], [1, 3]] (the tea).
-    close(fisher((8, 10), (1, 6)), 0.034965034965034965);
+    close(fisher((8, 10), (1, 6)), 0.034_965_034_965_034_97);
     close(fisher((3, 4), (1, 4)), 0.485_714_285_714_285_7);
     close(fisher((0, 50), (0, 70)), 1.0);
     // Newcombe 1998, table II: 56/70 against 48/80.

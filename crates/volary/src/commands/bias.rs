@@ -126,7 +126,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
 /// The question that has the answer.
 fn question(votes: &Votes, args: &Args) -> Result<u32> {
     let about = |q: &Question| args.task.as_ref().is_none_or(|task| *task == q.task);
-    let has = |q: &Question| q.answers.iter().any(|a| *a == args.positive);
+    let has = |q: &Question| q.answers.contains(&args.positive);
     let found: Vec<(u32, &Question)> =
         (0..).zip(&votes.questions).filter(|(_, q)| about(q) && has(q)).collect();
     match found.as_slice() {
