@@ -111,6 +111,18 @@ impl Ladder {
         Self::of(name, &bands, "five bands", fine, &[("three bands", &|b| b / 2, &coarse)])
     }
 
+    /// How much somebody did, as "at least so many": 50, 100, 200, 500, 1000… What is given must be such
+    /// floors already ([`floor_of`]).
+    #[must_use]
+    pub fn floors(name: &str, floors: &[u64]) -> Self {
+        let text = |floor: &u64| format!("{floor}+");
+        let decade = |floor: &u64| 10_u64.pow((*floor).max(1).ilog10());
+        let hundred = |floor: &u64| 100_u64.pow((*floor).max(1).ilog10() / 2);
+        let steps: [(&'static str, &dyn Fn(&u64) -> u64, &dyn Fn(&u64) -> String); 2] =
+            [("powers of ten", &decade, &text), ("powers of a hundred", &hundred, &text)];
+        Self::of(name, floors, "1-2-5", text, &steps)
+    }
+
     /// Since when somebody takes part, in days since 1970 where it is known; `finest` is the lowest rung.
     #[must_use]
     pub fn days(name: &str, days: &[Option<i32>], finest: Resolution) -> Self {
@@ -473,6 +485,42 @@ fn finish(
         loss,
     };
     Anonymised { ladders, levels, fates, report }
+}
+
+/// The highest of 1, 2, 5, 10, 20, 50… 10,000 that is not above a count; 0 for 0.
+#[must_use]
+pub fn floor_of(count: u64) -> u64 {
+    if count == 0 {
+        return 0;
+    }
+    let decade = 10_u64.pow(count.min(10_000).ilog10());
+    let steps = count.min(10_000) / decade;
+    decade
+        * if steps >= 5 {
+            5
+        } else if steps >= 2 {
+            2
+        } else {
+            1
+        }
+}
+
+/// Lowers the floors of the busiest until at least k share each one: the one person with 12,345
+/// classifications is among those with 5,000 and more, or wherever k are.
+pub fn lower_the_top(floors: &mut [u64], k: u32) {
+    let mut distinct: Vec<u64> = floors.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    for pair in distinct.windows(2).rev() {
+        let (below, here) = (pair[0], pair[1]);
+        let n = floors.iter().filter(|f| **f >= here).count();
+        if n >= k as usize {
+            break;
+        }
+        for floor in floors.iter_mut().filter(|f| **f >= here) {
+            *floor = below;
+        }
+    }
 }
 
 /// The smallest group of a table as a stranger would see it, and the fewest different sensitive values in

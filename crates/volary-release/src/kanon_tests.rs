@@ -54,6 +54,20 @@ fn diversity_is_kept_too() {
 }
 
 #[test]
+fn floors_and_the_top_of_them() {
+    let cases = [(0, 0), (1, 1), (4, 2), (7, 5), (49, 20), (50, 50), (999, 500), (12_345, 10_000)];
+    for (count, floor) in cases.into_iter().chain([(99_999_999, 10_000)]) {
+        assert_eq!(floor_of(count), floor, "{count}");
+    }
+    let mut floors = vec![50, 50, 50, 100, 100, 10_000, 5000];
+    lower_the_top(&mut floors, 3);
+    assert_eq!(floors, [50, 50, 50, 100, 100, 100, 100]);
+    let mut few = vec![50, 10_000];
+    lower_the_top(&mut few, 3);
+    assert_eq!(few, [50, 50]);
+}
+
+#[test]
 fn edges() {
     let none = anonymise(vec![Ladder::counts("n", &[])], &[], Demand { k: 10, l: 1 }).unwrap();
     assert_eq!((none.report.smallest_group, none.report.n_withheld), (None, 0));

@@ -1,0 +1,206 @@
+//! What a package holds, and what it does not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use volary_ingest::volunteer::key;
+use volary_release::optout::{Entry, OptOuts, State};
+use volary_release::pseudonym::is_pseudonym;
+use volary_release::tier::Tier;
+
+use crate::support::{N_VOLUNTEERS, Project, csv_rows, files, name, settings};
+
+#[test]
+fn the_same_inputs_give_the_same_bytes_whatever_the_order_of_the_rows() {
+    for tier in [Tier::A, Tier::B, Tier::C, Tier::D] {
+        let (one, two) = (Project::new(), Project::new());
+        let text = std::fs::read_to_string(&two.inputs.votes).unwrap();
+        let (header, rows) = text.split_once('\n').unwrap();
+        let mut lines: Vec<&str> = rows.lines().collect();
+        lines.reverse();
+        std::fs::write(&two.inputs.votes, format!("{header}\n{}\n", lines.join("\n"))).unwrap();
+        let (one, two) = (files(&one.package(tier)), files(&two.package(tier)));
+        assert_eq!(one.keys().collect::<Vec<_>>(), two.keys().collect::<Vec<_>>());
+        for (path, bytes) in &one {
+            assert!(*bytes == two[path], "{path} differs in tier {tier:?}");
+        }
+    }
+}
+
+#[test]
+fn an_example_for_other_checkers() {
+    // Where somebody wants to look at a package, or let others' programs check it.
+    let project = Project::new();
+    for tier in [Tier::A, Tier::B, Tier::C] {
+        let package = project.package(tier);
+        if let Ok(target) = std::env::var("VOLARY_EXAMPLE") {
+            let target = std::path::Path::new(&target).join(format!("{tier:?}"));
+            for (path, bytes) in files(&package) {
+                let path = target.join(path);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, bytes).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn tier_a_has_no_volunteer_and_tier_b_links_nobody() {
+    let project = Project::new();
+    let a = files(&project.package(Tier::A));
+    assert!(!a.keys().any(|f| f.contains("votes") || f.contains("volunteers")), "{:?}", a.keys());
+    let votes = csv_rows(&project.package(Tier::B).join("data/votes.csv"));
+    assert_eq!(votes[0], ["workflow_id", "task", "subject_id", "volunteer", "kind", "answer"]);
+    let mut subjects: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for row in &votes[1..] {
+        assert!(is_pseudonym(&row[3]), "{row:?}");
+        subjects.entry(&row[3]).or_default().insert(&row[2]);
+    }
+    assert!(subjects.values().all(|s| s.len() == 1));
+}
+
+#[test]
+fn tier_c_shows_of_a_person_what_the_table_of_volunteers_says() {
+    let project = Project::new();
+    let package = project.package(Tier::C);
+    let votes = csv_rows(&package.join("data/votes.csv"));
+    let volunteers = csv_rows(&package.join("data/volunteers.csv"));
+    assert_eq!(votes[0][6], "time");
+    assert!(volunteers.len() > 20, "{}", volunteers.len());
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut times: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for row in &votes[1..] {
+        *seen.entry(&row[3]).or_default() += 1;
+        times.entry(&row[3]).or_default().insert(&row[6]);
+        assert!(row[6].is_empty() || row[6].len() <= 10);
+    }
+    let listed: BTreeMap<&str, &Vec<String>> =
+        volunteers[1..].iter().map(|row| (row[0].as_str(), row)).collect();
+    let mut by_activity: BTreeMap<usize, usize> = BTreeMap::new();
+    for (pseudonym, n) in &seen {
+        let Some(row) = listed.get(pseudonym) else {
+            assert_eq!(*n, 1, "who is not in the table is not linked");
+            assert_eq!(times[pseudonym], BTreeSet::from([""]));
+            continue;
+        };
+        assert_eq!(row[1], format!("{n}+"), "no more votes than the table says");
+        *by_activity.entry(*n).or_default() += 1;
+    }
+    assert!(by_activity.values().all(|n| *n >= 10), "{by_activity:?}");
+    // Sessions of people who were not logged in are not linked.
+    let anonymous = votes[1..].iter().filter(|r| r[3].starts_with('q')).count();
+    assert_eq!(anonymous, 3);
+}
+
+#[test]
+fn formulas_are_harmless_in_csv_and_exact_in_parquet() {
+    let project = Project::new();
+    let package = project.package(Tier::A);
+    let gold = csv_rows(&package.join("data/gold.csv"));
+    assert_eq!(gold[2], ["", "", "s0002", "'=dog()"]);
+    for (path, bytes) in files(&package) {
+        if path.ends_with(".csv") {
+            for row in csv_rows(&package.join(&path)) {
+                assert!(!row.iter().any(|c| c.starts_with(['=', '+', '@'])), "{path}: {row:?}");
+            }
+            assert!(!bytes.contains(&b'\r'));
+        }
+    }
+    let votable = std::fs::read_to_string(package.join("data/gold.vot")).unwrap();
+    assert!(votable.contains("<TD>=dog()</TD>"));
+}
+
+#[test]
+fn what_few_gave_or_saw_does_not_leave() {
+    let project = Project::new();
+    for tier in [Tier::A, Tier::B, Tier::C, Tier::D] {
+        for (path, bytes) in files(&project.package(tier)) {
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains("Ask Zaphod") && !text.contains("zaphod"), "{path} in {tier:?}");
+        }
+    }
+    let counts = csv_rows(&project.path("package-A/data/counts.csv"));
+    assert!(counts[1..].iter().all(|r| r[4].parse::<u32>().unwrap() >= 3));
+}
+
+#[test]
+fn whoever_opted_out_might_never_have_voted() {
+    let gone = [4, 9, 33];
+    for tier in [Tier::A, Tier::B, Tier::C] {
+        let mut project = Project::new();
+        let mut log = OptOuts::default();
+        for volunteer in gone {
+            let entry = Entry {
+                volunteer: key(&name(volunteer)).0,
+                state: State::Out,
+                at: "2026-10-01".to_owned(),
+                channel: String::new(),
+            };
+            log.add(entry).unwrap();
+        }
+        log.write(&project.path("optouts.toml")).unwrap();
+        project.inputs.optouts = Some(project.path("optouts.toml"));
+        // Agreement of the others was computed by somebody else; here it is the same in both worlds, and
+        // theirs is not looked at.
+        let with = files(&project.package(tier));
+        let without = files(&Project::without(&gone).package(tier));
+        for (path, bytes) in &with {
+            assert!(*bytes == without[path], "{path} differs in tier {tier:?}");
+        }
+    }
+}
+
+#[test]
+fn a_consensus_of_other_votes_is_refused_and_the_right_one_is_written() {
+    let mut project = Project::new();
+    let package = project.package(Tier::A);
+    let counts = csv_rows(&package.join("data/counts.csv"));
+    let mut text = String::from(
+        "workflow_id,task,subject_id,answer,n_seen,n_answered,n_votes,fraction,fraction_low,fraction_high,weight,user_name\n",
+    );
+    for row in &counts[1..] {
+        let answer = row[3].trim_start_matches('\'').replace('"', "\"\"");
+        text.push_str(&format!(
+            "{},{},{},\"{answer}\",{},{},{},0.5,0.4,0.6,1.0,Zaphod\n",
+            row[0], row[1], row[2], row[4], row[4], row[5]
+        ));
+    }
+    project.inputs.consensus = Some(project.write("consensus.csv", &text));
+    let target = project.path("with-consensus");
+    project.release(&target, &settings(Tier::A)).unwrap();
+    let consensus = csv_rows(&target.join("data/consensus.csv"));
+    assert_eq!(consensus.len(), counts.len());
+    assert!(!consensus[0].iter().any(|c| c == "user_name" || c == "weight"));
+    // One vote more, and it is of other votes.
+    let other = text.replacen(&format!(",{},0.5,", counts[1][5]), ",99,0.5,", 1);
+    project.inputs.consensus = Some(project.write("consensus.csv", &other));
+    let refused = project.release(&project.path("refused"), &settings(Tier::A)).unwrap_err().to_string();
+    assert!(refused.contains("is of other votes") && refused.contains("volary consensus"), "{refused}");
+    assert!(!project.path("refused").exists());
+}
+
+#[test]
+fn no_release_without_biases_nor_over_an_old_one() {
+    let mut project = Project::new();
+    let package = project.package(Tier::A);
+    let again = project.release(&package, &settings(Tier::A)).unwrap_err().to_string();
+    assert!(again.starts_with("there is something already"), "{again}");
+    project.inputs.biases = None;
+    let refused = project.release(&project.path("other"), &settings(Tier::A)).unwrap_err().to_string();
+    assert!(refused.contains("biases.toml"), "{refused}");
+    let left: Vec<String> =
+        files(project.folder.path()).into_keys().filter(|f| f.contains(".part")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_project_of_nobody_and_of_one() {
+    let project = Project::without(&(0..N_VOLUNTEERS).collect::<Vec<_>>());
+    let header =
+        "classification_id,workflow_id,subject_id,volunteer,created_at,repeat,task,kind,answer\n";
+    std::fs::write(&project.inputs.votes, header).unwrap();
+    for tier in [Tier::A, Tier::B, Tier::C, Tier::D] {
+        project.package(tier);
+    }
+    let counts = csv_rows(&project.path("package-A/data/counts.csv"));
+    assert_eq!(counts.len(), 1);
+}
