@@ -46,6 +46,13 @@ struct Rung {
     loss: Vec<f64>,
 }
 
+/// A rung above another: its name, the coarser value, its text.
+struct Step<'s, T> {
+    rung: &'static str,
+    coarser: &'s dyn Fn(&T) -> T,
+    text: &'s dyn Fn(&T) -> String,
+}
+
 impl Ladder {
     /// Values, and functions that make them coarser, each from the value of the rung below.
     fn of<T: Ord + Clone>(
@@ -53,7 +60,7 @@ impl Ladder {
         values: &[T],
         bottom: &'static str,
         text: impl Fn(&T) -> String,
-        steps: &[(&'static str, &dyn Fn(&T) -> T, &dyn Fn(&T) -> String)],
+        steps: &[Step<'_, T>],
     ) -> Self {
         let mut distinct: Vec<&T> = values.iter().collect();
         distinct.sort_unstable();
@@ -69,7 +76,7 @@ impl Ladder {
             from_below: (0..n as u32).collect(),
             loss: vec![0.0; n],
         }];
-        for (rung, coarser, text) in steps {
+        for Step { rung, coarser, text } in steps {
             let image: Vec<T> = below.iter().map(coarser).collect();
             let mut here = image.clone();
             here.sort_unstable();
@@ -108,7 +115,13 @@ impl Ladder {
         let bands: Vec<u8> = counts.iter().map(|&n| n.max(1).ilog10().min(4) as u8).collect();
         let fine = |b: &u8| ["1-9", "10-99", "100-999", "1000-9999", "10000+"][usize::from(*b)].into();
         let coarse = |b: &u8| ["1-99", "100-9999", "10000+"][usize::from(*b)].to_owned();
-        Self::of(name, &bands, "five bands", fine, &[("three bands", &|b| b / 2, &coarse)])
+        Self::of(
+            name,
+            &bands,
+            "five bands",
+            fine,
+            &[Step { rung: "three bands", coarser: &|b| b / 2, text: &coarse }],
+        )
     }
 
     /// How much somebody did, as "at least so many": 50, 100, 200, 500, 1000… What is given must be such
@@ -118,8 +131,10 @@ impl Ladder {
         let text = |floor: &u64| format!("{floor}+");
         let decade = |floor: &u64| 10_u64.pow((*floor).max(1).ilog10());
         let hundred = |floor: &u64| 100_u64.pow((*floor).max(1).ilog10() / 2);
-        let steps: [(&'static str, &dyn Fn(&u64) -> u64, &dyn Fn(&u64) -> String); 2] =
-            [("powers of ten", &decade, &text), ("powers of a hundred", &hundred, &text)];
+        let steps = [
+            Step { rung: "powers of ten", coarser: &decade, text: &text },
+            Step { rung: "powers of a hundred", coarser: &hundred, text: &text },
+        ];
         Self::of(name, floors, "1-2-5", text, &steps)
     }
 
@@ -138,10 +153,9 @@ impl Ladder {
         let values: Vec<Option<i32>> = days.iter().map(start(bottom)).collect();
         let starts: Vec<_> = rest.iter().map(|&r| start(r)).collect();
         let texts: Vec<_> = rest.iter().map(|&r| text(r)).collect();
-        let mut steps: Vec<(&'static str, &dyn Fn(&Option<i32>) -> Option<i32>, &dyn Fn(&_) -> String)> =
-            Vec::new();
+        let mut steps: Vec<Step<'_, Option<i32>>> = Vec::new();
         for ((resolution, start), text) in rest.iter().zip(&starts).zip(&texts) {
-            steps.push((resolution.name(), start, text));
+            steps.push(Step { rung: resolution.name(), coarser: start, text });
         }
         Self::of(name, &values, bottom.name(), text(bottom), &steps)
     }
@@ -243,6 +257,13 @@ impl Group {
     }
 }
 
+/// A choice of rungs, and what becomes of each group then: a bit for each blanked column, or [`WITHHELD`].
+struct Choice {
+    loss: f64,
+    levels: Vec<usize>,
+    fates: Vec<(Group, u8)>,
+}
+
 /// Makes the rows k-anonymous. `sensitive` has a value below [`MAX_SENSITIVE`] for each row.
 ///
 /// The result does not depend on the order of the rows. With no column declared all rows are one group.
@@ -277,25 +298,26 @@ pub fn anonymise(
     let mut nodes = Vec::new();
     bounds(&ladders, base.clone(), 0, &mut vec![0; ladders.len()], demand, &mut nodes);
     nodes.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
-    let mut best: Option<(f64, Vec<usize>, Vec<(Group, u8)>)> = None;
+    let mut best: Option<Choice> = None;
     for (bound, levels) in nodes {
-        if best.as_ref().is_some_and(|b| bound > b.0) {
+        if best.as_ref().is_some_and(|b| bound > b.loss) {
             break;
         }
         let lifted = merge(base.iter().map(|g| lift(&ladders, g, &levels)).collect());
         let fates = suppress(lifted, &ladders, &levels, demand);
         let loss = loss_of(&fates, &ladders, &levels);
-        let is_better = best.as_ref().is_none_or(|(least, at, _)| match loss.total_cmp(least) {
+        let is_better = best.as_ref().is_none_or(|b| match loss.total_cmp(&b.loss) {
             Ordering::Less => true,
-            Ordering::Equal => levels < *at,
+            Ordering::Equal => levels < b.levels,
             Ordering::Greater => false,
         });
         if is_better {
-            best = Some((loss, levels, fates));
+            best = Some(Choice { loss, levels, fates });
         }
     }
-    let (loss, levels, groups) = best.unwrap_or((0.0, vec![0; ladders.len()], Vec::new()));
-    Ok(finish(ladders, levels, &groups, n_rows, demand, loss))
+    let nothing = || Choice { loss: 0.0, levels: vec![0; ladders.len()], fates: Vec::new() };
+    let Choice { loss, levels, fates } = best.unwrap_or_else(nothing);
+    Ok(finish(ladders, levels, &fates, n_rows, demand, loss))
 }
 
 fn codes_of(ladders: &[Ladder], row: usize) -> [u32; MAX_COLUMNS] {

@@ -14,6 +14,7 @@ pub mod calendar;
 mod error;
 pub mod kanon;
 pub mod key;
+pub mod names;
 pub mod optout;
 pub mod package;
 pub mod policy;
@@ -21,6 +22,7 @@ pub mod pseudonym;
 pub mod settings;
 pub mod tables;
 pub mod tier;
+pub mod verify;
 mod votes;
 
 pub use error::ReleaseError;

@@ -46,11 +46,14 @@ use crate::votes::{Count, Votes};
 /// The file of checksums.
 pub(crate) const SUMS: &str = "SHA256SUMS";
 
+/// Tables, and how many rows each has.
+type TableRows = Vec<(&'static str, u64)>;
+
 /// What was built, for the team; some of it is not in the package.
 #[derive(Clone, Debug)]
 pub struct Built {
     /// Table and number of rows.
-    pub tables: Vec<(&'static str, u64)>,
+    pub tables: TableRows,
     /// Rows of votes that did not leave, by reason.
     pub left_out: Vec<(&'static str, u64)>,
     /// People of the opt-out list who had voted. Not in the package: it would help to find them.
@@ -254,6 +257,89 @@ fn utility(votes: &Votes, all: &[Count], released: &[Count], n_rows_read: u64) -
     })
 }
 
+/// The words of every package, whatever it is about: those of its files without a project in them.
+pub(crate) fn vocabulary() -> &'static str {
+    static WORDS: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    WORDS.get_or_init(words_of_every_package)
+}
+
+fn words_of_every_package() -> String {
+    use crate::settings::{Creator, Privacy, Responsible};
+    let none = String::new;
+    let settings = Settings {
+        project: none(),
+        version: none(),
+        title: none(),
+        description: none(),
+        date: "2000-01-01".to_owned(),
+        licence: "CC-BY-4.0".to_owned(),
+        publisher: none(),
+        doi: Some(none()),
+        url: Some(none()),
+        keywords: vec![none()],
+        creators: vec![Creator {
+            given: none(),
+            family: none(),
+            orcid: Some(none()),
+            affiliation: Some(none()),
+        }],
+        tier: Tier::C,
+        privacy: Privacy::default(),
+        responsible: Responsible {
+            collection: none(),
+            protocol: none(),
+            platform: none(),
+            annotators: none(),
+            uses: vec![none()],
+            limits: vec![none()],
+            maintenance: none(),
+            machines: vec![none()],
+        },
+    };
+    let entry = |path: String| FileEntry {
+        media_type: media_type(&path),
+        path,
+        about: none(),
+        n_bytes: 0,
+        sha256: none(),
+    };
+    let tables = crate::tier::Table::ALL.into_iter().map(|table| TableEntry {
+        files: ["parquet", "csv", "vot"].map(|e| entry(format!("data/{}.{e}", table.name()))).to_vec(),
+        written: Written {
+            table,
+            columns: table.columns(Tier::C).unwrap_or_default(),
+            n_rows: 0,
+            files: Vec::new(),
+        },
+    });
+    let run = json!({"volary": "", "command": "", "inputs": [{"blake3": "", "path": ""}]});
+    let m = Manifest {
+        settings: &settings,
+        tables: tables.collect(),
+        others: Vec::new(),
+        biases: &Registry::default(),
+        policy_version: Some(none()),
+        runs: vec![run],
+        privacy: json!({"attacks": [{"attack": "dictionary exact times Talk linkage credit intersection singling out difference versions"}]}),
+        votes_per_subject: 0.0,
+    };
+    let mut words = [readme::readme(&m), readme::licence(&m), metadata::citation(&m)].join("\n");
+    for value in [
+        metadata::data_package(&m),
+        metadata::croissant(&m),
+        metadata::datacite(&m),
+        metadata::provenance(&m),
+        metadata::ro_crate(&m, &[SUMS]),
+    ] {
+        words.push_str(&value.to_string());
+    }
+    for tier in [Tier::A, Tier::B, Tier::C, Tier::D] {
+        words.push_str(tier.promise());
+    }
+    words.push_str(&KINDS.join(" "));
+    words
+}
+
 pub(crate) fn read_json(path: &Path) -> Result<Value, ReleaseError> {
     let text = std::fs::read_to_string(path).map_err(ReleaseError::reading(path))?;
     serde_json::from_str(&text).map_err(|e| ReleaseError::settings(path, format!("not JSON: {e}")))
@@ -264,7 +350,7 @@ fn write_metadata(
     folder: &Path,
     mut m: Manifest<'_>,
     policy: Option<&Policy>,
-) -> Result<(Vec<(&'static str, u64)>, u64), ReleaseError> {
+) -> Result<(TableRows, u64), ReleaseError> {
     let write = |path: &str, bytes: &[u8]| write_whole(&folder.join(path), bytes);
     let add = |m: &mut Manifest<'_>, path: &str, about: &str, bytes: &[u8]| {
         write(path, bytes)?;

@@ -104,7 +104,7 @@ impl Desk<'_> {
         if let Some(what) = wrong {
             return Err(ReleaseError::Refused(what));
         }
-        rows.sort_by(|a, b| a.0.cmp(&b.0));
+        rows.sort_by_key(|row| row.0);
         let mut sink = self.sink(Table::Consensus, rows.len())?;
         for ([q, s, a], numbers) in &rows {
             let question = &self.votes.questions[*q as usize];

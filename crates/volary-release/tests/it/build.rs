@@ -193,6 +193,49 @@ fn no_release_without_biases_nor_over_an_old_one() {
 }
 
 #[test]
+#[ignore = "ten million votes; run by hand: cargo test --release -- --ignored ten_million --nocapture"]
+fn ten_million_votes() {
+    let project = Project::new();
+    let mut text = String::from(
+        "classification_id,workflow_id,subject_id,volunteer,created_at,repeat,task,kind,answer\n",
+    );
+    let hash = |i: u64| {
+        i.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    };
+    for i in 0..10_000_000_u64 {
+        // A few do most: the square of an even draw.
+        let draw = (hash(i) >> 40) as f64 / (1_u64 << 24) as f64;
+        let volunteer = (draw * draw * draw * 100_000.0) as u64;
+        let time =
+            volary_ingest::time::format_ms(1_700_000_000_000 + (hash(i + 7) % 30_000_000_000) as i64);
+        let answer = ["Yes", "No"][(hash(i + 3) >> 60) as usize & 1];
+        text.push_str(&format!(
+            "{i},7,s{:06},v{volunteer:016x},{time},false,T0,single,{answer}\n",
+            i % 700_000
+        ));
+    }
+    std::fs::write(&project.inputs.votes, &text).unwrap();
+    drop(text);
+    let most_memory = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or_default().to_owned()
+    };
+    std::fs::write("/proc/self/clear_refs", "5").ok();
+    for tier in [Tier::A, Tier::B, Tier::C] {
+        let started = std::time::Instant::now();
+        let target = project.path(&format!("big-{tier:?}"));
+        let built = project.release(&target, &settings(tier)).unwrap();
+        eprintln!(
+            "tier {tier:?}: {:.1} s, {} MB, {}, {:?}",
+            started.elapsed().as_secs_f64(),
+            built.n_bytes / 1_000_000,
+            most_memory(),
+            built.tables
+        );
+    }
+}
+
+#[test]
 fn a_project_of_nobody_and_of_one() {
     let project = Project::without(&(0..N_VOLUNTEERS).collect::<Vec<_>>());
     let header =

@@ -3,5 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has found something")]
 
+mod attack;
 mod build;
+mod checkers;
 mod support;
+mod verify;

@@ -68,8 +68,8 @@ pub(crate) fn mix(a: u64, b: u64) -> u64 {
 }
 
 fn share(i: u64) -> u64 {
-    // In a thousand: the first sees everything, the last one in fifty.
-    1000 / (1 + i / 4)
+    // In a thousand: the first see most subjects, the last one in fifty.
+    700 / (1 + i / 4)
 }
 
 /// Who votes on what, with what and when (milliseconds).
