@@ -14,6 +14,8 @@ use std::path::Path;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use unicode_normalization::UnicodeNormalization as _;
+use volary_ingest::Progress;
+use volary_ingest::tables::{TableFormat, for_each_batch};
 use volary_ingest::volunteer::key;
 
 use crate::error::ReleaseError;
@@ -166,6 +168,38 @@ impl NameSet {
             block.drain(..keep);
         }
     }
+}
+
+/// Reads names: the column `user_name` (or `user_login`, `login`, `name`) of a table, an export for
+/// example, or the lines of a text file. Those who were not logged in have no name.
+///
+/// # Errors
+/// Where it cannot be read, or the table has no such column.
+pub fn read_names(path: &Path, progress: &Progress) -> Result<Vec<String>, ReleaseError> {
+    let mut all: BTreeSet<String> = BTreeSet::new();
+    if TableFormat::of(path).is_err() {
+        let text = std::fs::read_to_string(path).map_err(ReleaseError::reading(path))?;
+        all.extend(text.lines().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()));
+    } else {
+        let columns = ["user_name", "user_login", "login", "name"];
+        let mut has_names = false;
+        for_each_batch(path, &[], progress, |cells| {
+            for row in 0..cells.n_rows() {
+                let Some(name) = columns.iter().find_map(|c| cells.text(c, row)) else { continue };
+                has_names = true;
+                if !all.contains(name.as_ref()) {
+                    all.insert(name.into_owned());
+                }
+            }
+            Ok(())
+        })?;
+        if !has_names {
+            let what = format!("no names; the column is one of {}", columns.join(", "));
+            return Err(ReleaseError::settings(path, what));
+        }
+    }
+    all.retain(|name| !name.starts_with("not-logged-in"));
+    Ok(all.into_iter().collect())
 }
 
 fn stands_alone(bytes: &[u8], start: usize, stop: usize) -> bool {

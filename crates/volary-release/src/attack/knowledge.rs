@@ -54,6 +54,15 @@ fn key_of(text: &str) -> String {
 }
 
 impl Knowledge {
+    /// Whether nothing is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.people.is_empty()
+            && self.talk.is_empty()
+            && self.credits.is_empty()
+            && self.totals.is_empty()
+    }
+
     /// Adds the names of people: hashes of each as it is and in small letters.
     pub fn know_names<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
         for name in names {

@@ -134,7 +134,11 @@ pub fn build(
         }
         (tables, protected)
     };
-    let view = View::open(folder.path(), progress)?;
+    // What is known of the votes is told by now; the view of ten million is the next large thing.
+    let n_released = votes.rows.len() as u64;
+    votes.rows = Vec::new();
+    let is_attacked = !inputs.knowledge.is_empty() || inputs.previous.is_some();
+    let view = if is_attacked { View::open(folder.path(), progress)? } else { View::default() };
     let truth = Truth::new(&pseudonyms, &view);
     let mut attacks = attack::run(&view, &inputs.knowledge, &truth, settings.privacy.most_found);
     if let Some(previous) = &inputs.previous {
@@ -156,7 +160,7 @@ pub fn build(
         "min_classifications": settings.privacy.min_classifications,
         "line": settings.privacy.line,
         "protection": protected,
-        "utility": utility(&votes, &all_counts, &counts, n_rows_read),
+        "utility": utility(&all_counts, &counts, n_rows_read, n_released),
         "attacks": attacks,
     });
     // How many opted out would help to find them; the other reasons do not.
@@ -233,7 +237,7 @@ fn difference(
 }
 
 /// What the protection costs the science: answers of the majority that differ, votes lost.
-fn utility(votes: &Votes, all: &[Count], released: &[Count], n_rows_read: u64) -> Value {
+fn utility(all: &[Count], released: &[Count], n_votes: u64, n_released: u64) -> Value {
     let majority = |counts: &[Count]| -> std::collections::BTreeMap<(u32, u32), (u64, u32)> {
         let mut best = std::collections::BTreeMap::new();
         for c in counts {
@@ -252,8 +256,8 @@ fn utility(votes: &Votes, all: &[Count], released: &[Count], n_rows_read: u64) -
         "n_majority_same": n_same,
         "n_majority_other": before.len() - n_same - n_gone,
         "n_not_released": n_gone,
-        "n_votes": n_rows_read,
-        "n_votes_released": votes.rows.len(),
+        "n_votes": n_votes,
+        "n_votes_released": n_released,
     })
 }
 

@@ -14,6 +14,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use rayon::iter::ParallelIterator as _;
+use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
+
 use crate::calendar::Resolution;
 use crate::error::ReleaseError;
 use crate::kanon::{Anonymised, Demand, Ladder, anonymise, floor_of, lower_the_top};
@@ -38,6 +41,8 @@ pub(crate) struct Protection<'a> {
     public: HashSet<u32>,
     /// For each volunteer the row of the k-anonymous table, where there is one.
     row_of: Vec<Option<usize>>,
+    /// The pseudonym of each volunteer of that table.
+    person: Vec<Option<Token>>,
     table: Anonymised,
     time: Resolution,
     /// The subjects on which a volunteer is linked, as (volunteer, subject), sorted.
@@ -112,26 +117,29 @@ impl<'a> Protection<'a> {
                 row_of[volunteer] = Some(row);
             }
         }
-        let mut linked = Vec::new();
-        for own in pairs.chunk_by(|a, b| a.0 == b.0) {
+        let chosen_of = |own: &[(u32, u32)]| -> Vec<(u32, u32)> {
             let volunteer = own[0].0 as usize;
-            let Some(row) = row_of[volunteer] else { continue };
+            let Some(row) = row_of[volunteer] else { return Vec::new() };
             if tier == Tier::D {
-                linked.extend_from_slice(own);
-                continue;
+                return own.to_vec();
             }
-            let quota = quota_of(table.label(ACTIVITY, row));
             let key = &votes.volunteers[volunteer];
-            let mut drawn: Vec<(Token, (u32, u32))> = own
-                .iter()
-                .map(|pair| (pseudonyms.on_subject(&votes.subjects[pair.1 as usize], key), *pair))
-                .collect();
+            let subject = |pair: &(u32, u32)| &votes.subjects[pair.1 as usize];
+            let mut drawn: Vec<(Token, (u32, u32))> =
+                own.iter().map(|pair| (pseudonyms.on_subject(subject(pair), key), *pair)).collect();
             drawn.sort_unstable();
-            drawn.truncate(quota);
-            linked.extend(drawn.into_iter().map(|(_, pair)| pair));
-        }
-        linked.sort_unstable();
-        Ok(Self { tier, votes, pseudonyms, public, row_of, table, time, linked })
+            drawn.truncate(quota_of(table.label(ACTIVITY, row)));
+            drawn.into_iter().map(|(_, pair)| pair).collect()
+        };
+        let mut linked: Vec<(u32, u32)> =
+            pairs.par_chunk_by(|a, b| a.0 == b.0).flat_map_iter(chosen_of).collect();
+        drop(pairs);
+        linked.par_sort_unstable();
+        let token_of = |(volunteer, row): (&String, &Option<usize>)| {
+            row.is_some().then(|| pseudonyms.person(volunteer))
+        };
+        let person = votes.volunteers.iter().zip(&row_of).map(token_of).collect();
+        Ok(Self { tier, votes, pseudonyms, public, row_of, person, table, time, linked })
     }
 
     /// How coarse the times of linked votes are.
@@ -145,7 +153,7 @@ impl<'a> Protection<'a> {
             .row_of
             .iter()
             .enumerate()
-            .filter_map(|(v, row)| Some((self.pseudonyms.person(&self.votes.volunteers[v]), v, (*row)?)))
+            .filter_map(|(v, row)| Some((self.person[v]?, v, (*row)?)))
             .collect();
         rows.sort_unstable();
         (&self.table, rows)
@@ -169,10 +177,10 @@ impl<'a> Protection<'a> {
                 let key = &self.votes.volunteers[volunteer];
                 let row = self.row_of[volunteer];
                 let pair = (volunteer as u32, vote.subject);
-                if row.is_some() && self.linked.binary_search(&pair).is_ok() {
+                let linked = self.person[volunteer].filter(|_| self.linked.binary_search(&pair).is_ok());
+                if let Some(token) = linked {
                     let shows_time = row.is_some_and(|r| self.table.label(FIRST, r).is_some());
-                    let day = if shows_time { vote.day } else { NO_DAY };
-                    (self.pseudonyms.person(key), Bearer::Account, day)
+                    (token, Bearer::Account, if shows_time { vote.day } else { NO_DAY })
                 } else {
                     let subject = &self.votes.subjects[vote.subject as usize];
                     (self.pseudonyms.on_subject(subject, key), Bearer::Account, NO_DAY)

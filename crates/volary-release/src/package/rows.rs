@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use rayon::slice::ParallelSliceMut as _;
 use volary_ingest::Progress;
 use volary_ingest::tables::for_each_batch;
@@ -13,7 +14,7 @@ use crate::calendar::{Resolution, bucket_text};
 use crate::error::ReleaseError;
 use crate::tables::{Cell, Sink, Written};
 use crate::tier::{Table, Tier};
-use crate::votes::{Count, NO_ANSWER, NO_DAY, Votes};
+use crate::votes::{Count, NO_ANSWER, NO_DAY, Vote, Votes};
 
 /// A package under construction.
 pub(crate) struct Desk<'a> {
@@ -175,35 +176,40 @@ impl Desk<'_> {
     }
 
     pub(crate) fn votes(&self, protection: &Protection<'_>) -> Result<Written, ReleaseError> {
-        let mut rows: Vec<Released> = self.votes.rows.iter().map(|v| protection.release(v)).collect();
-        // By subject, then by a pseudonym that the key drew: the order tells no time and no activity.
-        rows.par_sort_unstable();
-        let mut sink = self.sink(Table::Votes, rows.len())?;
+        let mut sink = self.sink(Table::Votes, self.votes.rows.len())?;
         let time = protection.time();
         let mut times: BTreeMap<i32, String> = BTreeMap::new();
-        for row in &rows {
-            let question = &self.votes.questions[row.question as usize];
-            let pseudonym = row.token.text(row.bearer);
-            let answer = match row.answer {
-                NO_ANSWER => Cell::Missing,
-                answer => Cell::Text(&self.votes.answers[answer as usize]),
-            };
-            let mut cells = vec![
-                Cell::Text(&question.workflow),
-                Cell::Text(&question.task),
-                Cell::Text(&self.votes.subjects[row.subject as usize]),
-                Cell::Text(&pseudonym),
-                Cell::Text(&question.kind),
-                answer,
-            ];
-            if self.tier >= Tier::C {
-                cells.push(if row.day == NO_DAY || time == Resolution::None {
-                    Cell::Missing
-                } else {
-                    Cell::Text(times.entry(row.day).or_insert_with(|| bucket_text(row.day, time)))
-                });
+        let mut rest = self.votes.rows.as_slice();
+        while !rest.is_empty() {
+            let (block, after) = rest.split_at(block_end(rest));
+            rest = after;
+            let mut rows: Vec<Released> = block.par_iter().map(|v| protection.release(v)).collect();
+            // By subject, then by a pseudonym that the key drew: the order tells no time, no activity.
+            rows.par_sort_unstable();
+            for row in &rows {
+                let question = &self.votes.questions[row.question as usize];
+                let pseudonym = row.token.text(row.bearer);
+                let answer = match row.answer {
+                    NO_ANSWER => Cell::Missing,
+                    answer => Cell::Text(&self.votes.answers[answer as usize]),
+                };
+                let mut cells = vec![
+                    Cell::Text(&question.workflow),
+                    Cell::Text(&question.task),
+                    Cell::Text(&self.votes.subjects[row.subject as usize]),
+                    Cell::Text(&pseudonym),
+                    Cell::Text(&question.kind),
+                    answer,
+                ];
+                if self.tier >= Tier::C {
+                    cells.push(if row.day == NO_DAY || time == Resolution::None {
+                        Cell::Missing
+                    } else {
+                        Cell::Text(times.entry(row.day).or_insert_with(|| bucket_text(row.day, time)))
+                    });
+                }
+                sink.row(&cells)?;
             }
-            sink.row(&cells)?;
         }
         sink.finish()
     }
@@ -232,4 +238,11 @@ impl Desk<'_> {
         }
         sink.finish()
     }
+}
+
+/// Votes that are pseudonymised, sorted and written together: some, up to the end of a subject.
+fn block_end(rows: &[Vote]) -> usize {
+    const BLOCK: usize = 1 << 17;
+    let Some(last) = rows.get(BLOCK - 1) else { return rows.len() };
+    BLOCK + rows[BLOCK..].iter().take_while(|v| v.subject == last.subject).count()
 }
