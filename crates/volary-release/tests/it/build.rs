@@ -193,6 +193,33 @@ fn no_release_without_biases_nor_over_an_old_one() {
 }
 
 #[test]
+#[ignore = "of somebody's project: VOLARY_VOTES, VOLARY_CONSENSUS, VOLARY_VOLUNTEERS, VOLARY_NAMES, VOLARY_EXAMPLE"]
+fn a_project_that_is_named() {
+    let path = |name: &str| std::env::var_os(name).map(std::path::PathBuf::from);
+    let mut project = Project::new();
+    project.inputs.votes = path("VOLARY_VOTES").expect("VOLARY_VOTES names a table");
+    project.inputs.consensus = path("VOLARY_CONSENSUS");
+    project.inputs.volunteers = path("VOLARY_VOLUNTEERS");
+    project.inputs.gold = None;
+    let progress = volary_ingest::Progress::default();
+    let names = path("VOLARY_NAMES").map(|p| volary_release::names::read_names(&p, &progress).unwrap());
+    if let Some(names) = &names {
+        project.inputs.knowledge.know_names(names.iter().map(String::as_str));
+    }
+    for tier in [Tier::A, Tier::B, Tier::C] {
+        let target =
+            path("VOLARY_EXAMPLE").expect("VOLARY_EXAMPLE names a folder").join(format!("{tier:?}"));
+        let built = project.release(&target, &settings(tier)).unwrap();
+        eprintln!("{tier:?}: {:?}, left out {:?}", built.tables, built.left_out);
+        eprintln!("{} {}", built.privacy["utility"], built.privacy["protection"]);
+        let against = volary_release::verify::Against { names: names.as_deref(), ..Default::default() };
+        let verified = volary_release::verify::verify(&target, &against, &progress).unwrap();
+        eprintln!("names looked for, short, common: {:?}", verified.names);
+        assert!(verified.holds(), "{:#?}", verified.findings);
+    }
+}
+
+#[test]
 #[ignore = "ten million votes; run by hand: cargo test --release -- --ignored ten_million --nocapture"]
 fn ten_million_votes() {
     let project = Project::new();
