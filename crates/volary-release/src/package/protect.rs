@@ -45,7 +45,8 @@ pub(crate) struct Protection<'a> {
     person: Vec<Option<Token>>,
     table: Anonymised,
     time: Resolution,
-    /// The subjects on which a volunteer is linked, as (volunteer, subject), sorted.
+    /// The subjects on which a volunteer is linked, as (subject, volunteer), sorted: votes come by subject,
+    /// so that lookups stay close to each other.
     linked: Vec<(u32, u32)>,
 }
 
@@ -81,7 +82,7 @@ impl<'a> Protection<'a> {
         if tier >= Tier::C {
             let all = votes.rows.iter().filter_map(|v| Some((v.who.volunteer()? as u32, v.subject)));
             pairs.extend(all.filter(|(_, s)| tier == Tier::D || !public.contains(s)));
-            pairs.sort_unstable();
+            pairs.par_sort_unstable();
             pairs.dedup();
         }
         let mut counts = vec![0_u64; n];
@@ -134,6 +135,9 @@ impl<'a> Protection<'a> {
         let mut linked: Vec<(u32, u32)> =
             pairs.par_chunk_by(|a, b| a.0 == b.0).flat_map_iter(chosen_of).collect();
         drop(pairs);
+        for pair in &mut linked {
+            *pair = (pair.1, pair.0);
+        }
         linked.par_sort_unstable();
         let token_of = |(volunteer, row): (&String, &Option<usize>)| {
             row.is_some().then(|| pseudonyms.person(volunteer))
@@ -176,7 +180,7 @@ impl<'a> Protection<'a> {
             Some(volunteer) => {
                 let key = &self.votes.volunteers[volunteer];
                 let row = self.row_of[volunteer];
-                let pair = (volunteer as u32, vote.subject);
+                let pair = (vote.subject, volunteer as u32);
                 let linked = self.person[volunteer].filter(|_| self.linked.binary_search(&pair).is_ok());
                 if let Some(token) = linked {
                     let shows_time = row.is_some_and(|r| self.table.label(FIRST, r).is_some());
