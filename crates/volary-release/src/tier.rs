@@ -47,6 +47,8 @@ pub enum Table {
     Counts,
     /// The consensus that the team gave.
     Consensus,
+    /// Shapes that several volunteers drew.
+    Shapes,
     /// Known answers.
     Gold,
     /// Skill of volunteers, together.
@@ -132,6 +134,53 @@ const CONSENSUS: &[Column] = &[
     column("probability_low", Kind::Number, true, "Lower end of the interval of probability"),
     column("probability_high", Kind::Number, true, "Upper end of the interval of probability"),
 ];
+/// Each number of a shape with its spread and interval.
+macro_rules! shape_columns {
+    ($($name:literal: $about:literal),* $(,)?) => {
+        &[
+            WORKFLOW,
+            TASK,
+            SUBJECT,
+            column("frame", Kind::Count, false, "Image of the subject"),
+            column("tool", Kind::Count, true, "Tool"),
+            column("tool_label", Kind::Text, true, "Label of the tool"),
+            column("shape", Kind::Text, false, "Form that was drawn"),
+            column("cluster", Kind::Count, false, "Number of the shape on this subject, frame and tool"),
+            N_SEEN,
+            column("n_volunteers", Kind::Count, false, "Volunteers who drew it"),
+            column("fraction", Kind::Number, false, "n_volunteers / n_seen"),
+            column("fraction_low", Kind::Number, false, "Lower end of the interval of fraction"),
+            column("fraction_high", Kind::Number, false, "Upper end of the interval of fraction"),
+            column("iou_mean", Kind::Number, true, "Mean overlap of two who drew it"),
+            $(
+                column($name, Kind::Number, true, $about),
+                column(concat!($name, "_sd"), Kind::Number, true, "Its standard deviation between volunteers"),
+                column(concat!($name, "_low"), Kind::Number, true, "Lower end of its interval"),
+                column(concat!($name, "_high"), Kind::Number, true, "Upper end of its interval"),
+            )*
+            column("points_px", Kind::Text, true, "Median outline, JSON [[x, y], ...]"),
+        ]
+    };
+}
+
+// Not here: what any and what all drew (`union_px`, `intersection_px`), which show single strokes.
+const SHAPES: &[Column] = shape_columns!(
+    "x_px": "Mean x, pixels",
+    "y_px": "Mean y, pixels",
+    "width_px": "Mean width, pixels",
+    "height_px": "Mean height, pixels",
+    "r_px": "Mean radius, pixels",
+    "rx_px": "Mean half axis, pixels",
+    "ry_px": "Mean other half axis, pixels",
+    "angle_deg": "Mean angle, degrees",
+    "spread_deg": "Mean spread of a fan, degrees",
+    "x1_px": "Mean x of the first end, pixels",
+    "y1_px": "Mean y of the first end, pixels",
+    "x2_px": "Mean x of the second end, pixels",
+    "y2_px": "Mean y of the second end, pixels",
+    "area_px2": "Mean area, square pixels",
+);
+
 const GOLD: &[Column] = &[
     column("workflow_id", Kind::Text, true, WORKFLOW.about),
     column("task", Kind::Text, true, TASK.about),
@@ -205,8 +254,15 @@ pub const SENSITIVE: &str = "skill_decile";
 
 impl Table {
     /// All tables, in the order in which packages list them.
-    pub const ALL: [Self; 6] =
-        [Self::Counts, Self::Consensus, Self::Gold, Self::Skill, Self::Votes, Self::Volunteers];
+    pub const ALL: [Self; 7] = [
+        Self::Counts,
+        Self::Consensus,
+        Self::Shapes,
+        Self::Gold,
+        Self::Skill,
+        Self::Votes,
+        Self::Volunteers,
+    ];
 
     /// Its name, and that of its files.
     #[must_use]
@@ -214,6 +270,7 @@ impl Table {
         match self {
             Self::Counts => "counts",
             Self::Consensus => "consensus",
+            Self::Shapes => "shapes",
             Self::Gold => "gold",
             Self::Skill => "skill",
             Self::Votes => "votes",
@@ -227,6 +284,7 @@ impl Table {
         match self {
             Self::Counts => "Votes counted: one row per subject, question and answer that was given",
             Self::Consensus => "Consensus with intervals: one row per subject, question and answer",
+            Self::Shapes => "Shapes that several volunteers drew: one row each",
             Self::Gold => "Subjects whose answer is known",
             Self::Skill => "How well volunteers agree with the consensus, by how much they did",
             Self::Votes => {
@@ -244,6 +302,7 @@ impl Table {
         match self {
             Self::Counts => Some(COUNTS),
             Self::Consensus => Some(CONSENSUS),
+            Self::Shapes => Some(SHAPES),
             Self::Gold => Some(GOLD),
             Self::Skill => Some(SKILL),
             Self::Votes => match tier {

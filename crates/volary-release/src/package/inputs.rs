@@ -13,8 +13,12 @@ use crate::error::ReleaseError;
 /// The files of a release. What is not there is left out of the package, and said to be.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
-    /// `votes`, as `volary extract` writes it.
-    pub votes: PathBuf,
+    /// `votes`, as `volary extract` writes it; a package has votes or shapes.
+    pub votes: Option<PathBuf>,
+    /// `consensus_shapes`, as `volary shapes` writes it.
+    pub shapes: Option<PathBuf>,
+    /// `consensus_shapes_members`: shows that nobody who opted out is among them; not released.
+    pub shapes_members: Option<PathBuf>,
     /// `consensus`, as `volary consensus` writes it, of the same votes without those who opted out.
     pub consensus: Option<PathBuf>,
     /// `volunteers`, as `volary consensus` writes it.

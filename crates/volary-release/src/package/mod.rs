@@ -5,7 +5,7 @@
 //! README.md LICENSE CITATION.cff SHA256SUMS
 //! datapackage.json croissant.json ro-crate-metadata.json datacite.json prov.json
 //! known_biases.json privacy_report.json policy.json
-//! data/{counts,consensus,gold,skill,votes,volunteers}.{parquet,csv,vot}
+//! data/{counts,consensus,shapes,gold,skill,votes,volunteers}.{parquet,csv,vot}
 //! ```
 //!
 //! Same inputs, same key, same bytes: rows are sorted, and the day of the release is a setting. It is built
@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use volary_ingest::Progress;
 use volary_ingest::output::write_whole;
+use volary_ingest::tables::for_each_batch;
 
 pub use inputs::Inputs;
 pub(crate) use manifest::{digest, media_type};
@@ -100,7 +101,17 @@ pub fn build(
         .tempdir_in(parent)
         .map_err(ReleaseError::writing(parent))?;
 
-    let mut votes = Votes::read(&inputs.votes, &optouts, &pseudonyms, progress)?;
+    let mut votes = match (&inputs.votes, &inputs.shapes) {
+        (Some(path), _) => Votes::read(path, &optouts, &pseudonyms, progress)?,
+        (None, Some(_)) => Votes::default(),
+        (None, None) => {
+            let what = "nothing to release: give a table of votes, or of shapes";
+            return Err(ReleaseError::Refused(what.to_owned()));
+        }
+    };
+    if inputs.shapes.is_some() {
+        nobody_out_drew(inputs.shapes_members.as_deref(), &optouts, progress)?;
+    }
     let people = inputs::people(inputs.volunteers.as_deref(), inputs.people.as_deref(), progress)?;
     let public = inputs.public_subjects.as_deref().map(|p| inputs::subjects(p, progress)).transpose()?;
     let all_counts = votes.counts();
@@ -109,7 +120,13 @@ pub fn build(
     let counts = votes.counts();
     let (tables, protected) = {
         let desk = Desk { folder: folder.path(), tier: settings.tier, votes: &votes };
-        let mut tables: Vec<Written> = vec![desk.counts(&counts)?];
+        let mut tables: Vec<Written> = Vec::new();
+        if inputs.votes.is_some() {
+            tables.push(desk.counts(&counts)?);
+        }
+        if let Some(path) = &inputs.shapes {
+            tables.push(desk.shapes(path, settings.privacy.min_volunteers, progress)?);
+        }
         if let Some(path) = &inputs.consensus {
             tables.push(desk.consensus(path, &all_counts, &counts, progress)?);
         }
@@ -120,14 +137,14 @@ pub fn build(
         let public = public.unwrap_or_default();
         let protection =
             Protection::plan(settings.tier, &settings.privacy, &votes, &people, &public, &pseudonyms)?;
-        if settings.tier >= Tier::B {
+        if settings.tier >= Tier::B && inputs.votes.is_some() {
             tables.push(desk.votes(&protection)?);
         }
         let mut protected = json!({
             "time": protection.time(),
             "n_public_subjects": protection.n_public(),
         });
-        if settings.tier >= Tier::C {
+        if settings.tier >= Tier::C && inputs.votes.is_some() {
             tables.push(desk.volunteers(&protection, &people)?);
             protected["k_anonymity"] = json!(protection.volunteers().0.report);
             protected["n_linked_visits"] = json!(protection.n_linked_pairs());
@@ -218,6 +235,35 @@ pub fn build(
 pub fn pseudonyms(settings: &Settings, key: &ReleaseKey) -> Result<Pseudonyms, ReleaseError> {
     let linking = settings.privacy.line.clone().map_or(Linking::None, Linking::Line);
     Pseudonyms::new(key, &settings.project, &settings.version, &linking)
+}
+
+/// A shape does not say who drew it; its members do.
+fn nobody_out_drew(
+    members: Option<&Path>,
+    optouts: &OptOuts,
+    progress: &Progress,
+) -> Result<(), ReleaseError> {
+    let out = optouts.out();
+    if out.is_empty() {
+        return Ok(());
+    }
+    let Some(path) = members else {
+        let what = "people opted out, and shapes do not say who drew them: give the table of their members, too";
+        return Err(ReleaseError::Refused(what.to_owned()));
+    };
+    let mut n_rows = 0_u64;
+    for_each_batch(path, &["volunteer"], progress, |cells| {
+        let is_out =
+            |row: &usize| cells.text("volunteer", *row).is_some_and(|v| out.contains_key(v.as_ref()));
+        n_rows += (0..cells.n_rows()).filter(is_out).count() as u64;
+        Ok(())
+    })?;
+    if n_rows > 0 {
+        return Err(ReleaseError::Refused(format!(
+            "{n_rows} marks are of people who opted out; run `volary shapes` without them"
+        )));
+    }
+    Ok(())
 }
 
 fn difference(

@@ -13,7 +13,7 @@ use super::protect::{COUNTRY, FIRST, GROUP, Person, Protection, Released, decile
 use crate::calendar::{Resolution, bucket_text};
 use crate::error::ReleaseError;
 use crate::tables::{Cell, Sink, Written};
-use crate::tier::{Table, Tier};
+use crate::tier::{Kind, Table, Tier};
 use crate::votes::{Count, NO_ANSWER, NO_DAY, Vote, Votes};
 
 /// A package under construction.
@@ -117,11 +117,45 @@ impl Desk<'_> {
             ];
             for (number, column) in numbers.iter().zip(&columns[4..]) {
                 cells.push(match column.kind {
-                    crate::tier::Kind::Count => Cell::Count(*number as u64),
+                    Kind::Count => Cell::Count(*number as u64),
                     _ => Cell::Number(*number),
                 });
             }
             sink.row(&cells)?;
+        }
+        sink.finish()
+    }
+
+    /// Shapes that enough people drew, by column name.
+    pub(crate) fn shapes(
+        &self,
+        path: &Path,
+        least: u32,
+        progress: &Progress,
+    ) -> Result<Written, ReleaseError> {
+        let columns = Table::Shapes.columns(self.tier).unwrap_or_default();
+        let mut rows: Vec<Vec<Option<String>>> = Vec::new();
+        let needed = ["workflow_id", "task", "subject_id", "shape", "n_seen", "n_volunteers"];
+        for_each_batch(path, &needed, progress, |cells| {
+            for row in 0..cells.n_rows() {
+                let text = |name: &str| cells.text(name, row).map(std::borrow::Cow::into_owned);
+                let n: u64 = text("n_volunteers").and_then(|t| t.parse().ok()).unwrap_or(0);
+                if n >= u64::from(least) {
+                    rows.push(columns.iter().map(|c| text(c.name)).collect());
+                }
+            }
+            Ok(())
+        })?;
+        rows.sort_unstable();
+        let mut sink = self.sink(Table::Shapes, rows.len())?;
+        for row in &rows {
+            let cells = row.iter().zip(columns).map(|(text, column)| match (text, column.kind) {
+                (None, _) => Cell::Missing,
+                (Some(text), Kind::Text) => Cell::Text(text),
+                (Some(text), Kind::Count) => text.parse().map_or(Cell::Missing, Cell::Count),
+                (Some(text), Kind::Number) => text.parse().map_or(Cell::Missing, Cell::Number),
+            });
+            sink.row(&cells.collect::<Vec<_>>())?;
         }
         sink.finish()
     }

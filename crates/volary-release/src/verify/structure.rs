@@ -9,7 +9,7 @@ use crate::package::{SUMS, digest};
 use crate::tier::Table;
 
 /// Files of every package.
-const REQUIRED: [&str; 12] = [
+const REQUIRED: [&str; 11] = [
     "CITATION.cff",
     "LICENSE",
     "README.md",
@@ -21,7 +21,6 @@ const REQUIRED: [&str; 12] = [
     "privacy_report.json",
     "prov.json",
     "ro-crate-metadata.json",
-    "data/counts.parquet",
 ];
 const ALLOWED: [&str; 1] = ["policy.json"];
 
@@ -57,6 +56,9 @@ pub(crate) fn walk(package: &Path, out: &mut Verified) -> Result<BTreeMap<String
     }
     for file in REQUIRED.iter().filter(|f| !files.contains_key(**f)) {
         out.find(Check::Structure, file, "the file is missing");
+    }
+    if !files.keys().any(|f| f.starts_with("data/") && f.ends_with(".parquet")) {
+        out.find(Check::Structure, "data", "no table at all");
     }
     out.n_files = files.len() as u64;
     out.n_bytes = files.values().sum();

@@ -162,6 +162,8 @@ def k_anonymity():
     from pycanon import anonymity
 
     frame = pandas.read_parquet(name).fillna("*").astype(str)
+    if frame.empty:
+        return
     columns = ["activity", "first", "country", "group"]
     report = meta("privacy_report.json")["protection"]["k_anonymity"]
     k = anonymity.k_anonymity(frame, columns)

@@ -13,11 +13,12 @@ use crate::support::{N_VOLUNTEERS, Project, csv_rows, files, name, settings};
 fn the_same_inputs_give_the_same_bytes_whatever_the_order_of_the_rows() {
     for tier in [Tier::A, Tier::B, Tier::C, Tier::D] {
         let (one, two) = (Project::new(), Project::new());
-        let text = std::fs::read_to_string(&two.inputs.votes).unwrap();
+        let text = std::fs::read_to_string(two.inputs.votes.as_ref().unwrap()).unwrap();
         let (header, rows) = text.split_once('\n').unwrap();
         let mut lines: Vec<&str> = rows.lines().collect();
         lines.reverse();
-        std::fs::write(&two.inputs.votes, format!("{header}\n{}\n", lines.join("\n"))).unwrap();
+        std::fs::write(two.inputs.votes.as_ref().unwrap(), format!("{header}\n{}\n", lines.join("\n")))
+            .unwrap();
         let (one, two) = (files(&one.package(tier)), files(&two.package(tier)));
         assert_eq!(one.keys().collect::<Vec<_>>(), two.keys().collect::<Vec<_>>());
         for (path, bytes) in &one {
@@ -193,11 +194,54 @@ fn no_release_without_biases_nor_over_an_old_one() {
 }
 
 #[test]
-#[ignore = "of somebody's project: VOLARY_VOTES, VOLARY_CONSENSUS, VOLARY_VOLUNTEERS, VOLARY_NAMES, VOLARY_EXAMPLE"]
+fn shapes_of_enough_people_leave_and_no_single_stroke() {
+    let mut project = Project::new();
+    project.inputs.votes = None;
+    let shapes = "workflow_id,task,subject_id,frame,tool,tool_label,shape,cluster,n_seen,n_volunteers,n_marks,fraction,fraction_low,fraction_high,x_px,x_px_sd,points_px,union_px\n\
+        7,T0,s1,0,0,=Nose,circle,0,9,5,5,0.55,0.3,0.8,12.5,0.5,\"[[1,2]]\",\"[[3,4]]\"\n\
+        7,T0,s1,0,,,circle,1,9,2,2,0.22,0.1,0.5,1.5,0.5,,\n";
+    project.inputs.shapes = Some(project.write("shapes.csv", shapes));
+    let package = project.package(Tier::C);
+    let rows = csv_rows(&package.join("data/shapes.csv"));
+    assert_eq!(rows.len(), 2, "what two people drew does not leave");
+    let cell = |name: &str| &rows[1][rows[0].iter().position(|c| c == name).unwrap()];
+    assert_eq!([cell("tool_label"), cell("x_px"), cell("points_px")], ["'=Nose", "12.5", "[[1,2]]"]);
+    assert!(!rows[0].iter().any(|c| c.contains("union") || c == "n_marks"));
+    let against = volary_release::verify::Against::default();
+    let progress = volary_ingest::Progress::default();
+    let verified = volary_release::verify::verify(&package, &against, &progress).unwrap();
+    assert!(verified.holds(), "{:#?}", verified.findings);
+    // Whoever opted out must be shown not to be among those who drew.
+    let mut log = OptOuts::default();
+    let volunteer = key("ann").0;
+    let members = |who: &str| format!("volunteer,shape\n{who},circle\n");
+    log.add(Entry {
+        volunteer: volunteer.clone(),
+        state: State::Out,
+        at: "2026-10-01".into(),
+        channel: String::new(),
+    })
+    .unwrap();
+    log.write(&project.path("optouts.toml")).unwrap();
+    project.inputs.optouts = Some(project.path("optouts.toml"));
+    let attempt =
+        |project: &Project, name: &str| project.release(&project.path(name), &settings(Tier::A));
+    assert!(attempt(&project, "one").unwrap_err().to_string().contains("table of their members"));
+    project.inputs.shapes_members = Some(project.write("members.csv", &members(&volunteer)));
+    assert!(attempt(&project, "two").unwrap_err().to_string().starts_with("1 marks are of people"));
+    project.inputs.shapes_members = Some(project.write("members.csv", &members("v0")));
+    attempt(&project, "three").unwrap();
+    project.inputs.shapes = None;
+    assert!(attempt(&project, "four").unwrap_err().to_string().starts_with("nothing to release"));
+}
+
+#[test]
+#[ignore = "of somebody's project: VOLARY_VOTES, VOLARY_SHAPES, VOLARY_CONSENSUS, VOLARY_VOLUNTEERS, VOLARY_NAMES, VOLARY_EXAMPLE"]
 fn a_project_that_is_named() {
     let path = |name: &str| std::env::var_os(name).map(std::path::PathBuf::from);
     let mut project = Project::new();
-    project.inputs.votes = path("VOLARY_VOTES").expect("VOLARY_VOTES names a table");
+    project.inputs.votes = path("VOLARY_VOTES");
+    project.inputs.shapes = path("VOLARY_SHAPES");
     project.inputs.consensus = path("VOLARY_CONSENSUS");
     project.inputs.volunteers = path("VOLARY_VOLUNTEERS");
     project.inputs.gold = None;
@@ -241,7 +285,7 @@ fn ten_million_votes() {
             i % 700_000
         ));
     }
-    std::fs::write(&project.inputs.votes, &text).unwrap();
+    std::fs::write(project.inputs.votes.as_ref().unwrap(), &text).unwrap();
     drop(text);
     let most_memory = || {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -267,7 +311,7 @@ fn a_project_of_nobody_and_of_one() {
     let project = Project::without(&(0..N_VOLUNTEERS).collect::<Vec<_>>());
     let header =
         "classification_id,workflow_id,subject_id,volunteer,created_at,repeat,task,kind,answer\n";
-    std::fs::write(&project.inputs.votes, header).unwrap();
+    std::fs::write(project.inputs.votes.as_ref().unwrap(), header).unwrap();
     for tier in [Tier::A, Tier::B, Tier::C, Tier::D] {
         project.package(tier);
     }

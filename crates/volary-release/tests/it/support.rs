@@ -140,7 +140,7 @@ impl Project {
             let agreement = 0.5 + 0.5 * (mix(volunteer, 3) % 1000) as f64 / 1000.0;
             writeln!(people, "{},30,{agreement}", key(&name(volunteer)).0).unwrap();
         }
-        inputs.votes = write("votes.csv", &votes);
+        inputs.votes = Some(write("votes.csv", &votes));
         inputs.volunteers = Some(write("volunteers.csv", &people));
         inputs.gold =
             Some(write("gold.csv", "subject_id,answer,expert\ns0001,Cat,Zaphod\ns0002,=dog(),x\n"));

@@ -50,8 +50,14 @@ struct Make {
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
     /// Votes, as `volary extract` writes them.
+    #[arg(long, value_name = "FILE", required_unless_present = "shapes")]
+    votes: Option<PathBuf>,
+    /// Shapes that several drew, as `volary shapes` writes them.
     #[arg(long, value_name = "FILE")]
-    votes: PathBuf,
+    shapes: Option<PathBuf>,
+    /// Who drew them (FILE_members): needed where somebody opted out; not released.
+    #[arg(long, value_name = "FILE")]
+    shapes_members: Option<PathBuf>,
     /// Known biases; an empty file says that none are known.
     #[arg(long, value_name = "TOML")]
     biases: PathBuf,
@@ -195,6 +201,8 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
     let settings = Settings::read(&args.settings)?;
     let inputs = Inputs {
         votes: args.votes.clone(),
+        shapes: args.shapes.clone(),
+        shapes_members: args.shapes_members.clone(),
         consensus: args.consensus.clone(),
         volunteers: args.volunteers.clone(),
         gold: args.gold.clone(),
@@ -214,8 +222,16 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
     };
     let built = package::build(&settings, &inputs, &key, &args.output, &session.progress)?;
     // The key is no input for the record: its checksum would let others try keys.
-    let one = [&args.settings, &args.votes, &args.biases];
-    let more = [&args.consensus, &args.volunteers, &args.gold, &args.people, &args.policy];
+    let one = [&args.settings, &args.biases];
+    let more = [
+        &args.votes,
+        &args.shapes,
+        &args.consensus,
+        &args.volunteers,
+        &args.gold,
+        &args.people,
+        &args.policy,
+    ];
     for path in one.into_iter().chain(more.into_iter().flatten()).chain(&args.runs) {
         session.input_file(path)?;
     }
