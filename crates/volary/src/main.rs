@@ -70,6 +70,7 @@ enum Command {
     Talk(commands::talk::Args),
     Release(Box<commands::release::Args>),
     Optout(commands::optout::Args),
+    Policy(commands::policy::Args),
 }
 
 fn main() -> ExitCode {
@@ -99,6 +100,7 @@ fn main() -> ExitCode {
         Command::Talk(args) => commands::talk::run(&args, session),
         Command::Release(args) => commands::release::run(&args, session),
         Command::Optout(args) => commands::optout::run(&args, session),
+        Command::Policy(args) => commands::policy::run(&args, session),
     };
     match result {
         Ok(code) => code,
@@ -128,6 +130,7 @@ impl Command {
             Self::Talk(_) => "talk",
             Self::Release(_) => "release",
             Self::Optout(_) => "optout",
+            Self::Policy(_) => "policy",
         }
     }
 }

@@ -281,3 +281,28 @@ fn a_bias_that_is_not_told_is_found() {
     let told: Vec<&str> = verified.findings.iter().map(|f| f.what.as_str()).collect();
     assert_eq!(told, ["B-2 is not told", "B-2 is not told"]);
 }
+
+#[test]
+fn no_odd_byte_stops_the_verification() {
+    let project = Project::new();
+    let package = project.package(Tier::C);
+    let whole = files(&package);
+    for (path, bytes) in &whole {
+        for turn in 0..3 {
+            let draw = crate::support::mix(turn, bytes.len() as u64) as usize;
+            let mut odd = bytes.clone();
+            match turn % 3 {
+                0 => odd[draw % bytes.len()] ^= 1 << (draw % 8),
+                1 => odd.truncate(draw % bytes.len()),
+                _ => odd.splice(draw % bytes.len()..draw % bytes.len(), [0xff; 9]).for_each(drop),
+            }
+            std::fs::write(package.join(path), &odd).unwrap();
+            assert!(!look(&package).holds(), "{path}, {turn}");
+            sum_again(&package);
+            look(&package);
+        }
+        std::fs::write(package.join(path), bytes).unwrap();
+        std::fs::write(package.join("SHA256SUMS"), &whole["SHA256SUMS"]).unwrap();
+    }
+    assert!(look(&package).holds());
+}

@@ -12,6 +12,7 @@ pub(crate) mod init;
 pub(crate) mod manifest;
 pub(crate) mod marks;
 pub(crate) mod optout;
+pub(crate) mod policy;
 pub(crate) mod reduce;
 pub(crate) mod release;
 pub(crate) mod report;
