@@ -67,8 +67,8 @@ pub(crate) struct Votes {
     anonymous: Vec<Token>,
     /// Rows that are not here, by reason.
     pub(crate) left_out: BTreeMap<&'static str, u64>,
-    /// People of the opt-out list who had voted.
-    pub(crate) n_opted_out: u64,
+    /// People of the opt-out list who had voted, by key.
+    pub(crate) opted_out: Vec<String>,
 }
 
 /// How often an answer was given.
@@ -346,7 +346,7 @@ impl Reader {
         }
         out.rows.shrink_to_fit();
         out.rows.par_sort_unstable();
-        out.n_opted_out = gone.len() as u64;
+        out.opted_out = gone.into_iter().collect();
         Votes { subjects, questions, answers, volunteers, ..out }
     }
 }

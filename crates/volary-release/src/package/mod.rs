@@ -159,7 +159,7 @@ pub fn build(
     let truth = Truth::new(&pseudonyms, &view);
     let mut attacks = attack::run(&view, &inputs.knowledge, &truth, settings.privacy.most_found);
     if let Some(previous) = &inputs.previous {
-        attacks.push(difference(settings, &optouts, previous, &view, progress)?);
+        attacks.push(difference(settings, &optouts, &votes.opted_out, previous, &view, progress)?);
     }
     if let Some(broken) = attacks.iter().find(|a| !a.holds()) {
         return Err(ReleaseError::Refused(format!(
@@ -220,7 +220,7 @@ pub fn build(
     Ok(Built {
         tables: built_tables,
         left_out,
-        n_opted_out: votes.n_opted_out,
+        n_opted_out: votes.opted_out.len() as u64,
         attacks,
         privacy,
         missing,
@@ -269,6 +269,7 @@ fn nobody_out_drew(
 fn difference(
     settings: &Settings,
     optouts: &OptOuts,
+    gone: &[String],
     previous: &Path,
     view: &View,
     progress: &Progress,
@@ -276,8 +277,10 @@ fn difference(
     let about = read_json(&previous.join("datapackage.json"))?;
     let date =
         about.get("created").and_then(Value::as_str).and_then(|c| c.get(..10)).unwrap_or_default();
-    let since: Vec<String> =
-        optouts.out().into_iter().filter(|(_, at)| *at >= date).map(|(v, _)| v.to_owned()).collect();
+    // Whoever never voted here makes no difference.
+    let out = optouts.out();
+    let is_since = |v: &&String| out.get(v.as_str()).is_some_and(|at| *at >= date);
+    let since: Vec<String> = gone.iter().filter(is_since).cloned().collect();
     let before = View::open(previous, progress)?;
     Ok(attack::difference(&before, view, &since, settings.privacy.k, settings.privacy.most_found))
 }
