@@ -70,6 +70,9 @@ enum Command {
     Reduce(commands::reduce::Args),
     Manifest(commands::manifest::Args),
     Talk(commands::talk::Args),
+    Release(Box<commands::release::Args>),
+    Optout(commands::optout::Args),
+    Policy(commands::policy::Args),
 }
 
 fn main() -> ExitCode {
@@ -98,6 +101,9 @@ fn main() -> ExitCode {
         Command::Reduce(args) => commands::reduce::run(&args, session),
         Command::Manifest(args) => commands::manifest::run(&args, session),
         Command::Talk(args) => commands::talk::run(&args, session),
+        Command::Release(args) => commands::release::run(&args, session),
+        Command::Optout(args) => commands::optout::run(&args, session),
+        Command::Policy(args) => commands::policy::run(&args, session),
     };
     match result {
         Ok(code) => code,
@@ -126,6 +132,9 @@ impl Command {
             Self::Reduce(_) => "reduce",
             Self::Manifest(_) => "manifest",
             Self::Talk(_) => "talk",
+            Self::Release(_) => "release",
+            Self::Optout(_) => "optout",
+            Self::Policy(_) => "policy",
         }
     }
 }

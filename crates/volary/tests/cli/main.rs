@@ -14,6 +14,7 @@ mod panoptes_shapes;
 mod pipeline;
 mod privacy;
 mod real_data;
+mod release;
 mod retire;
 mod shapes;
 mod simulate;

@@ -1,0 +1,386 @@
+//! Does a name stand anywhere in these bytes? Every byte is looked at, for every name at once
+//! (Aho & Corasick 1975, doi:10.1145/360825.360855).
+//!
+//! A name is looked for as it is, in NFC, NFD and NFKC, in small and capital letters, and as JSON, XML, CSV
+//! and addresses (`%C3%89`) would write it; so is the key that Volary makes of it. A short name must stand
+//! as a word of its own: every third pseudonym has an `ann` in it. What cannot be told apart is counted, not
+//! passed in silence: names of fewer than three characters or digits alone, and names that are words of the
+//! package's own text (somebody is always called `galaxy`).
+
+use std::collections::BTreeSet;
+use std::io::Read as _;
+use std::path::Path;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use unicode_normalization::UnicodeNormalization as _;
+use volary_ingest::Progress;
+use volary_ingest::tables::{TableFormat, for_each_batch};
+use volary_ingest::volunteer::key;
+
+use crate::error::ReleaseError;
+use crate::tables::xml;
+
+/// Shorter names are not looked for, unless their characters are such as hold a word each.
+const MIN_CHARS: usize = 3;
+const MIN_BYTES: usize = 6;
+/// Digits alone are looked for from this length on: shorter ones are counts.
+const MIN_DIGITS: usize = 7;
+/// Longer forms are found within words, too.
+const LONG_BYTES: usize = 14;
+/// Bytes that one thread looks at at a time.
+const CHUNK: usize = 4 << 20;
+
+/// Names to look for.
+#[derive(Debug)]
+pub struct NameSet {
+    automaton: Option<AhoCorasick>,
+    /// For each pattern whether it must be a word of its own.
+    is_word: Vec<bool>,
+    longest: usize,
+    /// Names that are looked for.
+    pub n_names: u64,
+    /// Names that are too short to be told from anything.
+    pub n_short: u64,
+    /// Names that are words of the package's own text.
+    pub n_common: u64,
+}
+
+/// Where a name stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hit {
+    /// First byte.
+    pub start: u64,
+    /// Bytes.
+    pub len: usize,
+}
+
+impl NameSet {
+    /// Names, and text of the team's own in which names may stand (title, authors, answers).
+    ///
+    /// # Errors
+    /// [`ReleaseError::Refused`] where there are more names than can be looked for at once (millions).
+    pub fn new<'n>(names: impl IntoIterator<Item = &'n str>, ours: &str) -> Result<Self, ReleaseError> {
+        let ours = words(ours);
+        let distinct: BTreeSet<&str> = names.into_iter().map(str::trim).collect();
+        let mut patterns: Vec<String> = Vec::new();
+        let mut is_word = Vec::new();
+        let (mut n_names, mut n_short, mut n_common) = (0, 0, 0);
+        for name in distinct {
+            let n_chars = name.chars().count();
+            let is_number = name.bytes().all(|b| b.is_ascii_digit());
+            if n_chars < MIN_CHARS && name.len() < MIN_BYTES || is_number && n_chars < MIN_DIGITS {
+                n_short += 1;
+                continue;
+            }
+            let mut forms = BTreeSet::new();
+            if ours.contains(&folded(name)) {
+                n_common += 1;
+            } else {
+                n_names += 1;
+                forms = forms_of(name);
+            }
+            forms.insert(key(name).0);
+            for form in forms {
+                let short = form.len() < LONG_BYTES;
+                // Between letters of other scripts nothing says where a word ends.
+                is_word.push(short && form.is_ascii());
+                patterns.push(form);
+            }
+        }
+        let longest = patterns.iter().map(String::len).max().unwrap_or(0);
+        let automaton = if patterns.is_empty() {
+            None
+        } else {
+            let built = AhoCorasick::builder()
+                .ascii_case_insensitive(true)
+                .match_kind(MatchKind::Standard)
+                .kind(Some(AhoCorasickKind::ContiguousNFA))
+                .build(&patterns);
+            Some(built.map_err(|e| {
+                ReleaseError::Refused(format!("too many names at once ({e}); look for them in parts"))
+            })?)
+        };
+        Ok(Self { automaton, is_word, longest, n_names, n_short, n_common })
+    }
+
+    /// Every name in the bytes, in order; at most `most`.
+    #[must_use]
+    pub fn find(&self, bytes: &[u8], most: usize) -> Vec<Hit> {
+        let n_chunks = bytes.len().div_ceil(CHUNK);
+        let mut hits: Vec<Hit> = (0..n_chunks)
+            .into_par_iter()
+            .flat_map_iter(|chunk| self.find_in(bytes, chunk * CHUNK, most))
+            .collect();
+        hits.sort_unstable();
+        hits.dedup();
+        hits.truncate(most);
+        hits
+    }
+
+    /// Names that start in the chunk from `from` on.
+    fn find_in(&self, bytes: &[u8], from: usize, most: usize) -> Vec<Hit> {
+        let Some(automaton) = &self.automaton else { return Vec::new() };
+        let end = (from + CHUNK + self.longest).min(bytes.len());
+        let mut hits = Vec::new();
+        for found in automaton.find_overlapping_iter(&bytes[from..end]) {
+            let (start, stop) = (from + found.start(), from + found.end());
+            if found.start() >= CHUNK {
+                continue;
+            }
+            if self.is_word[found.pattern().as_usize()] && !stands_alone(bytes, start, stop) {
+                continue;
+            }
+            hits.push(Hit { start: start as u64, len: stop - start });
+            if hits.len() >= most {
+                break;
+            }
+        }
+        hits
+    }
+
+    /// Every name in a file, block by block; at most `most`.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn find_in_file(&self, path: &Path, most: usize) -> Result<Vec<Hit>, ReleaseError> {
+        let mut file = std::fs::File::open(path).map_err(ReleaseError::reading(path))?;
+        let mut hits: Vec<Hit> = Vec::new();
+        // The end of a block is looked at again with the next, so that no name falls between two.
+        let overlap = self.longest + 1;
+        let mut block: Vec<u8> = Vec::new();
+        let mut offset = 0_u64;
+        loop {
+            let n_before = block.len();
+            let wanted = (8 * CHUNK) as u64;
+            file.by_ref().take(wanted).read_to_end(&mut block).map_err(ReleaseError::reading(path))?;
+            let is_last = ((block.len() - n_before) as u64) < wanted;
+            let found = self.find(&block, most);
+            hits.extend(found.into_iter().map(|h| Hit { start: h.start + offset, len: h.len }));
+            hits.sort_unstable();
+            hits.dedup();
+            if is_last || hits.len() >= most {
+                hits.truncate(most);
+                return Ok(hits);
+            }
+            let keep = block.len().saturating_sub(2 * overlap);
+            offset += keep as u64;
+            block.drain(..keep);
+        }
+    }
+}
+
+/// Reads names: the column `user_name` (or `user_login`, `login`, `name`) of a table, an export for
+/// example, or the lines of a text file. Those who were not logged in have no name.
+///
+/// # Errors
+/// Where it cannot be read, or the table has no such column.
+pub fn read_names(path: &Path, progress: &Progress) -> Result<Vec<String>, ReleaseError> {
+    let mut all: BTreeSet<String> = BTreeSet::new();
+    if TableFormat::of(path).is_err() {
+        let text = std::fs::read_to_string(path).map_err(ReleaseError::reading(path))?;
+        all.extend(text.lines().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()));
+    } else {
+        let columns = ["user_name", "user_login", "login", "name"];
+        let mut has_names = false;
+        for_each_batch(path, &[], progress, |cells| {
+            for row in 0..cells.n_rows() {
+                let Some(name) = columns.iter().find_map(|c| cells.text(c, row)) else { continue };
+                has_names = true;
+                if !all.contains(name.as_ref()) {
+                    all.insert(name.into_owned());
+                }
+            }
+            Ok(())
+        })?;
+        if !has_names {
+            let what = format!("no names; the column is one of {}", columns.join(", "));
+            return Err(ReleaseError::settings(path, what));
+        }
+    }
+    all.retain(|name| !name.starts_with("not-logged-in"));
+    Ok(all.into_iter().collect())
+}
+
+fn stands_alone(bytes: &[u8], start: usize, stop: usize) -> bool {
+    let is_letter = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80;
+    let before = start.checked_sub(1).is_none_or(|i| !is_letter(bytes[i]));
+    let after = bytes.get(stop).is_none_or(|b| !is_letter(*b));
+    before && after
+}
+
+fn folded(text: &str) -> String {
+    text.nfkc().collect::<String>().to_lowercase()
+}
+
+/// The words of a text, and the whole lines.
+fn words(text: &str) -> BTreeSet<String> {
+    let text = folded(text);
+    let mut all: BTreeSet<String> =
+        text.split(|c: char| !c.is_alphanumeric() && c != '_' && c != '-').map(str::to_owned).collect();
+    all.extend(text.split(|c: char| !c.is_alphanumeric()).map(str::to_owned));
+    all.extend(text.lines().map(|l| l.trim().to_owned()));
+    all
+}
+
+/// A name in every form in which a package could hold it.
+fn forms_of(name: &str) -> BTreeSet<String> {
+    let mut spelt: BTreeSet<String> = BTreeSet::new();
+    for form in [name.to_owned(), name.nfc().collect(), name.nfd().collect(), name.nfkc().collect()] {
+        spelt.extend([form.to_lowercase(), form.to_uppercase(), form]);
+    }
+    let mut all = BTreeSet::new();
+    for form in spelt {
+        let json = serde_json::Value::from(form.as_str()).to_string();
+        all.insert(json[1..json.len() - 1].to_owned());
+        all.insert(xml(&form));
+        all.insert(form.replace('"', "\"\""));
+        if !form.is_ascii() || form.contains([' ', '"', '\'', '<', '>', '&', '%', '#', '?']) {
+            all.insert(percent(&form));
+        }
+        if !form.is_ascii() {
+            all.insert(escaped(&form));
+        }
+        all.insert(form);
+    }
+    all.retain(|form| form.len() >= MIN_CHARS);
+    all
+}
+
+/// As in an address.
+fn percent(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// As JSON of those who trust ASCII only.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        if c.is_ascii() {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            out.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn found(names: &[&str], text: &str) -> usize {
+        NameSet::new(names.iter().copied(), "").unwrap().find(text.as_bytes(), 100).len()
+    }
+
+    #[test]
+    fn names_in_disguise() {
+        let names = ["Éowyn", "ann_b", "O\"Neill", "李雷", "A & B", "Zaphod"];
+        for text in [
+            "x,Éowyn,y",
+            "x,éowyn,y",
+            "ÉOWYN",
+            "E\u{301}owyn",
+            "\\u00c9owyn",
+            "%C3%89owyn",
+            "ann_b",
+            "ANN_B.",
+            "O\\\"Neill",
+            "O\"\"Neill",
+            "O&quot;Neill",
+            "O%22Neill",
+            "李雷",
+            "前李雷後",
+            "A &amp; B",
+            "A%20%26%20B",
+            "\"zaphod\"",
+            "by Zaphod.",
+            &volary_ingest::volunteer::key("Zaphod").0,
+        ] {
+            assert!(found(&names, text) > 0, "{text}");
+        }
+        for text in ["", "Eowyn", "xann_by", "ann_bc", "Neill", "李", "Zaphodian", "pzaphodabcdefgh2"] {
+            assert_eq!(found(&names, text), 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_longer_name_is_found_behind_a_shorter_one() {
+        assert_eq!(found(&["ann", "ann_b"], "ann_b"), 1);
+    }
+
+    #[test]
+    fn what_is_not_looked_for_is_counted() {
+        let set =
+            NameSet::new(["ab", "1234", "Galaxy", "12345678", "Zaphod"], "a galaxy far away").unwrap();
+        assert_eq!((set.n_names, set.n_short, set.n_common), (2, 2, 1));
+        assert!(set.find(b"galaxy ab 1234", 10).is_empty());
+        assert_eq!(set.find(b"12345678 zaphod", 10).len(), 2);
+    }
+
+    #[test]
+    fn across_chunks_and_blocks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("big");
+        let set = NameSet::new(["Zaphod_Beeblebrox", "Trillian"], "").unwrap();
+        for at in [0, CHUNK - 5, CHUNK, 8 * CHUNK - 9, 8 * CHUNK, 9 * CHUNK] {
+            let mut bytes = vec![b' '; 9 * CHUNK];
+            let at = at.min(bytes.len() - 17);
+            bytes[at..at + 17].copy_from_slice(b"zaphod_beeblebrox");
+            std::fs::write(&path, &bytes).unwrap();
+            let hits = set.find_in_file(&path, 10).unwrap();
+            assert_eq!(hits, [Hit { start: at as u64, len: 17 }], "at {at}");
+        }
+    }
+
+    #[test]
+    #[ignore = "takes a gigabyte; run by hand, optimised: cargo test --release -- --ignored a_gigabyte"]
+    fn a_gigabyte_and_a_hundred_thousand_names() {
+        let names: Vec<String> = (0..100_000_u64)
+            .map(|i| {
+                format!(
+                    "{}{}",
+                    ["Star", "moon_", "astro", "Dr."][i as usize % 4],
+                    i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 24
+                )
+            })
+            .collect();
+        let started = std::time::Instant::now();
+        let set = NameSet::new(names.iter().map(String::as_str), "").unwrap();
+        eprintln!("{} names in {:.1} s", set.n_names, started.elapsed().as_secs_f64());
+        let line = "28090,T0,s0123456,pabcdefghijklmnop,single,Star shaped,2024-02-19\n".repeat(1 << 14);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("big.csv");
+        let mut file = std::fs::File::create(&path).unwrap();
+        for _ in 0..(1 << 30) / line.len() {
+            std::io::Write::write_all(&mut file, line.as_bytes()).unwrap();
+        }
+        let started = std::time::Instant::now();
+        assert!(set.find_in_file(&path, 10).unwrap().is_empty());
+        eprintln!("1 GB in {:.1} s", started.elapsed().as_secs_f64());
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_hides(name in "[A-Za-z\u{c0}-\u{17f}\u{3040}-\u{30ff}][A-Za-z0-9_ .\"&\u{c0}-\u{17f}]{2,20}", before in "[ -~]{0,30}", upper: bool) {
+            let name = name.trim();
+            prop_assume!(name.chars().count() >= MIN_CHARS);
+            let written = if upper { name.to_uppercase() } else { name.to_lowercase() };
+            let text = format!("{before} {written}, and so on");
+            prop_assert!(found(&[name], &text) > 0);
+            let json = serde_json::json!({ "a": written }).to_string();
+            prop_assert!(found(&[name], &json) > 0, "{}", json);
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! The package: one folder with data, metadata in the formats that machines read, a README for people,
+//! checksums, and what is known about its biases and its privacy.
+//!
+//! ```text
+//! README.md LICENSE CITATION.cff SHA256SUMS
+//! datapackage.json croissant.json ro-crate-metadata.json datacite.json prov.json
+//! known_biases.json privacy_report.json policy.json
+//! data/{counts,consensus,shapes,gold,skill,votes,volunteers}.{parquet,csv,vot}
+//! ```
+//!
+//! Same inputs, same key, same bytes: rows are sorted, and the day of the release is a setting. It is built
+//! beside its place and renamed when whole, attacked and found to hold.
+
+mod inputs;
+mod manifest;
+mod metadata;
+mod protect;
+mod readme;
+mod rows;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use volary_ingest::Progress;
+use volary_ingest::output::write_whole;
+use volary_ingest::tables::for_each_batch;
+
+pub use inputs::Inputs;
+pub(crate) use manifest::{digest, media_type};
+pub(crate) use metadata::KINDS;
+
+use self::manifest::{FileEntry, Manifest, TableEntry, json_bytes};
+use self::protect::Protection;
+use self::rows::Desk;
+use crate::attack::{self, Outcome, Truth, View};
+use crate::bias::Registry;
+use crate::error::ReleaseError;
+use crate::key::ReleaseKey;
+use crate::optout::OptOuts;
+use crate::policy::Policy;
+use crate::pseudonym::{Linking, Pseudonyms};
+use crate::settings::Settings;
+use crate::tables::Written;
+use crate::tier::Tier;
+use crate::votes::{Count, Votes};
+
+/// The file of checksums.
+pub(crate) const SUMS: &str = "SHA256SUMS";
+
+/// Tables, and how many rows each has.
+type TableRows = Vec<(&'static str, u64)>;
+
+/// What was built, for the team; some of it is not in the package.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// Table and number of rows.
+    pub tables: TableRows,
+    /// Rows of votes that did not leave, by reason.
+    pub left_out: Vec<(&'static str, u64)>,
+    /// People of the opt-out list who had voted. Not in the package: it would help to find them.
+    pub n_opted_out: u64,
+    /// The attacks.
+    pub attacks: Vec<Outcome>,
+    /// `privacy_report.json`.
+    pub privacy: Value,
+    /// What is not in the package because its input was not given.
+    pub missing: Vec<&'static str>,
+    /// Bytes.
+    pub n_bytes: u64,
+}
+
+/// Builds a package at `target`, a folder that is not there yet.
+///
+/// # Errors
+/// [`ReleaseError::Refused`] where the inputs do not go together or an attack finds more people than the
+/// settings allow; nothing is left at `target` then. Else as the readers and writers say.
+pub fn build(
+    settings: &Settings,
+    inputs: &Inputs,
+    key: &ReleaseKey,
+    target: &Path,
+    progress: &Progress,
+) -> Result<Built, ReleaseError> {
+    if target.exists() {
+        let what = "there is something already; choose another folder, or remove it";
+        return Err(ReleaseError::package(target, what));
+    }
+    let biases_path = inputs.biases.as_ref().ok_or_else(|| {
+        let what = "a release carries its known biases: name a biases.toml (an empty one says that none are known)";
+        ReleaseError::Refused(what.to_owned())
+    })?;
+    let biases = Registry::read(biases_path)?;
+    let optouts = inputs.optouts.as_deref().map(OptOuts::read).transpose()?.unwrap_or_default();
+    let policy = inputs.policy.as_deref().map(Policy::read).transpose()?;
+    let pseudonyms = pseudonyms(settings, key)?;
+    let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(ReleaseError::writing(parent))?;
+    let folder = tempfile::Builder::new()
+        .prefix(".volary-")
+        .suffix(".part")
+        .tempdir_in(parent)
+        .map_err(ReleaseError::writing(parent))?;
+
+    let mut votes = match (&inputs.votes, &inputs.shapes) {
+        (Some(path), _) => Votes::read(path, &optouts, &pseudonyms, progress)?,
+        (None, Some(_)) => Votes::default(),
+        (None, None) => {
+            let what = "nothing to release: give a table of votes, or of shapes";
+            return Err(ReleaseError::Refused(what.to_owned()));
+        }
+    };
+    if inputs.shapes.is_some() {
+        nobody_out_drew(inputs.shapes_members.as_deref(), &optouts, progress)?;
+    }
+    let people = inputs::people(inputs.volunteers.as_deref(), inputs.people.as_deref(), progress)?;
+    let public = inputs.public_subjects.as_deref().map(|p| inputs::subjects(p, progress)).transpose()?;
+    let all_counts = votes.counts();
+    let n_rows_read = votes.rows.len() as u64;
+    votes.take_out_rare(settings.privacy.min_volunteers);
+    let counts = votes.counts();
+    let (tables, protected) = {
+        let desk = Desk { folder: folder.path(), tier: settings.tier, votes: &votes };
+        let mut tables: Vec<Written> = Vec::new();
+        if inputs.votes.is_some() {
+            tables.push(desk.counts(&counts)?);
+        }
+        if let Some(path) = &inputs.shapes {
+            tables.push(desk.shapes(path, settings.privacy.min_volunteers, progress)?);
+        }
+        if let Some(path) = &inputs.consensus {
+            tables.push(desk.consensus(path, &all_counts, &counts, progress)?);
+        }
+        if let Some(path) = &inputs.gold {
+            tables.push(desk.gold(&inputs::gold(path, progress)?)?);
+        }
+        tables.extend(desk.skill(&people, settings.privacy.k)?);
+        let public = public.unwrap_or_default();
+        let protection =
+            Protection::plan(settings.tier, &settings.privacy, &votes, &people, &public, &pseudonyms)?;
+        if settings.tier >= Tier::B && inputs.votes.is_some() {
+            tables.push(desk.votes(&protection)?);
+        }
+        let mut protected = json!({
+            "time": protection.time(),
+            "n_public_subjects": protection.n_public(),
+        });
+        if settings.tier >= Tier::C && inputs.votes.is_some() {
+            tables.push(desk.volunteers(&protection, &people)?);
+            protected["k_anonymity"] = json!(protection.volunteers().0.report);
+            protected["n_linked_visits"] = json!(protection.n_linked_pairs());
+        }
+        (tables, protected)
+    };
+    // What is known of the votes is told by now; the view of ten million is the next large thing.
+    let n_released = votes.rows.len() as u64;
+    votes.rows = Vec::new();
+    let is_attacked = !inputs.knowledge.is_empty() || inputs.previous.is_some();
+    let view = if is_attacked { View::open(folder.path(), progress)? } else { View::default() };
+    let truth = Truth::new(&pseudonyms, &view);
+    let mut attacks = attack::run(&view, &inputs.knowledge, &truth, settings.privacy.most_found);
+    if let Some(previous) = &inputs.previous {
+        attacks.push(difference(settings, &optouts, &votes.opted_out, previous, &view, progress)?);
+    }
+    if let Some(broken) = attacks.iter().find(|a| !a.holds()) {
+        return Err(ReleaseError::Refused(format!(
+            "the attack {:?} found {} of {} people, and {} are allowed: take a safer tier, name the subjects with public credit or comments, or wait until more people opted out",
+            broken.attack, broken.n_found, broken.n_targets, broken.most_found
+        )));
+    }
+    let left_out: Vec<(&'static str, u64)> = votes.left_out.iter().map(|(r, n)| (*r, *n)).collect();
+    let mut privacy = json!({
+        "tier": settings.tier,
+        "promise": settings.tier.promise(),
+        "k": settings.privacy.k,
+        "l": settings.privacy.l,
+        "min_volunteers": settings.privacy.min_volunteers,
+        "min_classifications": settings.privacy.min_classifications,
+        "line": settings.privacy.line,
+        "protection": protected,
+        "utility": utility(&all_counts, &counts, n_rows_read, n_released),
+        "attacks": attacks,
+    });
+    // How many opted out would help to find them; the other reasons do not.
+    privacy["rows_left_out"] = left_out
+        .iter()
+        .filter(|(r, _)| *r != "opted out")
+        .map(|(r, n)| ((*r).to_owned(), json!(n)))
+        .collect();
+
+    let entries: Result<Vec<TableEntry>, ReleaseError> =
+        tables.into_iter().map(|w| TableEntry::of(folder.path(), w)).collect();
+    let n_cells = counts.chunk_by(|a, b| (a.subject, a.question) == (b.subject, b.question));
+    let seen: Vec<u64> = n_cells.map(|c| c[0].n_seen).collect();
+    let manifest = Manifest {
+        settings,
+        tables: entries?,
+        others: Vec::new(),
+        biases: &biases,
+        policy_version: policy.as_ref().map(|p| p.version.clone()),
+        runs: inputs.runs.iter().map(|p| read_json(p)).collect::<Result<_, _>>()?,
+        privacy: privacy.clone(),
+        votes_per_subject: seen.iter().sum::<u64>() as f64 / seen.len().max(1) as f64,
+    };
+    let (built_tables, n_bytes) = write_metadata(folder.path(), manifest, policy.as_ref())?;
+    let staged = folder.keep();
+    open_to_all(&staged)?;
+    std::fs::rename(&staged, target).map_err(ReleaseError::writing(target))?;
+    let mut missing = Vec::new();
+    for (name, is_there) in [
+        ("consensus", inputs.consensus.is_some()),
+        ("gold", inputs.gold.is_some()),
+        ("skill", inputs.volunteers.is_some()),
+        ("provenance", !inputs.runs.is_empty()),
+        ("policy", policy.is_some()),
+    ] {
+        if !is_there {
+            missing.push(name);
+        }
+    }
+    Ok(Built {
+        tables: built_tables,
+        left_out,
+        n_opted_out: votes.opted_out.len() as u64,
+        attacks,
+        privacy,
+        missing,
+        n_bytes,
+    })
+}
+
+/// The pseudonyms of a release.
+///
+/// # Errors
+/// As [`Pseudonyms::new`].
+pub fn pseudonyms(settings: &Settings, key: &ReleaseKey) -> Result<Pseudonyms, ReleaseError> {
+    let linking = settings.privacy.line.clone().map_or(Linking::None, Linking::Line);
+    Pseudonyms::new(key, &settings.project, &settings.version, &linking)
+}
+
+/// A shape does not say who drew it; its members do.
+fn nobody_out_drew(
+    members: Option<&Path>,
+    optouts: &OptOuts,
+    progress: &Progress,
+) -> Result<(), ReleaseError> {
+    let out = optouts.out();
+    if out.is_empty() {
+        return Ok(());
+    }
+    let Some(path) = members else {
+        let what = "people opted out, and shapes do not say who drew them: give the table of their members, too";
+        return Err(ReleaseError::Refused(what.to_owned()));
+    };
+    let mut n_rows = 0_u64;
+    for_each_batch(path, &["volunteer"], progress, |cells| {
+        let is_out =
+            |row: &usize| cells.text("volunteer", *row).is_some_and(|v| out.contains_key(v.as_ref()));
+        n_rows += (0..cells.n_rows()).filter(is_out).count() as u64;
+        Ok(())
+    })?;
+    if n_rows > 0 {
+        return Err(ReleaseError::Refused(format!(
+            "{n_rows} marks are of people who opted out; run `volary shapes` without them"
+        )));
+    }
+    Ok(())
+}
+
+fn difference(
+    settings: &Settings,
+    optouts: &OptOuts,
+    gone: &[String],
+    previous: &Path,
+    view: &View,
+    progress: &Progress,
+) -> Result<Outcome, ReleaseError> {
+    let about = read_json(&previous.join("datapackage.json"))?;
+    let date =
+        about.get("created").and_then(Value::as_str).and_then(|c| c.get(..10)).unwrap_or_default();
+    // Whoever never voted here makes no difference.
+    let out = optouts.out();
+    let is_since = |v: &&String| out.get(v.as_str()).is_some_and(|at| *at >= date);
+    let since: Vec<String> = gone.iter().filter(is_since).cloned().collect();
+    let before = View::open(previous, progress)?;
+    Ok(attack::difference(&before, view, &since, settings.privacy.k, settings.privacy.most_found))
+}
+
+/// What the protection costs the science: answers of the majority that differ, votes lost.
+fn utility(all: &[Count], released: &[Count], n_votes: u64, n_released: u64) -> Value {
+    let majority = |counts: &[Count]| -> std::collections::BTreeMap<(u32, u32), (u64, u32)> {
+        let mut best = std::collections::BTreeMap::new();
+        for c in counts {
+            let entry = best.entry((c.subject, c.question)).or_insert((c.n_votes, c.answer));
+            if c.n_votes > entry.0 {
+                *entry = (c.n_votes, c.answer);
+            }
+        }
+        best
+    };
+    let (before, after) = (majority(all), majority(released));
+    let n_same = before.iter().filter(|(k, b)| after.get(*k).is_some_and(|a| a.1 == b.1)).count();
+    let n_gone = before.keys().filter(|k| !after.contains_key(*k)).count();
+    json!({
+        "n_questions": before.len(),
+        "n_majority_same": n_same,
+        "n_majority_other": before.len() - n_same - n_gone,
+        "n_not_released": n_gone,
+        "n_votes": n_votes,
+        "n_votes_released": n_released,
+    })
+}
+
+/// The words of every package, whatever it is about: those of its files without a project in them.
+pub(crate) fn vocabulary() -> &'static str {
+    static WORDS: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    WORDS.get_or_init(words_of_every_package)
+}
+
+fn words_of_every_package() -> String {
+    use crate::settings::{Creator, Privacy, Responsible};
+    let none = String::new;
+    let settings = Settings {
+        project: none(),
+        version: none(),
+        title: none(),
+        description: none(),
+        date: "2000-01-01".to_owned(),
+        licence: "CC-BY-4.0".to_owned(),
+        publisher: none(),
+        doi: Some(none()),
+        url: Some(none()),
+        keywords: vec![none()],
+        creators: vec![Creator {
+            given: none(),
+            family: none(),
+            orcid: Some(none()),
+            affiliation: Some(none()),
+        }],
+        tier: Tier::C,
+        privacy: Privacy::default(),
+        responsible: Responsible {
+            collection: none(),
+            protocol: none(),
+            platform: none(),
+            annotators: none(),
+            uses: vec![none()],
+            limits: vec![none()],
+            maintenance: none(),
+            machines: vec![none()],
+        },
+    };
+    let entry = |path: String| FileEntry {
+        media_type: media_type(&path),
+        path,
+        about: none(),
+        n_bytes: 0,
+        sha256: none(),
+    };
+    let tables = crate::tier::Table::ALL.into_iter().map(|table| TableEntry {
+        files: ["parquet", "csv", "vot"].map(|e| entry(format!("data/{}.{e}", table.name()))).to_vec(),
+        written: Written {
+            table,
+            columns: table.columns(Tier::C).unwrap_or_default(),
+            n_rows: 0,
+            files: Vec::new(),
+        },
+    });
+    let run = json!({"volary": "", "command": "", "inputs": [{"blake3": "", "path": ""}]});
+    let m = Manifest {
+        settings: &settings,
+        tables: tables.collect(),
+        others: Vec::new(),
+        biases: &Registry::default(),
+        policy_version: Some(none()),
+        runs: vec![run],
+        privacy: json!({"attacks": [{"attack": "dictionary exact times Talk linkage credit intersection singling out difference versions"}]}),
+        votes_per_subject: 0.0,
+    };
+    let mut words = [readme::readme(&m), readme::licence(&m), metadata::citation(&m)].join("\n");
+    for value in [
+        metadata::data_package(&m),
+        metadata::croissant(&m),
+        metadata::datacite(&m),
+        metadata::provenance(&m),
+        metadata::ro_crate(&m, &[SUMS]),
+    ] {
+        words.push_str(&value.to_string());
+    }
+    for tier in [Tier::A, Tier::B, Tier::C, Tier::D] {
+        words.push_str(tier.promise());
+    }
+    words.push_str(&KINDS.join(" "));
+    words
+}
+
+pub(crate) fn read_json(path: &Path) -> Result<Value, ReleaseError> {
+    let text = std::fs::read_to_string(path).map_err(ReleaseError::reading(path))?;
+    serde_json::from_str(&text).map_err(|e| ReleaseError::settings(path, format!("not JSON: {e}")))
+}
+
+/// Writes everything but the data; every file says its checksum in the files that come after it.
+fn write_metadata(
+    folder: &Path,
+    mut m: Manifest<'_>,
+    policy: Option<&Policy>,
+) -> Result<(TableRows, u64), ReleaseError> {
+    let write = |path: &str, bytes: &[u8]| write_whole(&folder.join(path), bytes);
+    let add = |m: &mut Manifest<'_>, path: &str, about: &str, bytes: &[u8]| {
+        write(path, bytes)?;
+        m.others.push(FileEntry::of(folder, path, about)?);
+        Ok::<(), ReleaseError>(())
+    };
+    let biases = json!({"biases": m.biases.biases});
+    add(&mut m, "known_biases.json", "Known biases", &json_bytes(&biases))?;
+    let privacy = json_bytes(&m.privacy);
+    add(&mut m, "privacy_report.json", "How volunteers are protected, and attacks", &privacy)?;
+    if let Some(policy) = policy {
+        add(&mut m, "policy.json", "The team's policy", &json_bytes(&policy.json()))?;
+    }
+    let licence = readme::licence(&m);
+    add(&mut m, "LICENSE", "Licence", licence.as_bytes())?;
+    let citation = metadata::citation(&m);
+    add(&mut m, "CITATION.cff", "How to cite", citation.as_bytes())?;
+    let text = readme::readme(&m);
+    add(&mut m, "README.md", "Read this first", text.as_bytes())?;
+    for (path, about, value) in [
+        ("datapackage.json", "Frictionless data package", metadata::data_package(&m)),
+        ("croissant.json", "Croissant 1.1 metadata", metadata::croissant(&m)),
+        ("datacite.json", "DataCite 4.5 metadata", metadata::datacite(&m)),
+        ("prov.json", "Provenance, W3C PROV-JSON", metadata::provenance(&m)),
+    ] {
+        add(&mut m, path, about, &json_bytes(&value))?;
+    }
+    let crate_json = json_bytes(&metadata::ro_crate(&m, &[SUMS]));
+    add(&mut m, "ro-crate-metadata.json", "RO-Crate 1.3 metadata", &crate_json)?;
+    let mut sums: Vec<(&str, &str)> = m.files().map(|f| (f.path.as_str(), f.sha256.as_str())).collect();
+    sums.sort_unstable();
+    let lines: String = sums.iter().map(|(path, sha256)| format!("{sha256}  {path}\n")).collect();
+    write(SUMS, lines.as_bytes())?;
+    let n_bytes = m.files().map(|f| f.n_bytes).sum::<u64>() + lines.len() as u64;
+    Ok((m.tables.iter().map(|t| (t.written.table.name(), t.written.n_rows)).collect(), n_bytes))
+}
+
+/// A temporary folder is its owner's; a package is for everybody.
+fn open_to_all(folder: &PathBuf) -> Result<(), ReleaseError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let open = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(folder, open).map_err(ReleaseError::writing(folder))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! `policy.toml`: the team's decisions (thresholds, credit rule, sampling shares, k), with a version that
+//! is stamped on whatever follows from them.
+//!
+//! Any keys may stand in it; what they mean is for those who read them. Here is only what must hold of all:
+//! it has a version, and another decision has another version.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::error::ReleaseError;
+
+/// A policy, read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Its version.
+    pub version: String,
+    /// All else, by dotted path, as TOML writes it.
+    values: BTreeMap<String, String>,
+    table: toml::Table,
+}
+
+/// One decision that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Dotted path.
+    pub decision: String,
+    /// As it was; `None` where it is new.
+    pub before: Option<String>,
+    /// As it is; `None` where it is gone.
+    pub after: Option<String>,
+}
+
+impl Policy {
+    /// Reads a policy.
+    ///
+    /// # Errors
+    /// [`ReleaseError::Settings`] where it is no TOML or has no `version`.
+    pub fn read(path: &Path) -> Result<Self, ReleaseError> {
+        let text = std::fs::read_to_string(path).map_err(ReleaseError::reading(path))?;
+        Self::parse(&text).map_err(|what| ReleaseError::settings(path, what))
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let table: toml::Table = toml::from_str(text).map_err(|e| e.message().to_owned())?;
+        let version = match table.get("version") {
+            Some(toml::Value::String(version)) if !version.trim().is_empty() => version.clone(),
+            _ => return Err("a policy needs a line such as `version = \"2026-11\"`".to_owned()),
+        };
+        let mut values = BTreeMap::new();
+        for (key, value) in table.iter().filter(|(key, _)| *key != "version") {
+            flatten(key, value, &mut values);
+        }
+        Ok(Self { version, values, table })
+    }
+
+    /// As JSON, for a package.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::to_value(&self.table).unwrap_or_default()
+    }
+
+    /// What differs, by decision.
+    ///
+    /// # Errors
+    /// [`ReleaseError::Refused`] where decisions differ and the version does not: what was stamped with it
+    /// would be ambiguous.
+    pub fn diff(&self, after: &Self) -> Result<Vec<Change>, ReleaseError> {
+        let mut keys: Vec<&String> = self.values.keys().chain(after.values.keys()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let changes: Vec<Change> = keys
+            .into_iter()
+            .filter(|key| self.values.get(*key) != after.values.get(*key))
+            .map(|key| Change {
+                decision: key.clone(),
+                before: self.values.get(key).cloned(),
+                after: after.values.get(key).cloned(),
+            })
+            .collect();
+        if !changes.is_empty() && self.version == after.version {
+            return Err(ReleaseError::Refused(format!(
+                "{} decisions differ under the same version {:?}; give the later policy a version of its own",
+                changes.len(),
+                self.version
+            )));
+        }
+        Ok(changes)
+    }
+}
+
+fn flatten(path: &str, value: &toml::Value, out: &mut BTreeMap<String, String>) {
+    match value {
+        toml::Value::Table(table) if !table.is_empty() => {
+            for (key, value) in table {
+                flatten(&format!("{path}.{key}"), value, out);
+            }
+        }
+        value => {
+            out.insert(path.to_owned(), value.to_string());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changed() {
+        let before =
+            Policy::parse("version = \"1\"\nk = 10\n[alert]\nvotes = 8\nshare = 0.8\n").unwrap();
+        let after =
+            Policy::parse("version = \"2\"\nk = 10\n[alert]\nshare = 0.9\nold = true\n").unwrap();
+        let changes = before.diff(&after).unwrap();
+        let told: Vec<String> = changes
+            .iter()
+            .map(|c| format!("{} {:?} {:?}", c.decision, c.before.as_deref(), c.after.as_deref()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "alert.old None Some(\"true\")",
+                "alert.share Some(\"0.8\") Some(\"0.9\")",
+                "alert.votes Some(\"8\") None"
+            ]
+        );
+        assert!(before.diff(&before).unwrap().is_empty());
+    }
+
+    #[test]
+    fn another_policy_needs_another_version() {
+        let before = Policy::parse("version = \"1\"\nk = 10\n").unwrap();
+        let silent = Policy::parse("version = \"1\"\nk = 5\n").unwrap();
+        assert!(before.diff(&silent).unwrap_err().to_string().contains("same version"));
+        for text in ["k = 10", "version = 1", "version = \" \"", "version ="] {
+            assert!(Policy::parse(text).is_err(), "{text}");
+        }
+    }
+}

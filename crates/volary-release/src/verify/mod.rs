@@ -1,0 +1,163 @@
+//! Looks at a package with a stranger's eyes: is it whole, does it say what it holds, does it hold what it
+//! may, and nothing else?
+//!
+//! Nothing is taken from how a package was made; any folder may be looked at. What is wrong is a list of
+//! findings, and a package with one is not to be published. What could not be looked at for want of a key, a
+//! list of names or a registry is said, too.
+
+mod contents;
+mod json;
+mod metadata;
+mod structure;
+
+use std::path::Path;
+
+use serde::Serialize;
+use volary_ingest::Progress;
+
+use crate::bias::Registry;
+use crate::error::ReleaseError;
+use crate::names::NameSet;
+use crate::optout::OptOuts;
+use crate::pseudonym::Pseudonyms;
+
+/// What a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Check {
+    /// Files that are missing, too many, or oddly named.
+    Structure,
+    /// Bytes that are not those of the checksum.
+    Checksums,
+    /// Metadata that are broken, or contradict each other or the data.
+    Metadata,
+    /// Tables, columns or cells that may not leave.
+    Schema,
+    /// Groups that are too small.
+    Groups,
+    /// A volunteer's name.
+    Names,
+    /// Somebody who opted out.
+    OptOuts,
+    /// A known bias that is not told.
+    Biases,
+}
+
+impl Check {
+    /// All checks, in the order in which they are made.
+    pub const ALL: [Self; 8] = [
+        Self::Structure,
+        Self::Checksums,
+        Self::Metadata,
+        Self::Schema,
+        Self::Groups,
+        Self::Names,
+        Self::OptOuts,
+        Self::Biases,
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Structure => "structure",
+            Self::Checksums => "checksums",
+            Self::Metadata => "metadata",
+            Self::Schema => "schema",
+            Self::Groups => "groups",
+            Self::Names => "names",
+            Self::OptOuts => "opt-outs",
+            Self::Biases => "biases",
+        }
+    }
+}
+
+/// Something wrong.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// What it is about.
+    pub check: Check,
+    /// The file, within the package.
+    pub file: String,
+    /// What is wrong. Never the name that was found: findings are shown.
+    pub what: String,
+}
+
+/// What to hold a package against.
+#[derive(Debug, Default)]
+pub struct Against<'a> {
+    /// Names of the volunteers.
+    pub names: Option<&'a [String]>,
+    /// The opt-out list, and the pseudonyms of the release to look for.
+    pub optouts: Option<(&'a OptOuts, &'a Pseudonyms)>,
+    /// The registry whose open entries must be told.
+    pub biases: Option<&'a Registry>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Verified {
+    /// What is wrong, by check and file.
+    pub findings: Vec<Finding>,
+    /// What was not looked at, and what it needs.
+    pub not_checked: Vec<&'static str>,
+    /// Files.
+    pub n_files: u64,
+    /// Bytes.
+    pub n_bytes: u64,
+    /// Names looked for; of those too short or common to be told apart.
+    pub names: Option<(u64, u64, u64)>,
+}
+
+impl Verified {
+    /// Whether the package may be published, as far as this can say.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    fn find(&mut self, check: Check, file: &str, what: impl Into<String>) {
+        self.findings.push(Finding { check, file: file.to_owned(), what: what.into() });
+    }
+}
+
+/// Verifies a package.
+///
+/// # Errors
+/// Where the folder cannot be read at all. What is wrong with it is no error but a finding.
+pub fn verify(
+    package: &Path,
+    against: &Against<'_>,
+    progress: &Progress,
+) -> Result<Verified, ReleaseError> {
+    if !package.is_dir() {
+        return Err(ReleaseError::package(package, "not a folder; a package is one"));
+    }
+    let mut out = Verified::default();
+    let files = structure::walk(package, &mut out)?;
+    let sums = structure::sums(package, &files, &mut out)?;
+    let described = metadata::check(package, &files, &sums, &mut out)?;
+    contents::check(package, &described, &files, &mut out, progress)?;
+    match against.names {
+        Some(names) => {
+            let set =
+                NameSet::new(names.iter().map(String::as_str), &contents::ours(package, &described))?;
+            out.names = Some((set.n_names, set.n_short, set.n_common));
+            contents::names(package, &files, &set, &mut out)?;
+        }
+        None => out.not_checked.push("names: needs the list of names, --names FILE"),
+    }
+    match against.optouts {
+        Some((optouts, pseudonyms)) => {
+            contents::optouts(package, optouts, pseudonyms, &mut out, progress)?
+        }
+        None => out.not_checked.push("opt-outs: needs the list and the key, --optouts FILE --key FILE"),
+    }
+    match against.biases {
+        Some(registry) => metadata::biases(package, registry, &mut out)?,
+        None => out.not_checked.push("biases: needs the registry, --biases FILE"),
+    }
+    out.findings.sort();
+    out.findings.dedup();
+    Ok(out)
+}

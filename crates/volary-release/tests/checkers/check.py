@@ -1,0 +1,175 @@
+"""Others' programs look at a package. Prints a JSON object: checker -> "ok" or what it found.
+
+Each is a public Python package; none of them is ours. Runs without a network: the RO-Crate validator's
+request cache is filled from the context that the package `rocrate` carries.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import warnings
+
+package = os.path.abspath(sys.argv[1])
+only = set(sys.argv[2:])
+found = {}
+
+
+def checker(function):
+    if only and function.__name__ not in only:
+        return function
+    try:
+        found[function.__name__] = function() or "ok"
+    except BaseException as error:  # a validator that exits has found something
+        found[function.__name__] = f"{type(error).__name__}: {error}"[:600]
+    return function
+
+
+def path(name):
+    return os.path.join(package, name)
+
+
+def meta(name):
+    with open(path(name), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def seed(cache, url, body):
+    import requests
+    import requests_cache
+    from requests.adapters import BaseAdapter
+
+    class Answer(BaseAdapter):
+        def send(self, request, **kwargs):
+            response = requests.Response()
+            response.status_code = 200
+            response.url = request.url
+            response.request = request
+            response.headers["Content-Type"] = "application/ld+json"
+            import io
+            from urllib3.response import HTTPResponse
+
+            response.raw = HTTPResponse(io.BytesIO(body), status=200, preload_content=False,
+                                        headers={"Content-Type": "application/ld+json"})
+            return response
+
+        def close(self):
+            pass
+
+    session = requests_cache.CachedSession(cache, expire_after=-1)
+    session.mount("https://", Answer())
+    session.get(url)
+    session.get(url, headers={"Accept": "application/ld+json, application/json"})
+
+
+@checker
+def croissant():
+    import mlcroissant
+
+    dataset = mlcroissant.Dataset(path("croissant.json"))
+    rai = [k for k in meta("croissant.json") if k.startswith("rai:")]
+    read = dataset.metadata.to_json()
+    lost = [k for k in rai if k not in read]
+    if lost:
+        return f"not read back: {lost}"
+    rows = {r["path"]: r.get("rows") for r in meta("datapackage.json")["resources"]}
+    for record_set in dataset.metadata.record_sets:
+        n = sum(1 for _ in dataset.records(record_set.uuid))
+        if n != rows[f"data/{record_set.uuid}.csv"]:
+            return f"{record_set.uuid}: {n} rows"
+
+
+@checker
+def ro_crate():
+    import rocrate
+    from rocrate_validator import services, models
+
+    context = os.path.join(os.path.dirname(rocrate.__file__), "data", "ro-crate.jsonld")
+    with open(context, "rb") as file:
+        body = file.read()
+    cache = os.path.join(tempfile.mkdtemp(), "cache")
+    seed(cache, "https://w3id.org/ro/crate/1.3/context", body)
+    settings = services.ValidationSettings(
+        rocrate_uri=package,
+        profile_identifier="ro-crate-1.3",
+        requirement_severity=models.Severity.REQUIRED,
+        offline=True,
+        cache_path=cache,
+    )
+    result = services.validate(settings)
+    if result.has_issues():
+        return "; ".join(str(i.message) for i in result.get_issues())[:600]
+
+
+@checker
+def frictionless():
+    import frictionless
+    from frictionless import system
+
+    with system.use_context(trusted=True):
+        report = frictionless.validate(path("datapackage.json"))
+    if not report.valid:
+        return json.dumps(report.flatten(["type", "message"]))[:600]
+
+
+@checker
+def cff():
+    from cffconvert import Citation
+
+    with open(path("CITATION.cff"), encoding="utf-8") as file:
+        Citation(file.read()).validate()
+
+
+@checker
+def datacite():
+    from datacite import schema45
+
+    schema45.validator.validate(meta("datacite.json"))
+
+
+@checker
+def provenance():
+    from prov.model import ProvDocument
+
+    document = ProvDocument.deserialize(path("prov.json"), format="json")
+    again = ProvDocument.deserialize(content=document.serialize(format="json"), format="json")
+    if document != again:
+        return "does not go round"
+
+
+@checker
+def votables():
+    import glob
+
+    import pyarrow.parquet
+    from astropy.io import votable
+
+    for name in sorted(glob.glob(path("data/*.vot"))):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            table = votable.parse(name, verify="exception").get_first_table()
+        n = pyarrow.parquet.read_metadata(name.replace(".vot", ".parquet")).num_rows
+        if len(table.array) != n:
+            return f"{name}: {len(table.array)} rows"
+
+
+@checker
+def k_anonymity():
+    name = path("data/volunteers.parquet")
+    if not os.path.exists(name):
+        return
+    import pandas
+    from pycanon import anonymity
+
+    frame = pandas.read_parquet(name).fillna("*").astype(str)
+    if frame.empty:
+        return
+    columns = ["activity", "first", "country", "group"]
+    report = meta("privacy_report.json")["protection"]["k_anonymity"]
+    k = anonymity.k_anonymity(frame, columns)
+    l = anonymity.l_diversity(frame, columns, ["skill_decile"])
+    if k != report["smallest_group"] or l != report["fewest_sensitive"]:
+        return f"pyCANON k {k}, l {l}; the package says {report}"
+
+
+print(json.dumps(found, indent=1))

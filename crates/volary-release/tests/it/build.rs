@@ -1,0 +1,320 @@
+//! What a package holds, and what it does not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use volary_ingest::volunteer::key;
+use volary_release::optout::{Entry, OptOuts, State};
+use volary_release::pseudonym::is_pseudonym;
+use volary_release::tier::Tier;
+
+use crate::support::{N_VOLUNTEERS, Project, csv_rows, files, name, settings};
+
+#[test]
+fn the_same_inputs_give_the_same_bytes_whatever_the_order_of_the_rows() {
+    for tier in [Tier::A, Tier::B, Tier::C, Tier::D] {
+        let (one, two) = (Project::new(), Project::new());
+        let text = std::fs::read_to_string(two.inputs.votes.as_ref().unwrap()).unwrap();
+        let (header, rows) = text.split_once('\n').unwrap();
+        let mut lines: Vec<&str> = rows.lines().collect();
+        lines.reverse();
+        std::fs::write(two.inputs.votes.as_ref().unwrap(), format!("{header}\n{}\n", lines.join("\n")))
+            .unwrap();
+        let (one, two) = (files(&one.package(tier)), files(&two.package(tier)));
+        assert_eq!(one.keys().collect::<Vec<_>>(), two.keys().collect::<Vec<_>>());
+        for (path, bytes) in &one {
+            assert!(*bytes == two[path], "{path} differs in tier {tier:?}");
+        }
+    }
+}
+
+#[test]
+fn an_example_for_other_checkers() {
+    // Where somebody wants to look at a package, or let others' programs check it.
+    let project = Project::new();
+    for tier in [Tier::A, Tier::B, Tier::C] {
+        let package = project.package(tier);
+        if let Ok(target) = std::env::var("VOLARY_EXAMPLE") {
+            let target = std::path::Path::new(&target).join(format!("{tier:?}"));
+            for (path, bytes) in files(&package) {
+                let path = target.join(path);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                std::fs::write(path, bytes).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn tier_a_has_no_volunteer_and_tier_b_links_nobody() {
+    let project = Project::new();
+    let a = files(&project.package(Tier::A));
+    assert!(!a.keys().any(|f| f.contains("votes") || f.contains("volunteers")), "{:?}", a.keys());
+    let votes = csv_rows(&project.package(Tier::B).join("data/votes.csv"));
+    assert_eq!(votes[0], ["workflow_id", "task", "subject_id", "volunteer", "kind", "answer"]);
+    let mut subjects: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for row in &votes[1..] {
+        assert!(is_pseudonym(&row[3]), "{row:?}");
+        subjects.entry(&row[3]).or_default().insert(&row[2]);
+    }
+    assert!(subjects.values().all(|s| s.len() == 1));
+}
+
+#[test]
+fn tier_c_shows_of_a_person_what_the_table_of_volunteers_says() {
+    let project = Project::new();
+    let package = project.package(Tier::C);
+    let votes = csv_rows(&package.join("data/votes.csv"));
+    let volunteers = csv_rows(&package.join("data/volunteers.csv"));
+    assert_eq!(votes[0][6], "time");
+    assert!(volunteers.len() > 20, "{}", volunteers.len());
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut times: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for row in &votes[1..] {
+        *seen.entry(&row[3]).or_default() += 1;
+        times.entry(&row[3]).or_default().insert(&row[6]);
+        assert!(row[6].is_empty() || row[6].len() <= 10);
+    }
+    let listed: BTreeMap<&str, &Vec<String>> =
+        volunteers[1..].iter().map(|row| (row[0].as_str(), row)).collect();
+    let mut by_activity: BTreeMap<usize, usize> = BTreeMap::new();
+    for (pseudonym, n) in &seen {
+        let Some(row) = listed.get(pseudonym) else {
+            assert_eq!(*n, 1, "who is not in the table is not linked");
+            assert_eq!(times[pseudonym], BTreeSet::from([""]));
+            continue;
+        };
+        assert_eq!(row[1], format!("{n}+"), "no more votes than the table says");
+        *by_activity.entry(*n).or_default() += 1;
+    }
+    assert!(by_activity.values().all(|n| *n >= 10), "{by_activity:?}");
+    // Sessions of people who were not logged in are not linked.
+    let anonymous = votes[1..].iter().filter(|r| r[3].starts_with('q')).count();
+    assert_eq!(anonymous, 3);
+}
+
+#[test]
+fn formulas_are_harmless_in_csv_and_exact_in_parquet() {
+    let project = Project::new();
+    let package = project.package(Tier::A);
+    let gold = csv_rows(&package.join("data/gold.csv"));
+    assert_eq!(gold[2], ["", "", "s0002", "'=dog()"]);
+    for (path, bytes) in files(&package) {
+        if path.ends_with(".csv") {
+            for row in csv_rows(&package.join(&path)) {
+                assert!(!row.iter().any(|c| c.starts_with(['=', '+', '@'])), "{path}: {row:?}");
+            }
+            assert!(!bytes.contains(&b'\r'));
+        }
+    }
+    let votable = std::fs::read_to_string(package.join("data/gold.vot")).unwrap();
+    assert!(votable.contains("<TD>=dog()</TD>"));
+}
+
+#[test]
+fn what_few_gave_or_saw_does_not_leave() {
+    let project = Project::new();
+    for tier in [Tier::A, Tier::B, Tier::C, Tier::D] {
+        for (path, bytes) in files(&project.package(tier)) {
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains("Ask Zaphod") && !text.contains("zaphod"), "{path} in {tier:?}");
+        }
+    }
+    let counts = csv_rows(&project.path("package-A/data/counts.csv"));
+    assert!(counts[1..].iter().all(|r| r[4].parse::<u32>().unwrap() >= 3));
+}
+
+#[test]
+fn whoever_opted_out_might_never_have_voted() {
+    let gone = [4, 9, 33];
+    for tier in [Tier::A, Tier::B, Tier::C] {
+        let mut project = Project::new();
+        let mut log = OptOuts::default();
+        for volunteer in gone {
+            let entry = Entry {
+                volunteer: key(&name(volunteer)).0,
+                state: State::Out,
+                at: "2026-10-01".to_owned(),
+                channel: String::new(),
+            };
+            log.add(entry).unwrap();
+        }
+        log.write(&project.path("optouts.toml")).unwrap();
+        project.inputs.optouts = Some(project.path("optouts.toml"));
+        // Agreement of the others was computed by somebody else; here it is the same in both worlds, and
+        // theirs is not looked at.
+        let with = files(&project.package(tier));
+        let without = files(&Project::without(&gone).package(tier));
+        for (path, bytes) in &with {
+            assert!(*bytes == without[path], "{path} differs in tier {tier:?}");
+        }
+    }
+}
+
+#[test]
+fn a_consensus_of_other_votes_is_refused_and_the_right_one_is_written() {
+    let mut project = Project::new();
+    let package = project.package(Tier::A);
+    let counts = csv_rows(&package.join("data/counts.csv"));
+    let mut text = String::from(
+        "workflow_id,task,subject_id,answer,n_seen,n_answered,n_votes,fraction,fraction_low,fraction_high,weight,user_name\n",
+    );
+    for row in &counts[1..] {
+        let answer = row[3].trim_start_matches('\'').replace('"', "\"\"");
+        text.push_str(&format!(
+            "{},{},{},\"{answer}\",{},{},{},0.5,0.4,0.6,1.0,Zaphod\n",
+            row[0], row[1], row[2], row[4], row[4], row[5]
+        ));
+    }
+    project.inputs.consensus = Some(project.write("consensus.csv", &text));
+    let target = project.path("with-consensus");
+    project.release(&target, &settings(Tier::A)).unwrap();
+    let consensus = csv_rows(&target.join("data/consensus.csv"));
+    assert_eq!(consensus.len(), counts.len());
+    assert!(!consensus[0].iter().any(|c| c == "user_name" || c == "weight"));
+    // One vote more, and it is of other votes.
+    let other = text.replacen(&format!(",{},0.5,", counts[1][5]), ",99,0.5,", 1);
+    project.inputs.consensus = Some(project.write("consensus.csv", &other));
+    let refused = project.release(&project.path("refused"), &settings(Tier::A)).unwrap_err().to_string();
+    assert!(refused.contains("is of other votes") && refused.contains("volary consensus"), "{refused}");
+    assert!(!project.path("refused").exists());
+}
+
+#[test]
+fn no_release_without_biases_nor_over_an_old_one() {
+    let mut project = Project::new();
+    let package = project.package(Tier::A);
+    let again = project.release(&package, &settings(Tier::A)).unwrap_err().to_string();
+    assert!(again.starts_with("there is something already"), "{again}");
+    project.inputs.biases = None;
+    let refused = project.release(&project.path("other"), &settings(Tier::A)).unwrap_err().to_string();
+    assert!(refused.contains("biases.toml"), "{refused}");
+    let left: Vec<String> =
+        files(project.folder.path()).into_keys().filter(|f| f.contains(".part")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn shapes_of_enough_people_leave_and_no_single_stroke() {
+    let mut project = Project::new();
+    project.inputs.votes = None;
+    let shapes = "workflow_id,task,subject_id,frame,tool,tool_label,shape,cluster,n_seen,n_volunteers,n_marks,fraction,fraction_low,fraction_high,x_px,x_px_sd,points_px,union_px\n\
+        7,T0,s1,0,0,=Nose,circle,0,9,5,5,0.55,0.3,0.8,12.5,0.5,\"[[1,2]]\",\"[[3,4]]\"\n\
+        7,T0,s1,0,,,circle,1,9,2,2,0.22,0.1,0.5,1.5,0.5,,\n";
+    project.inputs.shapes = Some(project.write("shapes.csv", shapes));
+    let package = project.package(Tier::C);
+    let rows = csv_rows(&package.join("data/shapes.csv"));
+    assert_eq!(rows.len(), 2, "what two people drew does not leave");
+    let cell = |name: &str| &rows[1][rows[0].iter().position(|c| c == name).unwrap()];
+    assert_eq!([cell("tool_label"), cell("x_px"), cell("points_px")], ["'=Nose", "12.5", "[[1,2]]"]);
+    assert!(!rows[0].iter().any(|c| c.contains("union") || c == "n_marks"));
+    let against = volary_release::verify::Against::default();
+    let progress = volary_ingest::Progress::default();
+    let verified = volary_release::verify::verify(&package, &against, &progress).unwrap();
+    assert!(verified.holds(), "{:#?}", verified.findings);
+    // Whoever opted out must be shown not to be among those who drew.
+    let mut log = OptOuts::default();
+    let volunteer = key("ann").0;
+    let members = |who: &str| format!("volunteer,shape\n{who},circle\n");
+    log.add(Entry {
+        volunteer: volunteer.clone(),
+        state: State::Out,
+        at: "2026-10-01".into(),
+        channel: String::new(),
+    })
+    .unwrap();
+    log.write(&project.path("optouts.toml")).unwrap();
+    project.inputs.optouts = Some(project.path("optouts.toml"));
+    let attempt =
+        |project: &Project, name: &str| project.release(&project.path(name), &settings(Tier::A));
+    assert!(attempt(&project, "one").unwrap_err().to_string().contains("table of their members"));
+    project.inputs.shapes_members = Some(project.write("members.csv", &members(&volunteer)));
+    assert!(attempt(&project, "two").unwrap_err().to_string().starts_with("1 marks are of people"));
+    project.inputs.shapes_members = Some(project.write("members.csv", &members("v0")));
+    attempt(&project, "three").unwrap();
+    project.inputs.shapes = None;
+    assert!(attempt(&project, "four").unwrap_err().to_string().starts_with("nothing to release"));
+}
+
+#[test]
+#[ignore = "of somebody's project: VOLARY_VOTES, VOLARY_SHAPES, VOLARY_CONSENSUS, VOLARY_VOLUNTEERS, VOLARY_NAMES, VOLARY_EXAMPLE"]
+fn a_project_that_is_named() {
+    let path = |name: &str| std::env::var_os(name).map(std::path::PathBuf::from);
+    let mut project = Project::new();
+    project.inputs.votes = path("VOLARY_VOTES");
+    project.inputs.shapes = path("VOLARY_SHAPES");
+    project.inputs.consensus = path("VOLARY_CONSENSUS");
+    project.inputs.volunteers = path("VOLARY_VOLUNTEERS");
+    project.inputs.gold = None;
+    let progress = volary_ingest::Progress::default();
+    let names = path("VOLARY_NAMES").map(|p| volary_release::names::read_names(&p, &progress).unwrap());
+    if let Some(names) = &names {
+        project.inputs.knowledge.know_names(names.iter().map(String::as_str));
+    }
+    for tier in [Tier::A, Tier::B, Tier::C] {
+        let target =
+            path("VOLARY_EXAMPLE").expect("VOLARY_EXAMPLE names a folder").join(format!("{tier:?}"));
+        let built = project.release(&target, &settings(tier)).unwrap();
+        eprintln!("{tier:?}: {:?}, left out {:?}", built.tables, built.left_out);
+        eprintln!("{} {}", built.privacy["utility"], built.privacy["protection"]);
+        let against = volary_release::verify::Against { names: names.as_deref(), ..Default::default() };
+        let verified = volary_release::verify::verify(&target, &against, &progress).unwrap();
+        eprintln!("names looked for, short, common: {:?}", verified.names);
+        assert!(verified.holds(), "{:#?}", verified.findings);
+    }
+}
+
+#[test]
+#[ignore = "ten million votes; run by hand: cargo test --release -- --ignored ten_million --nocapture"]
+fn ten_million_votes() {
+    let project = Project::new();
+    let mut text = String::from(
+        "classification_id,workflow_id,subject_id,volunteer,created_at,repeat,task,kind,answer\n",
+    );
+    let hash = |i: u64| {
+        i.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+    };
+    for i in 0..10_000_000_u64 {
+        // A few do most: the square of an even draw.
+        let draw = (hash(i) >> 40) as f64 / (1_u64 << 24) as f64;
+        let volunteer = (draw * draw * draw * 100_000.0) as u64;
+        let time =
+            volary_ingest::time::format_ms(1_700_000_000_000 + (hash(i + 7) % 30_000_000_000) as i64);
+        let answer = ["Yes", "No"][(hash(i + 3) >> 60) as usize & 1];
+        text.push_str(&format!(
+            "{i},7,s{:06},v{volunteer:016x},{time},false,T0,single,{answer}\n",
+            i % 700_000
+        ));
+    }
+    std::fs::write(project.inputs.votes.as_ref().unwrap(), &text).unwrap();
+    drop(text);
+    let most_memory = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or_default().to_owned()
+    };
+    std::fs::write("/proc/self/clear_refs", "5").ok();
+    for tier in [Tier::A, Tier::B, Tier::C] {
+        let started = std::time::Instant::now();
+        let target = project.path(&format!("big-{tier:?}"));
+        let built = project.release(&target, &settings(tier)).unwrap();
+        eprintln!(
+            "tier {tier:?}: {:.1} s, {} MB, {}, {:?}",
+            started.elapsed().as_secs_f64(),
+            built.n_bytes / 1_000_000,
+            most_memory(),
+            built.tables
+        );
+    }
+}
+
+#[test]
+fn a_project_of_nobody_and_of_one() {
+    let project = Project::without(&(0..N_VOLUNTEERS).collect::<Vec<_>>());
+    let header =
+        "classification_id,workflow_id,subject_id,volunteer,created_at,repeat,task,kind,answer\n";
+    std::fs::write(project.inputs.votes.as_ref().unwrap(), header).unwrap();
+    for tier in [Tier::A, Tier::B, Tier::C, Tier::D] {
+        project.package(tier);
+    }
+    let counts = csv_rows(&project.path("package-A/data/counts.csv"));
+    assert_eq!(counts.len(), 1);
+}

@@ -1,0 +1,78 @@
+//! Others' programs accept our packages and refuse broken ones: `mlcroissant`, `roc-validator`,
+//! `frictionless`, `cffconvert`, `datacite`, `prov`, `astropy`, `pyCANON`. They are Python packages; the
+//! environment variable `VOLARY_CHECKERS` names a virtual environment that has them. Without it these tests
+//! say so and pass.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use volary_release::tier::Tier;
+
+use crate::support::Project;
+
+fn python() -> Option<PathBuf> {
+    let found = std::env::var_os("VOLARY_CHECKERS").map(|v| Path::new(&v).join("bin/python"));
+    let found = found.filter(|p| p.exists());
+    if found.is_none() {
+        eprintln!("skipped: VOLARY_CHECKERS names no virtual environment");
+    }
+    found
+}
+
+fn ask(python: &Path, package: &Path, only: &[&str]) -> Value {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checkers/check.py");
+    let output = Command::new(python).arg(script).arg(package).args(only).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let start =
+        text.find("{\n").unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    serde_json::from_str(&text[start..]).unwrap()
+}
+
+#[test]
+fn every_checker_accepts_every_tier() {
+    let Some(python) = python() else { return };
+    let project = Project::new();
+    for tier in [Tier::A, Tier::C] {
+        let answers = ask(&python, &project.package(tier), &[]);
+        for (checker, answer) in answers.as_object().unwrap() {
+            assert_eq!(answer, "ok", "{checker} on tier {tier:?}");
+        }
+        assert_eq!(answers.as_object().unwrap().len(), 8);
+    }
+}
+
+#[test]
+fn checkers_refuse_what_is_broken() {
+    let Some(python) = python() else { return };
+    let edit = |package: &Path, file: &str, from: &str, to: &str| {
+        let path = package.join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} holds no {from}");
+        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    };
+    type Harm<'h> = &'h dyn Fn(&Path);
+    let cases: [(&str, Harm<'_>); 8] = [
+        ("croissant", &|p| {
+            let path = p.join("data/counts.parquet");
+            let mut bytes = std::fs::read(&path).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+        }),
+        ("ro_crate", &|p| edit(p, "ro-crate-metadata.json", "\"license\"", "\"licenze\"")),
+        ("ro_crate", &|p| std::fs::remove_file(p.join("data/gold.vot")).unwrap()),
+        ("frictionless", &|p| edit(p, "data/counts.csv", ",0.", ",x.")),
+        ("cff", &|p| edit(p, "CITATION.cff", "type: dataset", "type: poem")),
+        ("datacite", &|p| edit(p, "datacite.json", "\"publicationYear\"", "\"year\"")),
+        ("votables", &|p| edit(p, "data/counts.vot", "datatype=\"long\"", "datatype=\"lang\"")),
+        ("provenance", &|p| edit(p, "prov.json", "\"prefix\"", "\"perfix\"")),
+    ];
+    for (checker, harm) in cases {
+        let project = Project::new();
+        let package = project.package(Tier::A);
+        harm(&package);
+        let answers = ask(&python, &package, &[checker]);
+        assert_ne!(answers[checker], "ok", "{checker}");
+    }
+}

@@ -1,0 +1,308 @@
+//! A package that is right is found right; each way of being wrong is found, by the check that is for it.
+
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+use volary_ingest::Progress;
+use volary_ingest::volunteer::key;
+use volary_release::bias::Registry;
+use volary_release::optout::{Entry, OptOuts, State};
+use volary_release::package::pseudonyms;
+use volary_release::tier::Tier;
+use volary_release::verify::{Against, Check, Verified, verify};
+
+use crate::support::{Project, files, name, names, release_key, settings};
+
+fn look(package: &Path) -> Verified {
+    let names = names();
+    let against = Against { names: Some(&names), ..Against::default() };
+    verify(package, &against, &Progress::default()).unwrap()
+}
+
+#[test]
+fn every_tier_holds() {
+    let project = Project::new();
+    let registry = Registry::read(project.inputs.biases.as_ref().unwrap()).unwrap();
+    let names = names();
+    for tier in [Tier::A, Tier::B, Tier::C, Tier::D] {
+        let package = project.package(tier);
+        let tokens = pseudonyms(&settings(tier), &release_key()).unwrap();
+        let against = Against {
+            names: Some(&names),
+            optouts: Some((&OptOuts::default(), &tokens)),
+            biases: Some(&registry),
+        };
+        let verified = verify(&package, &against, &Progress::default()).unwrap();
+        assert!(verified.holds(), "{tier:?}: {:#?}", verified.findings);
+        assert!(verified.not_checked.is_empty());
+        assert_eq!(verified.names, Some((names.len() as u64, 0, 0)));
+    }
+}
+
+#[test]
+fn what_was_not_looked_at_is_said() {
+    let project = Project::new();
+    let package = project.package(Tier::A);
+    let verified = verify(&package, &Against::default(), &Progress::default()).unwrap();
+    assert_eq!(verified.not_checked.len(), 3);
+    assert!(verify(&project.path("none"), &Against::default(), &Progress::default()).is_err());
+}
+
+/// Writes the checksums anew, as somebody would who wants a change not to be seen.
+fn sum_again(package: &Path) {
+    let lines: String = files(package)
+        .into_iter()
+        .filter(|(path, _)| path != "SHA256SUMS")
+        .map(|(path, bytes)| {
+            format!("{}  {path}\n", data_encoding::HEXLOWER.encode(&Sha256::digest(&bytes)))
+        })
+        .collect();
+    std::fs::write(package.join("SHA256SUMS"), lines).unwrap();
+}
+
+fn edit(package: &Path, file: &str, from: &str, to: &str) {
+    let path = package.join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{file} holds no {from}");
+    std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+}
+
+/// Breaks a package of a tier, with the checksums made right again, and expects a finding.
+fn breaks(tier: Tier, check: Check, words: &str, harm: impl Fn(&Path)) {
+    let project = Project::new();
+    let package = project.package(tier);
+    harm(&package);
+    sum_again(&package);
+    let verified = look(&package);
+    let is_found = verified.findings.iter().any(|f| f.check == check && f.what.contains(words));
+    assert!(is_found, "{words:?} in {:#?}", verified.findings);
+}
+
+#[test]
+fn the_twelve_mutants_are_found() {
+    let project = Project::new();
+    // 1, 2, 3: a byte, a file less, a file more; the checksums as they were.
+    let package = project.package(Tier::B);
+    let path = package.join("data/votes.parquet");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let found = look(&package).findings;
+    assert!(
+        found.iter().any(|f| f.check == Check::Checksums && f.file == "data/votes.parquet"),
+        "{found:#?}"
+    );
+    breaks(Tier::A, Check::Structure, "the file is missing", |p| {
+        std::fs::remove_file(p.join("LICENSE")).unwrap();
+    });
+    breaks(Tier::A, Check::Metadata, "which is not there", |p| {
+        std::fs::remove_file(p.join("data/gold.vot")).unwrap();
+    });
+    breaks(Tier::A, Check::Structure, "no package has", |p| {
+        std::fs::write(p.join("data/users.csv"), "a\n").unwrap();
+    });
+    // 4: the number of rows.
+    breaks(Tier::A, Check::Metadata, "another number of rows", |p| {
+        edit(p, "datapackage.json", "\"rows\": 2", "\"rows\": 3");
+    });
+    // 5: the licence.
+    breaks(Tier::A, Check::Metadata, "no licence", |p| {
+        edit(p, "ro-crate-metadata.json", "\"license\"", "\"licenze\"");
+    });
+    // 6: a value that is none.
+    breaks(Tier::B, Check::Schema, "not a kind of question", |p| {
+        edit(p, "data/votes.csv", ",single,", ",guess,");
+    });
+    // 7: a key that stands twice.
+    breaks(Tier::A, Check::Metadata, "stands twice", |p| {
+        edit(p, "datacite.json", "\"version\": \"1.0\"", "\"version\": \"1.0\", \"version\": \"1.0\"");
+    });
+    // 8: a media type.
+    breaks(Tier::A, Check::Metadata, "is text/csv, not", |p| {
+        edit(p, "croissant.json", "\"text/csv\"", "\"text/plain\"");
+    });
+    // 9: a path that leads out.
+    for leads_out in ["../votes.csv", "/etc/passwd", "data/../../x", "C:\\\\x", "data//counts.csv"] {
+        breaks(Tier::A, Check::Metadata, "leads out of the package", |p| {
+            edit(p, "datapackage.json", "\"data/counts.csv\"", &format!("\"{leads_out}\""));
+        });
+    }
+    // 10: a byte order mark.
+    breaks(Tier::A, Check::Metadata, "byte order mark", |p| {
+        edit(p, "croissant.json", "{", "\u{feff}{");
+    });
+    breaks(Tier::A, Check::Schema, "byte order mark", |p| {
+        edit(p, "data/counts.csv", "workflow_id", "\u{feff}workflow_id");
+    });
+    // 11: line ends of the checksums.
+    let package = project.package(Tier::A);
+    let sums = std::fs::read_to_string(package.join("SHA256SUMS")).unwrap();
+    std::fs::write(package.join("SHA256SUMS"), sums.replace('\n', "\r\n")).unwrap();
+    assert!(look(&package).findings.iter().any(|f| f.what.contains("carriage returns")));
+    let bad = sums.replacen("  CITATION.cff", "  ../CITATION.cff", 1);
+    std::fs::write(package.join("SHA256SUMS"), bad).unwrap();
+    assert!(look(&package).findings.iter().any(|f| f.what.contains("no checksum of a file here")));
+    // 12: a name that is not UTF-8.
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::ffi::OsStrExt as _;
+        std::fs::write(package.join(std::ffi::OsStr::from_bytes(b"data/\xff.csv")), "x").unwrap();
+        assert!(look(&package).findings.iter().any(|f| f.what.contains("not UTF-8")));
+    }
+    #[cfg(unix)]
+    {
+        let package = project.package(Tier::D);
+        std::os::unix::fs::symlink("/etc/passwd", package.join("policy.link")).unwrap();
+        assert!(look(&package).findings.iter().any(|f| f.what.contains("neither a file")));
+    }
+}
+
+#[test]
+fn what_may_not_leave_is_found() {
+    breaks(Tier::B, Check::Schema, "other columns than may leave", |p| {
+        edit(p, "data/votes.csv", "volunteer,kind", "user_ip,kind");
+    });
+    breaks(Tier::B, Check::Schema, "not a pseudonym", |p| {
+        let (volunteer, _) = key(&name(3));
+        let text = std::fs::read_to_string(p.join("data/votes.csv")).unwrap();
+        let pseudonym = text.lines().nth(1).unwrap().split(',').nth(3).unwrap().to_owned();
+        edit(p, "data/votes.csv", &pseudonym, &volunteer);
+    });
+    breaks(Tier::A, Check::Schema, "formula", |p| edit(p, "data/counts.csv", "'=dog()", "=dog()"));
+    breaks(Tier::C, Check::Schema, "too exact a time", |p| {
+        let text = std::fs::read_to_string(p.join("data/votes.csv")).unwrap();
+        let time =
+            text.lines().find_map(|l| l.rsplit(',').next().filter(|t| t.starts_with("202"))).unwrap();
+        edit(p, "data/votes.csv", &format!(",{time}\n"), ",2024-02-23\n");
+    });
+    breaks(Tier::A, Check::Schema, "fewer volunteers than may leave", |p| {
+        let text = std::fs::read_to_string(p.join("data/counts.csv")).unwrap();
+        let line = text.lines().nth(1).unwrap();
+        let (head, _) = line.rsplit_once(',').unwrap();
+        edit(
+            p,
+            "data/counts.csv",
+            line,
+            &format!(
+                "{}1,1,1",
+                &head[..head.rfind(',').unwrap() - 1].trim_end_matches(char::is_numeric)
+            ),
+        );
+    });
+    breaks(Tier::A, Check::Groups, "no k of 2", |p| {
+        edit(p, "privacy_report.json", "\"k\": 10", "\"k\": 1")
+    });
+    breaks(Tier::C, Check::Groups, "and k is 200", |p| {
+        edit(
+            p,
+            "privacy_report.json",
+            "\"k\": 10,\n  \"l\": 1,\n  \"min_vol",
+            "\"k\": 200,\n  \"l\": 1,\n  \"min_vol",
+        );
+    });
+    // A table of another tier.
+    let project = Project::new();
+    let (a, b) = (project.package(Tier::A), project.package(Tier::B));
+    std::fs::copy(b.join("data/votes.parquet"), a.join("data/votes.parquet")).unwrap();
+    sum_again(&a);
+    assert!(look(&a).findings.iter().any(|f| f.what.contains("does not leave in this tier")));
+}
+
+#[test]
+fn a_name_in_any_file_is_found_and_not_repeated() {
+    let project = Project::new();
+    let package = project.package(Tier::C);
+    for (path, bytes) in files(&package) {
+        for who in [0, 1, 2, 40] {
+            let mut with = bytes.clone();
+            with.extend_from_slice(format!("\n{}\n", name(who)).as_bytes());
+            std::fs::write(package.join(&path), with).unwrap();
+            let verified = look(&package);
+            let found = verified.findings.iter().find(|f| f.check == Check::Names && f.file == path);
+            assert!(found.is_some(), "{path}, {who}: {:#?}", verified.findings);
+            for finding in &verified.findings {
+                assert!(!finding.what.contains(&name(who)), "{finding:?}");
+            }
+        }
+        std::fs::write(package.join(&path), &bytes).unwrap();
+    }
+    // Our own keys of names are no pseudonyms.
+    let mut readme = std::fs::read(package.join("README.md")).unwrap();
+    readme.extend_from_slice(key(&name(7)).0.as_bytes());
+    std::fs::write(package.join("README.md"), readme).unwrap();
+    assert!(look(&package).findings.iter().any(|f| f.check == Check::Names));
+}
+
+#[test]
+fn a_name_within_compressed_parquet_is_found() {
+    let mut project = Project::new();
+    // A gold answer that is somebody's name.
+    let gold = format!("subject_id,answer\ns0001,\"{}\"\n", name(50));
+    project.inputs.gold = Some(project.write("gold.csv", &gold));
+    let verified = look(&project.package(Tier::A));
+    let files: Vec<&str> =
+        verified.findings.iter().filter(|f| f.check == Check::Names).map(|f| f.file.as_str()).collect();
+    assert!(files.contains(&"data/gold.parquet") && files.contains(&"data/gold.csv"), "{files:?}");
+}
+
+#[test]
+fn whoever_opted_out_is_found_in_an_older_package() {
+    let project = Project::new();
+    for tier in [Tier::B, Tier::C] {
+        let package = project.package(tier);
+        let tokens = pseudonyms(&settings(tier), &release_key()).unwrap();
+        let mut log = OptOuts::default();
+        for who in [3, 149] {
+            let (volunteer, _) = key(&name(who));
+            let at = "2026-11-29".to_owned();
+            log.add(Entry { volunteer, state: State::Out, at, channel: String::new() }).unwrap();
+        }
+        let against = Against { optouts: Some((&log, &tokens)), ..Against::default() };
+        let verified = verify(&package, &against, &Progress::default()).unwrap();
+        assert!(
+            verified.findings.iter().any(|f| f.what.starts_with("2 people who opted out")),
+            "{:?}",
+            verified.findings
+        );
+    }
+}
+
+#[test]
+fn a_bias_that_is_not_told_is_found() {
+    let project = Project::new();
+    let package = project.package(Tier::A);
+    let mut registry = Registry::read(project.inputs.biases.as_ref().unwrap()).unwrap();
+    let mut second = registry.biases[0].clone();
+    second.id = "B-2".to_owned();
+    registry.biases.push(second);
+    let against = Against { biases: Some(&registry), ..Against::default() };
+    let verified = verify(&package, &against, &Progress::default()).unwrap();
+    let told: Vec<&str> = verified.findings.iter().map(|f| f.what.as_str()).collect();
+    assert_eq!(told, ["B-2 is not told", "B-2 is not told"]);
+}
+
+#[test]
+fn no_odd_byte_stops_the_verification() {
+    let project = Project::new();
+    let package = project.package(Tier::C);
+    let whole = files(&package);
+    for (path, bytes) in &whole {
+        for turn in 0..3 {
+            let draw = crate::support::mix(turn, bytes.len() as u64) as usize;
+            let mut odd = bytes.clone();
+            match turn % 3 {
+                0 => odd[draw % bytes.len()] ^= 1 << (draw % 8),
+                1 => odd.truncate(draw % bytes.len()),
+                _ => odd.splice(draw % bytes.len()..draw % bytes.len(), [0xff; 9]).for_each(drop),
+            }
+            std::fs::write(package.join(path), &odd).unwrap();
+            assert!(!look(&package).holds(), "{path}, {turn}");
+            sum_again(&package);
+            look(&package);
+        }
+        std::fs::write(package.join(path), bytes).unwrap();
+        std::fs::write(package.join("SHA256SUMS"), &whole["SHA256SUMS"]).unwrap();
+    }
+    assert!(look(&package).holds());
+}

@@ -1,0 +1,212 @@
+//! A package from the command line, end to end: export, extracts, consensus, opt-out, release, verification,
+//! attack.
+
+use serde_json::Value;
+
+use crate::support::{Place, Row, export, shared, walk};
+
+const NAMES: [&str; 6] = [
+    "Zaphod_Beeblebrox",
+    "Trillian, McMillan",
+    "\u{30cf}\u{30eb}\u{30ab}",
+    "Marvin99",
+    "Slarti.B",
+    "Ford-P",
+];
+
+const SETTINGS: &str = r#"
+project = "cats"
+version = "1.0"
+title = "Cats"
+description = "Which animal is it?"
+date = "2026-11-28"
+licence = "CC-BY-4.0"
+publisher = "Cat Institute"
+keywords = ["cats"]
+tier = "A"
+
+[[creators]]
+given = "Ada"
+family = "Lovelace"
+
+[responsible]
+collection = "Volunteers answered one question a photograph."
+protocol = "A tutorial."
+platform = "Zooniverse"
+annotators = "Anybody with a browser."
+uses = ["To train classifiers."]
+limits = ["Not for counting cats."]
+maintenance = "The Cat Institute keeps it."
+"#;
+
+fn project() -> Place {
+    let place = Place::new();
+    let mut rows = Vec::new();
+    for subject in 0..12 {
+        for (i, name) in NAMES.iter().enumerate() {
+            let id = subject * 10 + i as u64 + 1;
+            let answer = if (id + subject).is_multiple_of(3) { "Cat" } else { "=dog()" };
+            rows.push(Row::answer(id, name, &format!("s{subject}"), answer));
+        }
+    }
+    place.write("export.csv", export(&rows));
+    place.record(&["extract", "export.csv", "-o", "extracts", "--to", "csv"]);
+    place.record(&["consensus", "export.csv", "-o", "consensus.csv"]);
+    place.write("release.toml", SETTINGS);
+    place.write("biases.toml", "");
+    place
+}
+
+fn release<'a>(output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let mut all =
+        vec!["release", "release.toml", "--votes", "extracts/votes.csv", "--biases", "biases.toml"];
+    all.extend(["--key", "cats.key", "-o", output]);
+    all.extend(more);
+    all
+}
+
+#[test]
+fn a_package_is_made_verified_and_holds_no_name() {
+    let place = project();
+    let more = [
+        "--new-key",
+        "--consensus",
+        "consensus.csv",
+        "--run",
+        "extracts/run.json",
+        "--names",
+        "export.csv",
+    ];
+    let record = place.record(&release("cats-1.0", &more));
+    // A consensus may have rows of answers that nobody gave; counts have none.
+    let n = |table: &str| record["summary"][table].as_u64().unwrap();
+    assert!(n("n_consensus") >= n("n_counts") && n("n_counts") == 24);
+    assert_eq!(record["summary"]["attacks"][0]["n_found"], 0);
+    let verified = place.record(&[
+        "release",
+        "verify",
+        "cats-1.0",
+        "--names",
+        "export.csv",
+        "--biases",
+        "biases.toml",
+    ]);
+    assert_eq!(verified["summary"]["findings"], Value::Array(Vec::new()));
+    assert_eq!(verified["summary"]["n_names"], NAMES.len());
+    let mut n = 0;
+    walk(&place.path("cats-1.0"), &mut |path| {
+        n += 1;
+        let bytes = std::fs::read(path).unwrap();
+        for name in NAMES {
+            let found = bytes.windows(name.len()).any(|w| w.eq_ignore_ascii_case(name.as_bytes()));
+            assert!(!found, "{name} in {}", path.display());
+        }
+    });
+    assert!(n > 14, "{n}");
+    // The same again, from the same key, is the same to the byte.
+    place.record(&release("again", &more[1..]));
+    let sums = |folder: &str| place.read(&format!("{folder}/SHA256SUMS"));
+    assert_eq!(sums("cats-1.0"), sums("again"));
+}
+
+#[test]
+fn tier_b_stands_the_attacks_and_a_planted_name_is_found() {
+    let place = project();
+    place.write("release.toml", SETTINGS.replace("tier = \"A\"", "tier = \"B\""));
+    place.record(&release("cats", &["--new-key"]));
+    let attack = [
+        "release",
+        "attack",
+        "cats",
+        "--settings",
+        "release.toml",
+        "--key",
+        "cats.key",
+        "--names",
+        "export.csv",
+    ];
+    let record = place.record(&attack);
+    assert_eq!(record["summary"]["n_votes"], 72);
+    assert_eq!(record["summary"]["attacks"][0]["n_targets"], NAMES.len());
+    let readme = format!("{}\nThanks, zaphod_beeblebrox!\n", place.read("cats/README.md"));
+    place.write("cats/README.md", readme);
+    let run = place.volary(&["release", "verify", "cats", "--names", "export.csv"]);
+    assert_eq!(run.code, 1, "{}", run.stdout);
+    assert!(run.stdout.contains("checksums") && run.stdout.contains("names"), "{}", run.stdout);
+    assert!(!run.stdout.to_lowercase().contains("zaphod"), "{}", run.stdout);
+}
+
+#[test]
+fn an_opt_out_end_to_end() {
+    let place = project();
+    place.record(&["optout", "add", "--user", NAMES[3], "--at", "2026-11-01"]);
+    assert!(!place.read("optouts.toml").contains(NAMES[3]));
+    assert_eq!(place.record(&["optout", "list"])["summary"]["n_out"], 1);
+    place.write("release.toml", SETTINGS.replace("tier = \"A\"", "tier = \"B\""));
+    // The consensus still holds the person's votes, and is refused.
+    let more = ["--new-key", "--optouts", "optouts.toml", "--consensus", "consensus.csv"];
+    place.volary(&release("cats", &more)).fails_with("the consensus is of other votes");
+    let record = place.record(&release("cats", &more[1..3]));
+    assert_eq!(record["summary"]["n_opted_out"], 1);
+    assert_eq!(record["summary"]["n_votes"], 60);
+    let check = [
+        "release",
+        "verify",
+        "cats",
+        "--optouts",
+        "optouts.toml",
+        "--key",
+        "cats.key",
+        "--settings",
+        "release.toml",
+    ];
+    assert_eq!(place.record(&check)["summary"]["findings"], Value::Array(Vec::new()));
+    place.record(&["optout", "back", "--user", NAMES[3]]);
+    assert_eq!(place.record(&["optout", "list"])["summary"]["n_out"], 0);
+    place.volary(&["optout", "add", "--user", "not-logged-in-12"]).fails_with("cannot opt out");
+}
+
+#[test]
+fn a_policy_does_not_change_in_silence() {
+    let place = Place::new();
+    place.write("before.toml", "version = \"1\"\n[alert]\nvotes = 8\n");
+    place.write("after.toml", "version = \"2\"\n[alert]\nvotes = 9\n");
+    place.write("silent.toml", "version = \"1\"\n[alert]\nvotes = 9\n");
+    let record = place.record(&["policy", "diff", "before.toml", "after.toml"]);
+    assert_eq!(record["summary"]["changes"][0]["decision"], "alert.votes");
+    place.volary(&["policy", "diff", "before.toml", "silent.toml"]).fails_with("same version");
+}
+
+#[test]
+fn the_cat_project_can_be_published() {
+    let Some(export) = shared("zooniverse/cat_project/cat-project-classifications.csv") else { return };
+    let place = Place::new();
+    let export = export.to_str().unwrap();
+    place.record(&["shapes", export, "-o", "shapes.parquet"]);
+    place.write("release.toml", SETTINGS);
+    place.write("biases.toml", "");
+    let make = ["release", "release.toml", "--shapes", "shapes.parquet", "--biases", "biases.toml"];
+    let record = place.record(&[&make[..], &["--key", "cats.key", "--new-key", "-o", "cats"]].concat());
+    assert!(record["summary"]["n_shapes"].as_u64().unwrap() > 20);
+    place.record(&["release", "verify", "cats", "--names", export]);
+}
+
+#[test]
+fn keys_are_kept_and_mistakes_are_told() {
+    let place = project();
+    place.volary(&release("cats", &[])).fails_with("reading failed");
+    place.record(&release("cats", &["--new-key"]));
+    place.volary(&release("more", &["--new-key"])).fails_with("there is a key already");
+    place.volary(&release("cats", &[])).fails_with("there is something already");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(place.path("cats.key"), std::fs::Permissions::from_mode(0o644))
+            .unwrap();
+        place.volary(&release("more", &[])).fails_with("chmod 600");
+    }
+    assert_eq!(place.volary(&["release"]).code, 2, "wrong usage");
+    place.volary(&["release", "verify", "none"]).fails_with("not a folder");
+    place.write("release.toml", SETTINGS.replace("CC-BY-4.0", "mine"));
+    place.volary(&release("more", &[])).fails_with("is not one of CC0-1.0");
+}
