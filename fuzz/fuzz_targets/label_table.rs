@@ -19,4 +19,6 @@ fuzz_target!(|data: &[u8]| {
     }
     let _ = volary_ingest::label_table::read_truth(path, progress);
     let _ = volary_ingest::label_table::read_weights(path, progress);
+    let _ = volary_ingest::label_table::read_experience(path, progress);
+    let _ = volary_ingest::label_table::read_scores(path, progress);
 });

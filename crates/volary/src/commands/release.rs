@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[command(subcommand)]
     what: Option<What>,
     #[command(flatten)]
-    make: Option<Make>,
+    make: Make,
 }
 
 #[derive(Clone, Debug, Subcommand)]
@@ -41,14 +41,15 @@ enum What {
     Attack(Attack),
 }
 
+/// What a package is made of. What it needs is an `Option` for the parser's sake: a subcommand goes without.
 #[derive(Clone, Debug, clap::Args)]
 struct Make {
     /// What only the team can say: title, authors, licence, tier (docs: "Publish your data").
-    #[arg(value_name = "release.toml")]
-    settings: PathBuf,
+    #[arg(value_name = "release.toml", required = true)]
+    settings: Option<PathBuf>,
     /// Folder to write; it must not be there yet.
-    #[arg(short, long, value_name = "DIR")]
-    output: PathBuf,
+    #[arg(short, long, value_name = "DIR", required = true)]
+    output: Option<PathBuf>,
     /// Votes, as `volary extract` writes them.
     #[arg(long, value_name = "FILE", required_unless_present = "shapes")]
     votes: Option<PathBuf>,
@@ -59,11 +60,11 @@ struct Make {
     #[arg(long, value_name = "FILE")]
     shapes_members: Option<PathBuf>,
     /// Known biases; an empty file says that none are known.
-    #[arg(long, value_name = "TOML")]
-    biases: PathBuf,
+    #[arg(long, value_name = "TOML", required = true)]
+    biases: Option<PathBuf>,
     /// The key of the pseudonyms: a file that only you can read, outside the package.
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    key: Option<PathBuf>,
     /// Make the key.
     #[arg(long)]
     new_key: bool,
@@ -170,11 +171,10 @@ struct Attack {
 
 /// Runs it.
 pub(crate) fn run(args: &Args, session: Session) -> Result<ExitCode> {
-    match (&args.what, &args.make) {
-        (Some(What::Verify(args)), _) => run_verify(args, session),
-        (Some(What::Attack(args)), _) => run_attack(args, session),
-        (None, Some(args)) => run_make(args, session),
-        (None, None) => bail!("nothing to release; see `volary release --help`"),
+    match &args.what {
+        Some(What::Verify(args)) => run_verify(args, session),
+        Some(What::Attack(args)) => run_attack(args, session),
+        None => run_make(&args.make, session),
     }
 }
 
@@ -198,7 +198,13 @@ fn knowledge(knows: &Knows, session: &Session) -> Result<Knowledge> {
 }
 
 fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
-    let settings = Settings::read(&args.settings)?;
+    let (Some(settings_file), Some(output), Some(biases), Some(key)) =
+        (&args.settings, &args.output, &args.biases, &args.key)
+    else {
+        // The command line is refused before it comes to this.
+        bail!("nothing to release; see `volary release --help`");
+    };
+    let settings = Settings::read(settings_file)?;
     let inputs = Inputs {
         votes: args.votes.clone(),
         shapes: args.shapes.clone(),
@@ -207,7 +213,7 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
         volunteers: args.volunteers.clone(),
         gold: args.gold.clone(),
         people: args.people.clone(),
-        biases: Some(args.biases.clone()),
+        biases: Some(biases.clone()),
         optouts: args.optouts.clone(),
         policy: args.policy.clone(),
         runs: args.runs.clone(),
@@ -215,14 +221,11 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
         previous: args.previous.clone(),
         knowledge: knowledge(&args.knows, &session)?,
     };
-    let key = if args.new_key {
-        ReleaseKey::create(&args.key, &args.output)?
-    } else {
-        ReleaseKey::read(&args.key, &args.output)?
-    };
-    let built = package::build(&settings, &inputs, &key, &args.output, &session.progress)?;
+    let key =
+        if args.new_key { ReleaseKey::create(key, output)? } else { ReleaseKey::read(key, output)? };
+    let built = package::build(&settings, &inputs, &key, output, &session.progress)?;
     // The key is no input for the record: its checksum would let others try keys.
-    let one = [&args.settings, &args.biases];
+    let one = [settings_file, biases];
     let more = [
         &args.votes,
         &args.shapes,
@@ -249,10 +252,10 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
         session.summary.note(&format!("not in it, since no input was given: {missing}"));
     }
     tell_attacks(&mut session, &built.attacks);
-    session.summary.note(&format!("written to {}", args.output.display()));
-    let name = args.output.file_name().context("the output has no name")?.to_string_lossy().into_owned();
+    session.summary.note(&format!("written to {}", output.display()));
+    let name = output.file_name().context("the output has no name")?.to_string_lossy().into_owned();
     // A record holds paths of this machine, so it stands beside the package and not in it.
-    session.finish(Some(&args.output.with_file_name(format!("{name}.run.json"))))
+    session.finish(Some(&output.with_file_name(format!("{name}.run.json"))))
 }
 
 fn tell_attacks(session: &mut Session, attacks: &[Outcome]) {
