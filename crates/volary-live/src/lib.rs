@@ -7,6 +7,7 @@
 //!
 //! From the inside out: [`event`] and [`policy`] are the vocabulary, [`canon`] folds one subject's votes,
 //! [`book`] adds what was announced, [`engine`] holds the books and the people, [`store`] makes it last.
+//! [`credit`] says who is named.
 //!
 //! It speaks no HTTP and sends nothing to anybody: `volary-web` serves it, and a report to TNS is text.
 //! Database types stay inside [`store`].
@@ -14,6 +15,7 @@
 pub mod alert;
 pub mod book;
 pub mod canon;
+pub mod credit;
 pub mod engine;
 pub mod event;
 pub mod policy;
