@@ -7,7 +7,7 @@
 //!
 //! From the inside out: [`event`] and [`policy`] are the vocabulary, [`canon`] folds one subject's votes,
 //! [`book`] adds what was announced, [`engine`] holds the books and the people, [`store`] makes it last.
-//! [`credit`] says who is named.
+//! [`incoming`] reads what other systems send, [`credit`] says who is named.
 //!
 //! It speaks no HTTP and sends nothing to anybody: `volary-web` serves it, and a report to TNS is text.
 //! Database types stay inside [`store`].
@@ -18,6 +18,7 @@ pub mod canon;
 pub mod credit;
 pub mod engine;
 pub mod event;
+pub mod incoming;
 pub mod policy;
 pub mod store;
 
