@@ -5,12 +5,13 @@
 //! the summary says `diverged` or `support_lost`. No I/O, no clock: times come with the events.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::alert::{Alert, Voter};
 use crate::canon::{Ballot, Tally, set_hash, supports};
-use crate::event::{Event, Kind, Logged, Order};
+use crate::event::{Answers, Event, Kind, Logged, Order};
 use crate::policy::{Policy, Repeats, Rule, UnknownSubjects};
 
 /// A workflow and its major version: what is tallied by itself.
@@ -224,7 +225,8 @@ impl Book {
                 let major = version.split('.').next().unwrap_or_default().to_owned();
                 let key = StrandKey { workflow: workflow.clone(), major };
                 let strand = self.strands.entry(key.clone()).or_default();
-                let (order, actor, answers) = (logged.order(), actor.clone(), answers.clone());
+                let (order, actor) = (logged.order(), actor.clone());
+                let answers = shared(&strand.ballots, answers);
                 let mut ballot = Ballot { order, actor, answers, corrected: None, retracted: false };
                 changes.iter().for_each(|change| ballot.change(change));
                 let at = strand.ballots.partition_point(|b| b.order < ballot.order);
@@ -293,6 +295,25 @@ impl Book {
             let before = self.strands.get(&key).map(Strand::crossings).unwrap_or_default();
             self.recount(&key, policy);
             effects.extend(self.announce(&key, &before, logged.received_ms, policy, chain));
+            effects.extend(self.check_support(&key, policy));
+        }
+        effects
+    }
+
+    /// Tells of alerts that lost a vote. A vote at the end takes nothing away, so this is asked only after
+    /// changes within.
+    fn check_support(&mut self, key: &StrandKey, policy: &Policy) -> Vec<Effect> {
+        let subject = &self.subject;
+        let Some(strand) = self.strands.get_mut(key) else { return Vec::new() };
+        let mut effects = Vec::new();
+        for rule in &policy.rules {
+            let Some(alert) = strand.alerts.get(&rule.name) else { continue };
+            if strand.lost_support(alert, rule, policy) {
+                let hash = alert.hash.clone();
+                if strand.announced.support_lost.insert(rule.name.clone()) {
+                    effects.push(Effect::SupportLost { subject: subject.clone(), alert: hash });
+                }
+            }
         }
         effects
     }
@@ -341,15 +362,6 @@ impl Book {
                 strand.alerts.insert(rule.name.clone(), alert.clone());
                 effects.push(Effect::Alert(Box::new(alert)));
             }
-            if strand
-                .alerts
-                .get(&rule.name)
-                .is_some_and(|alert| strand.lost_support(alert, rule, policy))
-                && strand.announced.support_lost.insert(rule.name.clone())
-            {
-                let alert = strand.alerts[&rule.name].hash.clone();
-                effects.push(Effect::SupportLost { subject: subject.clone(), alert });
-            }
         }
         if strand.tally.retired_at.is_some() && strand.announced.retired.is_none() {
             let retirement = Retirement { n: strand.tally.n, at_ms };
@@ -386,10 +398,15 @@ impl Book {
     /// What is said about each strand.
     #[must_use]
     pub fn summaries(&self, policy: &Policy) -> Vec<Summary> {
-        self.strands.iter().map(|(key, strand)| self.summary(key, strand, policy)).collect()
+        self.summaries_under(policy, &policy.version())
     }
 
-    fn summary(&self, key: &StrandKey, strand: &Strand, policy: &Policy) -> Summary {
+    /// The same for many books, for which the version is worked out once.
+    pub(crate) fn summaries_under(&self, policy: &Policy, version: &str) -> Vec<Summary> {
+        self.strands.iter().map(|(key, strand)| self.summary(key, strand, policy, version)).collect()
+    }
+
+    fn summary(&self, key: &StrandKey, strand: &Strand, policy: &Policy, version: &str) -> Summary {
         let is_parked = self.is_parked(policy);
         let of_rule = |(at, rule): (usize, &Rule)| {
             let seen = strand.tally.rules.get(at).cloned().unwrap_or_default();
@@ -414,7 +431,7 @@ impl Book {
         Summary {
             subject: self.subject.clone(),
             strand: key.clone(),
-            policy: policy.version(),
+            policy: version.to_owned(),
             n: strand.tally.n,
             labels: strand.tally.labels.clone(),
             n_stored: strand.ballots.len() as u64,
@@ -483,6 +500,12 @@ enum Placed {
     Everywhere,
 }
 
+/// The same answers are kept once: most votes on a subject say one of two things.
+fn shared(ballots: &[Ballot], answers: &Answers) -> Arc<Answers> {
+    let before = ballots.iter().rev().take(8).find(|ballot| *ballot.answers == *answers);
+    before.map_or_else(|| Arc::new(answers.clone()), |ballot| Arc::clone(&ballot.answers))
+}
+
 impl Ballot {
     /// Takes a retraction or correction; the order in which they come does not matter.
     fn change(&mut self, change: &Logged) {
@@ -491,7 +514,7 @@ impl Ballot {
             Event { kind: Kind::Correct { answers, .. }, .. } => {
                 let order = Some(change.order());
                 if order > self.corrected {
-                    (self.corrected, self.answers) = (order, answers.clone());
+                    (self.corrected, self.answers) = (order, Arc::new(answers.clone()));
                 }
             }
             _ => {}

@@ -6,6 +6,7 @@
 //! [`crate::book`]. No I/O, no clock.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 use volary_crowd::interval::{Interval, beta_tail, jeffreys};
@@ -21,7 +22,7 @@ pub struct Ballot {
     /// Who.
     pub actor: Actor,
     /// What it says, after corrections.
-    pub answers: Answers,
+    pub answers: Arc<Answers>,
     /// When the last correction was made, if one was.
     pub corrected: Option<Order>,
     /// Taken back.
@@ -119,16 +120,28 @@ impl Tally {
     /// where a new vote moves an old one.
     pub(crate) fn push(&mut self, ballots: &[Ballot], at: usize, workflow: &str, policy: &Policy) {
         let ballot = &ballots[at];
-        if !ballot.retracted && (is_each(ballot, policy) || self.seen.insert(ballot.actor.clone())) {
+        if !ballot.retracted && (is_each(ballot, policy) || self.is_first_of(ballots, &ballot.actor)) {
             self.count(ballots, at, workflow, policy);
         }
+    }
+
+    /// Few are looked through, which takes no memory; many are remembered.
+    fn is_first_of(&mut self, ballots: &[Ballot], actor: &Actor) -> bool {
+        const FEW: usize = 32;
+        if self.members.len() < FEW {
+            return !self.members.iter().any(|&at| ballots[at].actor == *actor);
+        }
+        if self.seen.is_empty() {
+            self.seen.extend(self.members.iter().map(|&at| ballots[at].actor.clone()));
+        }
+        self.seen.insert(actor.clone())
     }
 
     fn count(&mut self, ballots: &[Ballot], at: usize, workflow: &str, policy: &Policy) {
         let ballot = &ballots[at];
         self.members.push(at);
         self.n += 1;
-        for (task, labels) in &ballot.answers {
+        for (task, labels) in &*ballot.answers {
             let counts = self.labels.entry(task.clone()).or_default();
             for label in labels {
                 *counts.entry(label.clone()).or_default() += 1;

@@ -24,7 +24,7 @@ use crate::event::{Event, EventError, Logged};
 use crate::policy::Policy;
 
 pub use self::database::Place;
-use self::database::{Cell, Database};
+use self::database::{Access, Cell, Database};
 use self::writer::Writer;
 
 /// Why the store cannot do what was asked.
@@ -61,6 +61,18 @@ pub enum LiveError {
         /// Version of the tables.
         found: i64,
         /// What this program knows.
+        known: i64,
+        /// Which database.
+        place: String,
+    },
+    /// The tables are older than this program, which may only look.
+    #[error(
+        "made by an older volary (tables version {found}, this one has {known}); `volary rebuild` brings it up to date: {place}"
+    )]
+    Older {
+        /// Version of the tables.
+        found: i64,
+        /// What this program has.
         known: i64,
         /// Which database.
         place: String,
@@ -110,7 +122,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let now_ms = Arc::new(|| jiff::Timestamp::now().as_millisecond());
-        Self { now_ms, max_books: 16_384, max_batch: 4_096 }
+        Self { now_ms, max_books: 4_096, max_batch: 4_096 }
     }
 }
 
@@ -187,7 +199,8 @@ impl Live {
             Place::File(path) => Some(lock_file(path)?),
             Place::Url(_) => None,
         };
-        let mut database = Database::open(place).await.map_err(failed("opening the database"))?;
+        let opened = Database::open(place, Access::Write).await;
+        let mut database = opened.map_err(failed("opening the database"))?;
         if !database.try_lock().await.map_err(failed("locking the database"))? {
             return Err(LiveError::Locked(place.to_string()));
         }
@@ -195,7 +208,36 @@ impl Live {
             let (known, place) = (schema::STEPS.len() as i64, place.to_string());
             return Err(LiveError::Newer { found, known, place });
         }
-        let reader = Database::open(place).await.map_err(failed("opening the database"))?;
+        Self::start(database, lock, place, options).await
+    }
+
+    /// Opens a store to look at it, also while another process writes to it. What would change it fails.
+    ///
+    /// # Errors
+    /// [`LiveError`]: there is no store, or it is not of this program's version.
+    pub async fn look(place: &Place) -> Result<Self, LiveError> {
+        let failed = |action| move |reason| database_error(action, place, reason);
+        let opened = Database::open(place, Access::Read).await;
+        let mut database = opened.map_err(failed("opening the database"))?;
+        let found = database.version().await.map_err(failed("reading the tables' version"))?;
+        let known = schema::STEPS.len() as i64;
+        if found > known {
+            return Err(LiveError::Newer { found, known, place: place.to_string() });
+        }
+        if found < known {
+            return Err(LiveError::Older { found, known, place: place.to_string() });
+        }
+        Self::start(database, None, place, Options::default()).await
+    }
+
+    async fn start(
+        database: Database,
+        lock: Option<File>,
+        place: &Place,
+        options: Options,
+    ) -> Result<Self, LiveError> {
+        let opened = Database::open(place, Access::Read).await;
+        let reader = opened.map_err(|reason| database_error("opening the database", place, reason))?;
         let (commands, inbox) = mpsc::channel(1024);
         let (effects, _) = broadcast::channel(4096);
         let writer = Writer::start(database, lock, place.clone(), options, effects.clone()).await?;
@@ -417,10 +459,12 @@ impl Live {
         if !self.place.is_file() {
             return Err(LiveError::NotAFile);
         }
-        let mut reader = self.reader.lock().await;
+        let failed = |reason| database_error("backing up", &self.place, reason);
+        // A connection of its own: those that only read may not make a file either.
+        let mut copier = Database::open(&self.place, Access::Write).await.map_err(failed)?;
         let to = to.to_string_lossy().into_owned();
-        let done = reader.run("VACUUM INTO $1", &[to.into()]).await;
-        done.map(|_| ()).map_err(|reason| database_error("backing up", &self.place, reason))
+        copier.run("VACUUM INTO $1", &[to.into()]).await.map_err(failed)?;
+        copier.close().await.map_err(failed)
     }
 }
 

@@ -231,9 +231,9 @@ impl Writer {
         }
         let head = "INSERT INTO events
             (seq, source, id, received_ms, kind, subject, actor, content, body)";
-        self.database.insert(head, "", &rows).await.map_err(&failed)?;
+        self.database.insert(head, "", rows).await.map_err(&failed)?;
         let head = "INSERT INTO quarantine (source, id, content, received_ms, body)";
-        self.database.insert(head, "ON CONFLICT DO NOTHING", &quarantined).await.map_err(&failed)?;
+        self.database.insert(head, "ON CONFLICT DO NOTHING", quarantined).await.map_err(&failed)?;
         let placed: Vec<Placed> = placed.into_iter().map(|(placed, _)| placed).collect();
         let effects = self.fold(&placed).await?;
         let cursors: BTreeMap<_, _> = gathered.iter().filter_map(|s| s.cursor.clone()).collect();
@@ -241,7 +241,7 @@ impl Writer {
             cursors.into_iter().map(|(source, id)| vec![source.into(), id.into()]).collect();
         let tail = "ON CONFLICT (source) DO UPDATE SET last_id = excluded.last_id";
         self.database
-            .insert("INSERT INTO cursors (source, last_id)", tail, &rows)
+            .insert("INSERT INTO cursors (source, last_id)", tail, rows)
             .await
             .map_err(&failed)?;
         self.database.commit().await.map_err(self.failed("committing"))?;
@@ -405,8 +405,11 @@ impl Writer {
     async fn write_tallies(&mut self, subjects: &BTreeSet<String>) -> Result<(), LiveError> {
         let mut rows = Vec::new();
         let policy = self.engine.policy();
+        let version = policy.version();
         for book in subjects.iter().filter_map(|subject| self.engine.book(subject)) {
-            for (summary, (_, announced)) in book.summaries(policy).into_iter().zip(book.announced()) {
+            for (summary, (_, announced)) in
+                book.summaries_under(policy, &version).into_iter().zip(book.announced())
+            {
                 let announced = serde_json::to_string(announced).expect("plain values always serialise");
                 rows.push(vec![
                     summary.subject.as_str().into(),
@@ -422,7 +425,7 @@ impl Writer {
         let head = "INSERT INTO tallies (subject, workflow, major, n, retired, body, announced)";
         let tail = "ON CONFLICT (subject, workflow, major) DO UPDATE SET n = excluded.n,
             retired = excluded.retired, body = excluded.body, announced = excluded.announced";
-        self.database.insert(head, tail, &rows).await.map_err(self.failed("writing the tallies"))
+        self.database.insert(head, tail, rows).await.map_err(self.failed("writing the tallies"))
     }
 
     async fn write_effects(&mut self, effects: &[Effect], now_ms: i64) -> Result<(), LiveError> {
@@ -442,9 +445,9 @@ impl Writer {
             outbox.push(vec![effect.id().into(), now_ms.into(), effect.to_json().into(), 0.into()]);
         }
         let head = "INSERT INTO alerts (number, subject, workflow, major, rule, body)";
-        self.database.insert(head, "", &alerts).await.map_err(&failed)?;
+        self.database.insert(head, "", alerts).await.map_err(&failed)?;
         let head = "INSERT INTO outbox (id, created_ms, body, attempts)";
-        self.database.insert(head, "ON CONFLICT DO NOTHING", &outbox).await.map_err(&failed)
+        self.database.insert(head, "ON CONFLICT DO NOTHING", outbox).await.map_err(&failed)
     }
 
     /// Writes every tally under the present policy.

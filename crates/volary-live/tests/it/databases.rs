@@ -140,7 +140,9 @@ async fn histories_give_the_same_bytes(fresh: &dyn Fn() -> Place) {
     for round in 0..12_usize {
         let drawn = history().new_tree(&mut runner).expect("a history").current();
         let mut memory = Memory::default();
-        drawn.iter().for_each(|(event, at)| drop(memory.offer(event.clone(), *at)));
+        for (event, received_ms) in &drawn {
+            memory.offer(event.clone(), *received_ms);
+        }
         let summaries: Vec<String> = memory.summaries().iter().map(|s| s.to_json()).collect();
         let place = fresh();
         let mut live = open(&place).await;
@@ -284,6 +286,13 @@ async fn one_writer_at_a_time(place: &Place) {
     live.submit(vec![subject(1, 1, "s", false)]).await.expect("written");
     let second = Live::open(place, Options::default()).await;
     assert!(matches!(second, Err(LiveError::Locked(_))));
+    // Looking is allowed all the while, and changes nothing.
+    let look = Live::look(place).await.expect("opens");
+    live.submit(vec![vote(2, 2, "s", 2, "real")]).await.expect("written");
+    assert_eq!(look.counts().await.expect("read").n_votes, 1);
+    assert_eq!(look.book("s").await.expect("read").tallies().next().map(|(_, t)| t.n), Some(1));
+    look.submit(vec![vote(3, 3, "s", 3, "real")]).await.expect_err("cannot write");
+    assert_eq!(live.counts().await.expect("read").n_votes, 1);
     live.close().await.expect("closes");
     open(place).await.close().await.expect("closes");
 }
