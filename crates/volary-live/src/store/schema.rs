@@ -2,7 +2,8 @@
 //!
 //! `events` is the truth and only grows. `tallies` and `alerts` can be dropped and rebuilt from it;
 //! `outbox` remembers what has been delivered. Text and 64-bit integers only, so that both databases hold
-//! the same bytes.
+//! the same bytes. Events are unique by (id, source) in this order: a list of ids is looked up by a key that
+//! begins with the id, where one that begins with the source had PostgreSQL read all of that source.
 
 /// Each step, in order; a step that has been released is never edited. `{integer}` is the type of a
 /// 64-bit primary key: SQLite gives the row id only to a column of exactly this name.
@@ -17,7 +18,7 @@ pub(super) const STEPS: &[&[&str]] = &[&[
         actor TEXT,
         content TEXT NOT NULL,
         body TEXT NOT NULL,
-        UNIQUE (source, id))",
+        UNIQUE (id, source))",
     "CREATE INDEX events_by_subject ON events (subject, seq)",
     "CREATE INDEX events_of_people ON events (kind, seq) WHERE kind <> 'vote'",
     "CREATE TABLE quarantine (

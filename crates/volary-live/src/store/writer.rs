@@ -363,12 +363,16 @@ impl Writer {
             return Ok(());
         }
         let mut events: BTreeMap<String, Vec<Logged>> = BTreeMap::new();
-        let sql = "SELECT seq, received_ms, body, subject FROM events
-            WHERE seq <= $1 AND subject IN ({list}) ORDER BY seq";
-        for row in self.database.all_in(sql, &[last_seq.into()], &missing).await.map_err(&failed)? {
-            let subject: String = row.try_get(3).map_err(&failed)?;
-            events.entry(subject).or_default().push(logged(&row, &self.place)?);
+        // Sorted and cut here: PostgreSQL would rather walk through the whole log in order.
+        let sql = "SELECT seq, received_ms, body, subject FROM events WHERE subject IN ({list})";
+        for row in self.database.all_in(sql, &[], &missing).await.map_err(&failed)? {
+            let seq: i64 = row.try_get(0).map_err(&failed)?;
+            if seq <= last_seq {
+                let subject: String = row.try_get(3).map_err(&failed)?;
+                events.entry(subject).or_default().push(logged(&row, &self.place)?);
+            }
         }
+        events.values_mut().for_each(|events| events.sort_by_key(|logged| logged.seq));
         let mut announced: BTreeMap<String, Vec<(StrandKey, Announced)>> = BTreeMap::new();
         let mut alerts: BTreeMap<String, Vec<Alert>> = BTreeMap::new();
         if !events.is_empty() {
