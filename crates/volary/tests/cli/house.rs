@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::support::{root, walk};
 
 /// Which crates of ours a crate may stand on (docs/architecture.md says why).
-const MAY_DEPEND_ON: [(&str, &[&str]); 5] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 6] = [
     ("volary-core", &[]),
     ("volary-ingest", &["volary-core"]),
     ("volary-crowd", &["volary-core"]),
     ("volary-release", &["volary-core", "volary-ingest"]),
+    ("volary-live", &["volary-core", "volary-crowd"]),
     ("volary", &["volary-core", "volary-ingest", "volary-crowd", "volary-release"]),
 ];
 
@@ -31,6 +32,20 @@ fn data_runs_one_way_through_the_crates() {
             assert!(!ours || allowed.contains(&dependency.as_str()), "{name} depends on {dependency}");
         }
     }
+}
+
+#[test]
+fn only_the_live_store_knows_a_database() {
+    for name in crates().into_iter().filter(|name| name != "volary-live") {
+        let manifest =
+            std::fs::read_to_string(root().join("crates").join(&name).join("Cargo.toml")).unwrap();
+        assert!(!manifest.contains("sqlx"), "{name} depends on sqlx");
+    }
+    walk(&root().join("crates/volary-live/src"), &mut |path| {
+        let is_store = path.components().any(|part| part.as_os_str() == "store");
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(is_store || !text.contains("sqlx"), "sqlx in {}", path.display());
+    });
 }
 
 #[test]

@@ -1,0 +1,139 @@
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn the_names_of_the_specification_get_their_verdicts() {
+    let removed = [
+        "example.com",
+        "see www.example.com",
+        "bit.ly/abc",
+        "xn--e1afmkfd.xn--p1ai",
+        "a@b.co",
+        "mailto:a@b.co",
+        "hxxp://bad.tld",
+        "a[at]b.co",
+        "a (at) b (dot) co",
+        "a at b dot co",
+        "example。com",
+        "ｅｘａｍｐｌｅ．ｃｏｍ",
+        "пример.рф",
+        "user@localhost",
+        "http://x.y/z",
+        "exam\u{200b}ple.com",
+        "\u{202e}moc.elpmaxe",
+        "EXAMPLE.COM!",
+        "127.0.0.1",
+        "10.0.0.1:8080",
+        "[2001:db8::1]",
+        "me＠example.org",
+        "visit example.com now",
+        "example.co.uk",
+        "",
+        " \u{200b}\u{ad} ",
+        "\u{0}\u{7}",
+    ];
+    for name in removed {
+        assert!(verdict(name).is_err(), "{name:?} is shown as {:?}", verdict(name));
+    }
+    let kept = [
+        "J.R.R. Tolkien",
+        "St.John",
+        "Dr. A. B. (ESO)",
+        "node.js fan",
+        "astro.nut",
+        "李雷",
+        "@handle",
+        "alice",
+        "O'Neill (ESO)",
+        "Smith, J.",
+        "Look at me",
+        "Zoë",
+        "Łukasz",
+        "محمد",
+        "10cats",
+        "a.b.c",
+        "раypal",
+        "x-_-x",
+        "v1.2.3",
+        "12:34",
+        "=SUM(A1)",
+        "<b>bold</b>",
+        "👩‍🚀".split('\u{200d}').next().expect("a part"),
+    ];
+    for name in kept {
+        assert_eq!(verdict(name).as_deref(), Ok(name), "{name:?}");
+    }
+}
+
+#[test]
+fn the_next_name_of_the_chain_is_taken() {
+    let names = |credited: &str, display: &str, login: &str| {
+        let some = |s: &str| Some(s.to_owned());
+        Names { credited: some(credited), display: some(display), login: some(login) }
+    };
+    assert_eq!(resolve(&names("Ada", "x", "y")), "Ada");
+    assert_eq!(resolve(&names("ada@x.org", "Ada L.", "y")), "Ada L.");
+    assert_eq!(resolve(&names("", "example.com", "ada")), "ada");
+    assert_eq!(resolve(&names("a@b.co", "c@d.co", "example.com")), WITHHELD);
+    assert_eq!(resolve(&Names::default()), WITHHELD);
+}
+
+#[test]
+fn a_name_is_one_visible_line_of_bounded_length() {
+    assert_eq!(display_form(" A\u{202e}da\n\tLove\u{200b}lace "), "Ada Lovelace");
+    assert_eq!(display_form("e\u{301}"), "é");
+    assert_eq!(display_form(&"x".repeat(300)).len(), 100);
+    assert!(display_form(&format!("a{}", "\u{301}".repeat(10_000))).chars().count() <= 12);
+    assert!(display_form(&"a\u{301}".repeat(1_000_000)).graphemes(true).count() <= 100);
+}
+
+#[test]
+fn each_format_makes_names_inert() {
+    for name in ["=HYPERLINK(\"x\")", "+1", "-1", "@SUM", "\tx", " =1", "＝1", "|cmd"] {
+        assert!(for_spreadsheet(name).starts_with('\''), "{name:?}");
+    }
+    assert_eq!(for_spreadsheet("Zoë = Z"), "Zoë = Z");
+    assert_eq!(for_html("<script>\"'&"), "<bdi>&lt;script&gt;&quot;&#39;&amp;</bdi>");
+    assert_eq!(for_latex("\\input{x}"), "\\textbackslash{}input\\{x\\}");
+    assert_eq!(
+        for_latex("& % $ # _ { } ~ ^"),
+        "\\& \\% \\$ \\# \\_ \\{ \\} \\textasciitilde{} \\textasciicircum{}"
+    );
+    assert_eq!(for_report("Smith, J."), "Smith J.");
+    assert_eq!(for_report("O'Neill (ESO)"), "O'Neill ESO");
+    assert_eq!(for_report("\"; DROP\nTABLE"), "DROP TABLE");
+}
+
+#[test]
+fn names_sort_by_letters_first() {
+    let mut names =
+        ["zoe", "Éric", "eric", "Zoë", "Angel", "Ángel", "9cats", "10cats", "émile", "Emile", "Иван"];
+    names.sort_by_key(|name| sort_key(name));
+    assert_eq!(
+        names,
+        ["10cats", "9cats", "Angel", "Ángel", "Emile", "émile", "eric", "Éric", "zoe", "Zoë", "Иван"]
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_filter_takes_anything_and_doing_it_twice_changes_nothing(name in any::<String>()) {
+        let once = display_form(&name);
+        prop_assert_eq!(&display_form(&once), &once);
+        prop_assert!(!once.chars().any(is_invisible));
+        if let Ok(shown) = verdict(&name) {
+            prop_assert_eq!(verdict(&shown), Ok(shown.clone()));
+        }
+        let _ = (for_html(&name), for_latex(&name), for_report(&name), for_spreadsheet(&name), sort_key(&name));
+    }
+
+    #[test]
+    fn html_holds_no_tag_and_latex_no_command(name in any::<String>()) {
+        let html = for_html(&name);
+        let inner = html.strip_prefix("<bdi>").and_then(|h| h.strip_suffix("</bdi>")).expect("wrapped");
+        prop_assert!(!inner.contains(['<', '>', '"', '\'']));
+    }
+}

@@ -1,0 +1,252 @@
+//! Books and people: what an event does, given the books that it touches. No I/O, no clock.
+//!
+//! [`Engine`] is driven by the store, which lends it the books. [`Memory`] is the same without a database:
+//! it holds everything, and is what tests, replays under another policy and simulations use.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::alert::Alert;
+use crate::book::{Book, Chain, Effect, Summary};
+use crate::event::{Actor, Event, Key, Kind, Logged, Order};
+use crate::policy::Policy;
+
+/// What is known of people. The latest event in canonical order counts.
+#[derive(Clone, Debug, Default)]
+pub struct People {
+    opted_out: BTreeMap<String, (Order, bool)>,
+    consents: BTreeMap<String, (Order, bool)>,
+    names: BTreeMap<String, (Order, Names)>,
+    /// Commitment to the key of each day: the first that was heard, and its place in the log.
+    commitments: BTreeMap<String, (i64, i64, String)>,
+}
+
+/// What a person is called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// The name to credit.
+    pub credited: Option<String>,
+    /// The display name.
+    pub display: Option<String>,
+    /// The login.
+    pub login: Option<String>,
+}
+
+impl People {
+    fn apply(&mut self, logged: &Logged) {
+        let order = logged.order();
+        match &logged.event.kind {
+            Kind::OptOut { user, out } => keep_latest(&mut self.opted_out, user, order, *out),
+            Kind::Credit { user, consents } => keep_latest(&mut self.consents, user, order, *consents),
+            Kind::Name { user, credited, display, login } => {
+                let (credited, display, login) = (credited.clone(), display.clone(), login.clone());
+                keep_latest(&mut self.names, user, order, Names { credited, display, login });
+            }
+            Kind::Commitment { day, sha256 } => {
+                let said = || (logged.seq, logged.received_ms, sha256.clone());
+                self.commitments.entry(day.clone()).or_insert_with(said);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether nothing may be learnt from this actor's votes.
+    #[must_use]
+    pub fn is_out(&self, actor: &Actor) -> bool {
+        matches!(actor, Actor::User(user) if self.opted_out.get(user).is_some_and(|(_, out)| *out))
+    }
+
+    /// Whether this person may be named.
+    #[must_use]
+    pub fn consents(&self, user: &str) -> bool {
+        self.consents.get(user).is_none_or(|(_, consents)| *consents)
+    }
+
+    /// What this person is called.
+    #[must_use]
+    pub fn names(&self, user: &str) -> Names {
+        self.names.get(user).map(|(_, names)| names.clone()).unwrap_or_default()
+    }
+
+    /// The commitment to a day's key and when we heard it.
+    #[must_use]
+    pub fn commitment(&self, day: &str) -> Option<(i64, &str)> {
+        self.commitments.get(day).map(|(_, received_ms, sha256)| (*received_ms, sha256.as_str()))
+    }
+
+    /// Who has opted out.
+    pub fn opted_out(&self) -> impl Iterator<Item = &str> {
+        self.opted_out.iter().filter(|(_, (_, out))| *out).map(|(user, _)| user.as_str())
+    }
+}
+
+fn keep_latest<T>(of: &mut BTreeMap<String, (Order, T)>, user: &str, order: Order, value: T) {
+    if of.get(user).is_none_or(|(before, _)| *before < order) {
+        of.insert(user.to_owned(), (order, value));
+    }
+}
+
+/// The engine: policy, people, and the books that are in memory.
+#[derive(Clone, Debug, Default)]
+pub struct Engine {
+    policy: Policy,
+    policy_order: Option<Order>,
+    people: People,
+    books: HashMap<String, Book>,
+    /// Retractions and corrections that came before their vote, by the vote's key.
+    early: HashMap<Key, Vec<Logged>>,
+    chain: Chain,
+}
+
+impl Engine {
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// What is known of people.
+    #[must_use]
+    pub fn people(&self) -> &People {
+        &self.people
+    }
+
+    /// The book of a subject, if it is here.
+    #[must_use]
+    pub fn book(&self, subject: &str) -> Option<&Book> {
+        self.books.get(subject)
+    }
+
+    pub(crate) fn set_chain(&mut self, chain: Chain) {
+        self.chain = chain;
+    }
+
+    pub(crate) fn put(&mut self, book_of: &str, book: Book) {
+        self.books.insert(book_of.to_owned(), book);
+    }
+
+    pub(crate) fn n_books(&self) -> usize {
+        self.books.len()
+    }
+
+    pub(crate) fn take_all(&mut self) -> HashMap<String, Book> {
+        std::mem::take(&mut self.books)
+    }
+
+    /// Retractions and corrections that came before this vote.
+    pub(crate) fn early_changes(&self, vote: &Key) -> &[Logged] {
+        self.early.get(vote).map_or(&[], Vec::as_slice)
+    }
+
+    /// Takes an event that belongs to no subject's book, or whose effect on it is done already.
+    /// `true`: the policy changed, and every book must be recounted.
+    pub(crate) fn note(&mut self, logged: &Logged, subject: Option<&str>) -> bool {
+        self.people.apply(logged);
+        if let (Some(of), None) = (logged.event.target(), subject) {
+            let key = Key { source: logged.event.key.source.clone(), id: of.to_owned() };
+            self.early.entry(key).or_default().push(logged.clone());
+        }
+        if let Kind::Policy { policy } = &logged.event.kind {
+            let order = Some(logged.order());
+            if order > self.policy_order {
+                (self.policy_order, self.policy) = (order, (**policy).clone());
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes an event. `subject`: whose book it belongs to, which must be here; `None` for events about
+    /// people and policy, and for changes of a vote that has not come.
+    pub(crate) fn apply(&mut self, logged: &Logged, subject: Option<&str>) -> Vec<Effect> {
+        if self.note(logged, subject) {
+            let policy = &self.policy;
+            self.books.iter_mut().for_each(|(_, book)| book.recount_all(policy));
+        }
+        let Some(subject) = subject else { return Vec::new() };
+        let changes = self.early.get(&logged.event.key).map_or(&[][..], Vec::as_slice);
+        let book = self.books.entry(subject.to_owned()).or_insert_with(|| Book::new(subject));
+        book.apply(logged, changes, &self.policy, &mut self.chain)
+    }
+}
+
+/// What became of an event that was offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is in the log.
+    New,
+    /// It was there already.
+    Duplicate,
+    /// Another event has its key; this one is quarantined.
+    Conflict,
+}
+
+/// An engine with its log in memory.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    engine: Engine,
+    log: Vec<Logged>,
+    known: HashMap<Key, (String, Option<String>)>,
+    effects: Vec<Effect>,
+}
+
+impl Memory {
+    /// Under a policy, with nothing in the log.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self { engine: Engine { policy, ..Engine::default() }, ..Self::default() }
+    }
+
+    /// Offers an event, first heard at `received_ms`.
+    pub fn offer(&mut self, event: Event, received_ms: i64) -> Taken {
+        let content = event.content_hash();
+        if let Some((known, _)) = self.known.get(&event.key) {
+            return if *known == content { Taken::Duplicate } else { Taken::Conflict };
+        }
+        let target = |of: &str| Key { source: event.key.source.clone(), id: of.to_owned() };
+        let subject = match event.target() {
+            Some(of) => self.known.get(&target(of)).and_then(|(_, subject)| subject.clone()),
+            None => event.subject().map(str::to_owned),
+        };
+        let of_vote = matches!(event.kind, Kind::Vote { .. }).then(|| subject.clone()).flatten();
+        self.known.insert(event.key.clone(), (content, of_vote));
+        let seq = self.log.len() as i64 + 1;
+        let logged = Logged { seq, received_ms, event };
+        self.effects.extend(self.engine.apply(&logged, subject.as_deref()));
+        self.log.push(logged);
+        Taken::New
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn log(&self) -> &[Logged] {
+        &self.log
+    }
+
+    /// What was told, in order.
+    #[must_use]
+    pub fn effects(&self) -> &[Effect] {
+        &self.effects
+    }
+
+    /// The alerts that were told, in order.
+    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.effects.iter().filter_map(|effect| match effect {
+            Effect::Alert(alert) => Some(&**alert),
+            _ => None,
+        })
+    }
+
+    /// What is said about every subject, sorted.
+    #[must_use]
+    pub fn summaries(&self) -> Vec<Summary> {
+        let policy = self.engine.policy();
+        let books: BTreeMap<&String, &Book> = self.engine.books.iter().collect();
+        books.values().flat_map(|book| book.summaries(policy)).collect()
+    }
+}

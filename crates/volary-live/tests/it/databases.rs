@@ -1,0 +1,386 @@
+//! The same suite over both databases.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::TestRunner;
+use volary_live::book::Effect;
+use volary_live::engine::Memory;
+use volary_live::store::{Heard, Options, Place};
+use volary_live::{Kind, Live, LiveError, Outcome, Policy};
+
+use crate::history::{event, history, retract, subject, vote};
+
+/// A private PostgreSQL server in a temporary folder; stopped when dropped.
+pub(crate) struct Server {
+    folder: tempfile::TempDir,
+    bin: PathBuf,
+    n_databases: AtomicU32,
+}
+
+impl Server {
+    /// `None`, with a word about it, where PostgreSQL is not installed.
+    pub(crate) fn start() -> Option<Self> {
+        let bin = server_programs()?;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let server = Self { folder, bin, n_databases: AtomicU32::new(0) };
+        let data = server.data();
+        // PostgreSQL refuses to run as root, and its own user must be able to enter.
+        run("chown", &["postgres", &server.folder.path().display().to_string()]);
+        server.program("initdb", &["-D", &data, "-A", "trust", "-U", "postgres", "--locale=C.UTF-8"]);
+        // Alone on its socket: no port is opened, and tests side by side do not meet.
+        let options = format!("-k {} -c listen_addresses=''", server.folder.path().display());
+        let log = server.folder.path().join("log").display().to_string();
+        server.program("pg_ctl", &["-D", &data, "-o", &options, "-l", &log, "-w", "start"]);
+        Some(server)
+    }
+
+    fn data(&self) -> String {
+        self.folder.path().join("data").display().to_string()
+    }
+
+    fn program(&self, name: &str, arguments: &[&str]) {
+        let program = self.bin.join(name).display().to_string();
+        let mut all = vec!["-u", "postgres", "--", &program];
+        all.extend(arguments);
+        run("runuser", &all);
+    }
+
+    /// A fresh database.
+    pub(crate) fn database(&self) -> Place {
+        let name = format!("volary{}", self.n_databases.fetch_add(1, Ordering::Relaxed));
+        let socket = self.folder.path().display().to_string();
+        self.program("createdb", &["-h", &socket, &name]);
+        let host = socket.replace('/', "%2F");
+        Place::parse(&format!("postgres://postgres@{host}/{name}"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.program("pg_ctl", &["-D", &self.data(), "-m", "immediate", "stop"]);
+    }
+}
+
+fn server_programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok();
+    let mut found: Vec<PathBuf> = versions
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok().map(|e| e.path().join("bin")))
+        .filter(|bin| bin.join("initdb").exists())
+        .collect();
+    found.sort();
+    if found.is_empty() {
+        eprintln!("skipped: PostgreSQL is not installed (Debian: apt-get install postgresql)");
+    }
+    found.pop()
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let status = Command::new(program)
+        .args(arguments)
+        .current_dir("/")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap_or_else(|e| panic!("{program}: {e}"));
+    assert!(status.success(), "{program} {arguments:?}: {status}");
+}
+
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(future)
+}
+
+/// A clock that the test moves, and few books in memory.
+fn options(clock: &Arc<AtomicI64>) -> Options {
+    let clock = Arc::clone(clock);
+    Options { now_ms: Arc::new(move || clock.load(Ordering::Relaxed)), max_books: 2, max_batch: 64 }
+}
+
+async fn open(place: &Place) -> Live {
+    Live::open(place, options(&Arc::new(AtomicI64::new(1_000)))).await.expect("opens")
+}
+
+fn heard(event: volary_live::Event, received_ms: i64) -> Heard {
+    Heard { received_ms: Some(received_ms), event }
+}
+
+fn each_database(suite: impl AsyncFn(&dyn Fn() -> Place)) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let n = AtomicU32::new(0);
+    let file =
+        || Place::File(folder.path().join(format!("live {}.db", n.fetch_add(1, Ordering::Relaxed))));
+    wait(suite(&file));
+    if let Some(server) = Server::start() {
+        wait(suite(&|| server.database()));
+    }
+}
+
+#[test]
+fn a_store_is_the_memory_engine_made_durable() {
+    // One function, one server: starting PostgreSQL takes longer than all that is asked of it.
+    each_database(async |fresh| {
+        histories_give_the_same_bytes(fresh).await;
+        outcomes_and_cursors(&fresh()).await;
+        what_is_told_waits_until_it_is_delivered(&fresh()).await;
+        a_policy_recounts_what_is_on_disk(&fresh()).await;
+        ids_are_only_text(&fresh()).await;
+        parallel_posts_of_one_key_are_one_row(&fresh()).await;
+        one_writer_at_a_time(&fresh()).await;
+    });
+}
+
+async fn histories_give_the_same_bytes(fresh: &dyn Fn() -> Place) {
+    let mut runner = TestRunner::deterministic();
+    for round in 0..12_usize {
+        let drawn = history().new_tree(&mut runner).expect("a history").current();
+        let mut memory = Memory::default();
+        for (event, received_ms) in &drawn {
+            memory.offer(event.clone(), *received_ms);
+        }
+        let summaries: Vec<String> = memory.summaries().iter().map(|s| s.to_json()).collect();
+        let place = fresh();
+        let mut live = open(&place).await;
+        // In batches of varying size, some twice, with a restart in between.
+        for (at, batch) in drawn.chunks(round + 1).enumerate() {
+            let events: Vec<Heard> = batch.iter().map(|(e, at)| heard(e.clone(), *at)).collect();
+            live.submit_heard(events.clone(), None).await.expect("written");
+            if at % 3 == 0 {
+                let again = live.submit_heard(events, None).await.expect("written");
+                assert!(again.iter().all(|o| *o == Outcome::Duplicate), "{again:?}");
+            }
+            if at % 5 == 2 {
+                live.close().await.expect("closes");
+                live = open(&place).await;
+            }
+        }
+        assert_eq!(live.summaries().await.expect("read"), summaries);
+        let alerts = live.alerts(0, 100).await.expect("read");
+        assert_eq!(alerts, memory.alerts().cloned().collect::<Vec<_>>());
+        let hash = live.state_hash().await.expect("read");
+        assert_eq!(live.rebuild().await.expect("rebuilt"), hash);
+        assert_eq!(live.state_hash().await.expect("read"), hash);
+        assert_eq!(live.summaries().await.expect("read"), summaries);
+        live.close().await.expect("closes");
+    }
+}
+
+async fn outcomes_and_cursors(place: &Place) {
+    let live = open(place).await;
+    let outcomes = live
+        .submit(vec![
+            vote(1, 1, "s", 1, "real"),
+            vote(1, 1, "s", 1, "real"),
+            vote(1, 1, "s", 1, "bogus"),
+            vote(2, 1, " ", 1, "real"),
+            retract(3, 2, 1),
+        ])
+        .await
+        .expect("written");
+    assert_eq!(outcomes[..3], [Outcome::New(1), Outcome::Duplicate, Outcome::Conflict]);
+    assert!(matches!(outcomes[3], Outcome::Refused(_)));
+    assert_eq!(outcomes[4], Outcome::New(2));
+    let cursor = Some(("panoptes".to_owned(), "543695319".to_owned()));
+    live.submit_heard(vec![], cursor).await.expect("written");
+    let counts = live.counts().await.expect("read");
+    assert_eq!((counts.n_events, counts.n_votes, counts.n_quarantined), (2, 1, 1));
+    assert_eq!(live.book("s").await.expect("read").tallies().next().map(|(_, t)| t.n), Some(0));
+    live.close().await.expect("closes");
+    let live = open(place).await;
+    assert_eq!(live.cursor("panoptes").await.expect("read").as_deref(), Some("543695319"));
+    assert_eq!(live.log(0, 10).await.expect("read").len(), 2);
+    assert_eq!(live.voters().await.expect("read"), [("user:1".to_owned(), 1)]);
+    live.close().await.expect("closes");
+}
+
+async fn what_is_told_waits_until_it_is_delivered(place: &Place) {
+    let live = open(place).await;
+    let mut told = live.effects();
+    live.submit((0..14).map(|n| vote(n, n as i64, "s", n, "real")).collect()).await.expect("written");
+    assert!(matches!(&*told.recv().await.expect("told"), Effect::Alert(alert) if alert.k == 8));
+    assert!(matches!(&*told.recv().await.expect("told"), Effect::Retired { .. }));
+    let waiting = live.waiting(10).await.expect("read");
+    assert_eq!(waiting.len(), 2);
+    live.attempted(&waiting[0].id).await.expect("written");
+    live.delivered(&waiting[1].id).await.expect("written");
+    live.rebuild().await.expect("rebuilt");
+    let waiting_still = live.waiting(10).await.expect("read");
+    assert_eq!(
+        (waiting_still.len(), waiting_still[0].attempts),
+        (1, 1),
+        "rebuilding sends nothing again"
+    );
+    live.close().await.expect("closes");
+}
+
+async fn a_policy_recounts_what_is_on_disk(place: &Place) {
+    let live = open(place).await;
+    let mut events = vec![];
+    for s in 0..30 {
+        events.extend((0..9).map(|n| vote(s * 100 + n, n as i64, &format!("s{s}"), n, "bogus")));
+    }
+    live.submit(events).await.expect("written");
+    let policy = Policy { retire_at: 8, ..Policy::kilonova_seekers("other", "T0", "bogus") };
+    let version = policy.version();
+    let outcome = live.submit(vec![event(9_999, 50, Kind::Policy { policy: Box::new(policy) })]).await;
+    assert!(matches!(outcome.expect("written")[..], [Outcome::New(_)]));
+    let summaries = live.summaries().await.expect("read");
+    assert_eq!(summaries.len(), 30);
+    assert!(
+        summaries.iter().all(|s| s.contains(&version) && s.contains(r#""k":9"#)),
+        "{}",
+        summaries[0]
+    );
+    assert_eq!(live.counts().await.expect("read").n_alerts, 0, "no alerts after the event");
+    let hash = live.state_hash().await.expect("read");
+    assert_eq!(live.rebuild().await.expect("rebuilt"), hash);
+    let bad = Policy { retire_at: 0, ..Policy::default() };
+    let outcome = live.submit(vec![event(10_000, 51, Kind::Policy { policy: Box::new(bad) })]).await;
+    assert!(matches!(outcome.expect("written")[..], [Outcome::Refused(_)]));
+    live.close().await.expect("closes");
+}
+
+async fn ids_are_only_text(place: &Place) {
+    let live = open(place).await;
+    let nasty =
+        ["1 OR 1=1", "'; DROP TABLE events;--", "\"", "%", "$1", "é", "e\u{301}", "李雷", "\u{1F426}"];
+    let events = (0..).zip(nasty).map(|(n, s)| vote(n, 1, s, 1, s)).collect();
+    live.submit(events).await.expect("written");
+    live.submit(vec![vote(50, 1, "nul\u{0}", 1, "real")]).await.expect("answered");
+    assert_eq!(live.counts().await.expect("read").n_strands, nasty.len() as i64);
+    for subject in nasty {
+        assert_eq!(
+            live.book(subject).await.expect("read").tallies().next().map(|(_, t)| t.n),
+            Some(1),
+            "{subject}"
+        );
+    }
+    live.close().await.expect("closes");
+}
+
+async fn parallel_posts_of_one_key_are_one_row(place: &Place) {
+    let live = open(place).await;
+    let posts: Vec<_> = (0..50)
+        .map(|_| {
+            let live = live.clone();
+            tokio::spawn(
+                async move { live.submit(vec![vote(1, 1, "s", 1, "real")]).await.expect("written") },
+            )
+        })
+        .collect();
+    let mut n_new = 0;
+    for post in posts {
+        n_new += post.await.expect("no panic").iter().filter(|o| matches!(o, Outcome::New(_))).count();
+    }
+    assert_eq!((n_new, live.counts().await.expect("read").n_votes), (1, 1));
+    live.close().await.expect("closes");
+}
+
+async fn one_writer_at_a_time(place: &Place) {
+    let live = open(place).await;
+    live.submit(vec![subject(1, 1, "s", false)]).await.expect("written");
+    let second = Live::open(place, Options::default()).await;
+    assert!(matches!(second, Err(LiveError::Locked(_))));
+    // Looking is allowed all the while, and changes nothing.
+    let look = Live::look(place).await.expect("opens");
+    live.submit(vec![vote(2, 2, "s", 2, "real")]).await.expect("written");
+    assert_eq!(look.counts().await.expect("read").n_votes, 1);
+    assert_eq!(look.book("s").await.expect("read").tallies().next().map(|(_, t)| t.n), Some(1));
+    look.submit(vec![vote(3, 3, "s", 3, "real")]).await.expect_err("cannot write");
+    assert_eq!(live.counts().await.expect("read").n_votes, 1);
+    live.close().await.expect("closes");
+    open(place).await.close().await.expect("closes");
+}
+
+#[test]
+fn a_copy_made_under_load_is_one_moment() {
+    wait(async {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = |name: &str| folder.path().join(name);
+        let live = open(&Place::File(file("a.db"))).await;
+        let writing = live.clone();
+        let load = tokio::spawn(async move {
+            for n in 0..400 {
+                let on = format!("s{}", n % 20);
+                writing.submit(vec![vote(n, n as i64, &on, n / 20, "real")]).await.expect("written");
+            }
+        });
+        live.back_up(&file("b.db")).await.expect("copied");
+        load.await.expect("no panic");
+        live.close().await.expect("closes");
+        let copy = open(&Place::File(file("b.db"))).await;
+        let hash = copy.state_hash().await.expect("read");
+        assert_eq!(copy.rebuild().await.expect("rebuilt"), hash);
+        copy.close().await.expect("closes");
+    });
+}
+
+#[test]
+fn a_restored_log_is_the_same_state() {
+    wait(async {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let first = open(&Place::File(folder.path().join("a.db"))).await;
+        let drawn = history().new_tree(&mut TestRunner::deterministic()).expect("a history").current();
+        first
+            .submit_heard(drawn.into_iter().map(|(e, at)| heard(e, at)).collect(), None)
+            .await
+            .expect("written");
+        let log = first.log(0, 1_000).await.expect("read");
+        let second = open(&Place::File(folder.path().join("b.db"))).await;
+        let events = log.into_iter().map(|l| heard(l.event, l.received_ms)).collect();
+        second.submit_heard(events, None).await.expect("written");
+        assert_eq!(first.state_hash().await.expect("read"), second.state_hash().await.expect("read"));
+    });
+}
+
+#[test]
+fn a_store_of_a_newer_volary_is_refused() {
+    wait(async {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.db");
+        open(&Place::File(path.clone())).await.close().await.expect("closes");
+        set_schema(&path, 99).await;
+        let again = Live::open(&Place::File(path), Options::default()).await;
+        assert!(matches!(again, Err(LiveError::Newer { found: 99, .. })));
+    });
+}
+
+async fn set_schema(path: &Path, version: i64) {
+    use sqlx::Connection as _;
+    let url = format!("sqlite:{}", path.display());
+    let mut connection = sqlx::SqliteConnection::connect(&url).await.expect("opens");
+    sqlx::query("UPDATE meta SET value = $1").bind(version).execute(&mut connection).await.expect("set");
+    connection.close().await.expect("closes");
+}
+
+#[test]
+fn a_failed_write_stops_the_writer_and_loses_nothing() {
+    wait(async {
+        use sqlx::Connection as _;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.db");
+        let live = open(&Place::File(path.clone())).await;
+        live.submit(vec![vote(1, 1, "s", 1, "real")]).await.expect("written");
+        // A trigger stands in for a disk that is full.
+        let url = format!("sqlite:{}", path.display());
+        let mut other = sqlx::SqliteConnection::connect(&url).await.expect("opens");
+        let full = "CREATE TRIGGER full BEFORE INSERT ON tallies BEGIN SELECT RAISE(ABORT, 'disk is full'); END";
+        sqlx::query(full).execute(&mut other).await.expect("made");
+        let error = live.submit(vec![vote(2, 2, "s", 2, "real")]).await.expect_err("cannot be written");
+        assert!(error.to_string().contains("disk is full"), "{error}");
+        let error = live.submit(vec![vote(3, 3, "s", 3, "real")]).await.expect_err("stopped");
+        assert!(matches!(error, LiveError::Stopped));
+        sqlx::query("DROP TRIGGER full").execute(&mut other).await.expect("dropped");
+        other.close().await.expect("closes");
+        drop(live);
+        let live = open(&Place::File(path)).await;
+        assert_eq!(live.counts().await.expect("read").n_events, 1, "all or nothing");
+        let again = live.submit(vec![vote(2, 2, "s", 2, "real")]).await.expect("written");
+        assert_eq!(again, [Outcome::New(2)]);
+    });
+}
