@@ -13,6 +13,7 @@ mod crowd_tables;
 mod demo;
 mod images;
 mod input;
+mod live;
 mod mark_tables;
 mod panoptes_clustering;
 mod project;
@@ -68,6 +69,10 @@ enum Command {
     Reduce(commands::reduce::Args),
     Manifest(commands::manifest::Args),
     Talk(commands::talk::Args),
+    Ingest(commands::ingest::Args),
+    Alerts(commands::alerts::Args),
+    Credit(commands::credit::Args),
+    Rebuild(commands::rebuild::Args),
 }
 
 fn main() -> ExitCode {
@@ -95,6 +100,10 @@ fn main() -> ExitCode {
         Command::Reduce(args) => commands::reduce::run(&args, session),
         Command::Manifest(args) => commands::manifest::run(&args, session),
         Command::Talk(args) => commands::talk::run(&args, session),
+        Command::Ingest(args) => commands::ingest::run(&args, session),
+        Command::Alerts(args) => commands::alerts::run(&args, session),
+        Command::Credit(args) => commands::credit::run(&args, session),
+        Command::Rebuild(args) => commands::rebuild::run(&args, session),
     };
     match result {
         Ok(code) => code,
@@ -122,6 +131,10 @@ impl Command {
             Self::Reduce(_) => "reduce",
             Self::Manifest(_) => "manifest",
             Self::Talk(_) => "talk",
+            Self::Ingest(_) => "ingest",
+            Self::Alerts(_) => "alerts",
+            Self::Credit(_) => "credit",
+            Self::Rebuild(_) => "rebuild",
         }
     }
 }

@@ -10,7 +10,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 5] = [
     ("volary-ingest", &["volary-core"]),
     ("volary-crowd", &["volary-core"]),
     ("volary-live", &["volary-core", "volary-crowd"]),
-    ("volary", &["volary-core", "volary-ingest", "volary-crowd"]),
+    ("volary", &["volary-core", "volary-ingest", "volary-crowd", "volary-live"]),
 ];
 
 fn crates() -> BTreeSet<String> {

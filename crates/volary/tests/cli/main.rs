@@ -7,6 +7,7 @@ mod bad_input;
 mod book;
 mod house;
 mod lightcurves;
+mod live;
 mod marks;
 mod models;
 mod panoptes_shapes;
