@@ -14,6 +14,7 @@ mod crowd_tables;
 mod demo;
 mod images;
 mod input;
+mod live;
 mod mark_tables;
 mod panoptes_clustering;
 mod project;
@@ -73,6 +74,10 @@ enum Command {
     Release(Box<commands::release::Args>),
     Optout(commands::optout::Args),
     Policy(commands::policy::Args),
+    Ingest(commands::ingest::Args),
+    Alerts(commands::alerts::Args),
+    Credit(commands::credit::Args),
+    Rebuild(commands::rebuild::Args),
 }
 
 fn main() -> ExitCode {
@@ -104,6 +109,10 @@ fn main() -> ExitCode {
         Command::Release(args) => commands::release::run(&args, session),
         Command::Optout(args) => commands::optout::run(&args, session),
         Command::Policy(args) => commands::policy::run(&args, session),
+        Command::Ingest(args) => commands::ingest::run(&args, session),
+        Command::Alerts(args) => commands::alerts::run(&args, session),
+        Command::Credit(args) => commands::credit::run(&args, session),
+        Command::Rebuild(args) => commands::rebuild::run(&args, session),
     };
     match result {
         Ok(code) => code,
@@ -135,6 +144,10 @@ impl Command {
             Self::Release(_) => "release",
             Self::Optout(_) => "optout",
             Self::Policy(_) => "policy",
+            Self::Ingest(_) => "ingest",
+            Self::Alerts(_) => "alerts",
+            Self::Credit(_) => "credit",
+            Self::Rebuild(_) => "rebuild",
         }
     }
 }

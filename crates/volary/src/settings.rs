@@ -18,6 +18,9 @@ pub(crate) struct Settings {
     pub(crate) rows: RowSettings,
     pub(crate) consensus: ConsensusSettings,
     pub(crate) marks: MarksSettings,
+    /// Rules of the live store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) live: Option<volary_live::Policy>,
 }
 
 /// What the project is called.

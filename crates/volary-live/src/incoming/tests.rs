@@ -16,7 +16,10 @@ fn one(body: &str) -> Event {
     votes(&parsed)[0].clone()
 }
 
-fn told(event: &Event) -> (&str, &str, &str, Actor, Vec<(&str, Vec<&str>)>) {
+/// Workflow, version, subject, who, and answers by task.
+type Told<'a> = (&'a str, &'a str, &'a str, Actor, Vec<(&'a str, Vec<&'a str>)>);
+
+fn told(event: &Event) -> Told<'_> {
     let Kind::Vote { workflow, version, subject, actor, answers } = &event.kind else {
         panic!("no vote")
     };

@@ -1,19 +1,23 @@
 //! One file per command. Each has `Args` (what `--help` shows, with examples) and `run`.
 
 pub(crate) mod agreement;
+pub(crate) mod alerts;
 pub(crate) mod bias;
 pub(crate) mod check;
 pub(crate) mod consensus;
 pub(crate) mod counts;
+pub(crate) mod credit;
 pub(crate) mod dedup;
 pub(crate) mod demo;
 pub(crate) mod extract;
 pub(crate) mod flatten;
+pub(crate) mod ingest;
 pub(crate) mod init;
 pub(crate) mod manifest;
 pub(crate) mod marks;
 pub(crate) mod optout;
 pub(crate) mod policy;
+pub(crate) mod rebuild;
 pub(crate) mod reduce;
 pub(crate) mod release;
 pub(crate) mod report;

@@ -11,7 +11,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 6] = [
     ("volary-crowd", &["volary-core"]),
     ("volary-release", &["volary-core", "volary-ingest"]),
     ("volary-live", &["volary-core", "volary-crowd"]),
-    ("volary", &["volary-core", "volary-ingest", "volary-crowd", "volary-release"]),
+    ("volary", &["volary-core", "volary-ingest", "volary-crowd", "volary-release", "volary-live"]),
 ];
 
 fn crates() -> BTreeSet<String> {

@@ -8,6 +8,7 @@ mod bias;
 mod book;
 mod house;
 mod lightcurves;
+mod live;
 mod marks;
 mod models;
 mod panoptes_shapes;

@@ -1,0 +1,142 @@
+//! The live commands: ingest, alerts, rebuild, credit.
+
+use serde_json::{Value, json};
+
+use crate::support::Place;
+
+fn vote(id: u64, subject: &str, user: u64, answer: u64) -> Value {
+    json!({
+        "id": id, "workflow_id": 10, "workflow_version": "3.7", "subject_id": subject, "user_id": user,
+        "created_at": format!("2026-11-28T20:00:{:02}Z", id % 60),
+        "annotations": [{"task": "T0", "value": answer}],
+    })
+}
+
+fn lines(values: &[Value]) -> String {
+    values.iter().map(|value| format!("{value}\n")).collect()
+}
+
+/// Fourteen on one subject, one of them against.
+fn votes() -> Vec<Value> {
+    (0..14).map(|n| vote(n, "s1", n, u64::from(n == 3))).collect()
+}
+
+fn place_with_an_alert() -> Place {
+    let place = Place::new();
+    place.write("events.ndjson", lines(&votes()));
+    let record = place.record(&["ingest", "events.ndjson", "--answer", "0", "--project", "ks"]);
+    let summary = &record["summary"];
+    assert_eq!(
+        (&summary["n_new"], &summary["n_alerts"], &summary["n_retired"]),
+        (&json!(14), &json!(1), &json!(1))
+    );
+    place
+}
+
+#[test]
+fn a_file_may_be_read_again_and_conflicts_are_counted() {
+    let place = place_with_an_alert();
+    let again = place.record(&["ingest", "events.ndjson", "--answer", "0", "--project", "ks"]);
+    assert_eq!((&again["summary"]["n_new"], &again["summary"]["n_repeated"]), (&json!(0), &json!(14)));
+    place.write("other.ndjson", lines(&[vote(0, "s1", 0, 1), json!({"id": 99})]));
+    let other = place.record(&["ingest", "other.ndjson", "--answer", "0", "--project", "ks"]);
+    assert_eq!(other["summary"]["n_conflicts"], json!(1));
+    assert_eq!(other["problems"]["empty cell"], json!(1));
+}
+
+#[test]
+fn one_pretty_value_is_read_as_a_whole() {
+    let place = Place::new();
+    place.write(
+        "page.json",
+        format!("{:#}", json!({"classifications": [vote(1, "s", 1, 0), vote(2, "s", 2, 0)]})),
+    );
+    assert_eq!(place.record(&["ingest", "page.json"])["summary"]["n_new"], json!(2));
+}
+
+#[test]
+fn alerts_are_listed_without_volunteers_and_rebuilt_to_the_byte() {
+    let place = place_with_an_alert();
+    let record = place.record(&["alerts", "-o", "alerts.json"]);
+    let alert = &record["summary"]["alerts"][0];
+    assert_eq!(
+        (&alert["n_votes"], &alert["n_positive"], &alert["subject_id"]),
+        (&json!(9), &json!(8), &json!("s1"))
+    );
+    assert!(!place.read("alerts.json").contains("user"));
+    let rebuilt = place.record(&["rebuild"]);
+    assert_eq!(rebuilt["summary"]["is_same"], json!(true));
+}
+
+fn facts() -> String {
+    let mut events = vec![json!({
+        "source": "team", "id": "subject-1", "at_ms": 1, "kind": "subject", "subject": "s1",
+        "facts": {
+            "ra_deg": "150.25", "dec_deg": "-2.5", "discovery_time": "2026-11-28 01:02:03", "magnitude": "19.2",
+            "filter": "L", "instrument": "GOTO", "internal_name": "GOTO26abc", "archival_remarks": "DSS",
+        },
+    })];
+    events.extend((0..14).map(|user| {
+        json!({
+            "source": "team", "id": format!("name-{user}"), "at_ms": 1, "kind": "name", "user": user.to_string(),
+            "credited": format!("Volunteer, {user}"),
+        })
+    }));
+    lines(&events)
+}
+
+fn today() -> String {
+    jiff::Timestamp::now().to_string()[..10].to_owned()
+}
+
+#[test]
+fn five_are_drawn_by_the_committed_key_and_the_report_is_a_file() {
+    let place = Place::new();
+    // The key of the day comes first, before there is a store.
+    place.record(&["credit", "--new-key", "key.txt", "--day", &today()]);
+    place.write("facts.ndjson", facts());
+    place.record(&["ingest", "facts.ndjson"]);
+    place.write("events.ndjson", lines(&votes()));
+    place.record(&["ingest", "events.ndjson", "--answer", "0", "--project", "ks"]);
+    let draw = ["credit", "--alert", "1", "--key", "key.txt", "-o", "report.json"];
+    let record = place.record(&draw);
+    assert_eq!(
+        (&record["summary"]["n_named"], &record["summary"]["came_first"]),
+        (&json!(5), &json!(true))
+    );
+    let report: Value = serde_json::from_str(&place.read("report.json")).expect("JSON");
+    let reporter = report["at_report"]["0"]["reporter"].as_str().expect("text");
+    assert_eq!(reporter.matches("Volunteer ").count(), 5, "{reporter}");
+    assert!(reporter.ends_with("(ks volunteers)"), "{reporter}");
+    place.record(&draw);
+    assert_eq!(serde_json::from_str::<Value>(&place.read("report.json")).expect("JSON"), report);
+    let names = place.record(&["credit", "--participants", "people.html"]);
+    assert_eq!(names["summary"]["n_names"], json!(14));
+    assert!(place.read("people.html").starts_with("<li><bdi>Volunteer, 0</bdi></li>"));
+}
+
+#[test]
+fn a_key_that_came_after_the_alert_proves_nothing() {
+    let place = place_with_an_alert();
+    place.record(&["credit", "--new-key", "key.txt", "--day", &today()]);
+    place.volary(&["credit", "--alert", "1", "--key", "key.txt"]).fails_with("came after the alert");
+    place
+        .volary(&["credit", "--new-key", "other.txt", "--day", &today()])
+        .fails_with("committed already");
+    place.volary(&["credit", "--alert", "7", "--key", "key.txt"]).fails_with("no alert 7");
+}
+
+#[test]
+fn what_cannot_be_done_is_one_clear_error() {
+    let place = Place::new();
+    place.volary(&["alerts"]).fails_with("no store is there");
+    place.volary(&["rebuild", "--store", "typo.db"]).fails_with("no store is there");
+    place.volary(&["ingest", "missing.ndjson"]).fails_with("missing.ndjson");
+    place.write("bad.toml", "[live]\nretire_at = 0\n");
+    place.write("events.ndjson", lines(&[vote(1, "s", 1, 0)]));
+    place.volary(&["--config", "bad.toml", "ingest", "events.ndjson"]).fails_with("retire_at");
+    let place = place_with_an_alert();
+    place.volary(&["credit"]).fails_with("nothing to do");
+    place.volary(&["credit", "--new-key", "k", "--day", "today"]).fails_with("2026-11-28");
+    place.volary(&["credit", "--participants", "people.docx"]).fails_with(".txt");
+}
