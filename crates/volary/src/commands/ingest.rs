@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long)]
     follow: bool,
     /// The answer that speaks for an alert: with it, the rules are at least 8 votes for it, at least 80 %
-    /// agreement, and retirement at 14. Rules of one's own go into the settings file, under [live].
+    /// agreement, and retirement at 14. Rules of one's own go into the settings file, under `[live]`.
     #[arg(long, value_name = "ANSWER")]
     answer: Option<String>,
     /// The task that --answer is of.
