@@ -1,4 +1,5 @@
 use super::super::clustering::{MarkCluster, MarkClusters, OutlineCluster};
+use super::rows::tool_of;
 use super::*;
 
 /// All marks are one cluster at the first mark.
