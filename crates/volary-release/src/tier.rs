@@ -206,31 +206,22 @@ const PSEUDONYM: Column = column(
     false,
     "Pseudonym: p and 16 characters of somebody with an account, q of one classification of somebody without",
 );
-const VOTES_B: &[Column] = &[
-    WORKFLOW,
-    TASK,
-    SUBJECT,
-    PSEUDONYM,
-    column("kind", Kind::Text, false, "Kind of the question: single or multiple"),
-    column(
-        "answer",
-        Kind::Text,
-        true,
-        "Answer; missing for seen and not answered, and for rare answers",
-    ),
-];
+const QUESTION_KIND: Column =
+    column("kind", Kind::Text, false, "Kind of the question: single or multiple");
+const ANSWER_GIVEN: Column = column(
+    "answer",
+    Kind::Text,
+    true,
+    "Answer; missing for seen and not answered, and for rare answers",
+);
+const VOTES_B: &[Column] = &[WORKFLOW, TASK, SUBJECT, PSEUDONYM, QUESTION_KIND, ANSWER_GIVEN];
 const VOTES_C: &[Column] = &[
     WORKFLOW,
     TASK,
     SUBJECT,
     PSEUDONYM,
-    column("kind", Kind::Text, false, "Kind of the question: single or multiple"),
-    column(
-        "answer",
-        Kind::Text,
-        true,
-        "Answer; missing for seen and not answered, and for rare answers",
-    ),
+    QUESTION_KIND,
+    ANSWER_GIVEN,
     column("time", Kind::Text, true, "When, coarse: Monday of the week, quarter or year"),
 ];
 const VOLUNTEERS: &[Column] = &[
