@@ -2,6 +2,7 @@
 //! its author.
 //!
 //! Buckets nest, so that a ladder can climb them: a week belongs to the quarter and the year of its Monday.
+//! A quarter and a year therefore begin with their first Monday.
 
 use jiff::civil::{Date, date};
 use jiff::{Span, ToSpan as _};
@@ -48,18 +49,28 @@ pub fn day_of(ms: i64) -> i32 {
 /// The first day, since 1970, of the bucket that a day is in.
 #[must_use]
 pub fn bucket_start(day: i32, resolution: Resolution) -> i32 {
-    // 1970-01-01 was a Thursday.
-    let monday = day - (day + 3).rem_euclid(7);
+    let monday = monday_before(day);
     match resolution {
         Resolution::Day => day,
         Resolution::Week => monday,
         Resolution::Quarter => {
             let start = civil(monday);
-            day_number(date(start.year(), (start.month() - 1) / 3 * 3 + 1, 1))
+            first_monday(date(start.year(), (start.month() - 1) / 3 * 3 + 1, 1))
         }
-        Resolution::Year => day_number(date(civil(monday).year(), 1, 1)),
+        Resolution::Year => first_monday(date(civil(monday).year(), 1, 1)),
         Resolution::None => 0,
     }
+}
+
+/// The Monday of a day's week: the day itself or up to six days before it.
+fn monday_before(day: i32) -> i32 {
+    // 1970-01-01 was a Thursday.
+    day - (day + 3).rem_euclid(7)
+}
+
+/// The first Monday on or after a date.
+fn first_monday(of: Date) -> i32 {
+    monday_before(day_number(of) + 6)
 }
 
 /// The bucket of a day as text: `2024-02-19`, `2024-Q1`, `2024`, or nothing.
@@ -100,9 +111,8 @@ pub fn bucket_span(text: &str) -> Option<(i32, i32)> {
         None => (1, 12),
     };
     let start = Date::new(year, month, 1).ok()?;
-    // The last week of a bucket runs up to six days beyond it.
     let end = start.checked_add(months.months()).ok()?;
-    Some((day_number(start), day_number(end) + 5))
+    Some((first_monday(start), first_monday(end) - 1))
 }
 
 #[cfg(test)]
@@ -125,21 +135,43 @@ mod tests {
         assert_eq!(bucket_text(sunday, Resolution::Year), "2022");
     }
 
+    /// What every day must obey: its buckets nest, each says where it begins, and each holds its day.
+    fn check_day(day: i32) -> Result<(), TestCaseError> {
+        let ladder = [Resolution::Day, Resolution::Week, Resolution::Quarter, Resolution::Year];
+        for (fine, coarse) in ladder.iter().zip(&ladder[1..]) {
+            let through = bucket_start(bucket_start(day, *fine), *coarse);
+            prop_assert_eq!(through, bucket_start(day, *coarse));
+            prop_assert_eq!(bucket_text(through, *coarse), bucket_text(day, *coarse));
+        }
+        for resolution in [Resolution::Week, Resolution::Quarter, Resolution::Year] {
+            if let Some((first, last)) = bucket_span(&bucket_text(day, resolution)) {
+                prop_assert_eq!(first, bucket_start(day, resolution));
+                prop_assert!(first <= day && day <= last);
+                prop_assert!(bucket_start(last, resolution) == first && bucket_start(last + 1, resolution) != first);
+            } else {
+                // Beyond the calendar's ends there is no text to read back.
+                prop_assert!(!(0..2_900_000).contains(&day));
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn every_day_of_a_century_keeps_the_rules() {
+        for day in day_number(date(1950, 1, 1))..day_number(date(2050, 1, 1)) {
+            check_day(day).unwrap();
+        }
+    }
+
     proptest! {
         #[test]
-        fn buckets_nest_and_hold_their_days(ms in -9e15 as i64..9e16 as i64) {
-            let day = day_of(ms);
-            let ladder = [Resolution::Day, Resolution::Week, Resolution::Quarter, Resolution::Year];
-            for (fine, coarse) in ladder.iter().zip(&ladder[1..]) {
-                let through = bucket_text(bucket_start(day, *fine), *coarse);
-                prop_assert_eq!(through, bucket_text(day, *coarse));
-            }
-            if (0..2_000_000).contains(&day) {
-                for resolution in [Resolution::Week, Resolution::Quarter, Resolution::Year] {
-                    let (first, last) = bucket_span(&bucket_text(day, resolution)).unwrap();
-                    prop_assert!(first <= day && day <= last);
-                }
-            }
+        fn buckets_nest_and_hold_their_days(day in -700_000_i32..2_900_000) {
+            check_day(day)?;
+        }
+
+        #[test]
+        fn a_clock_gone_wrong_stays_within_the_calendar(ms: i64) {
+            check_day(day_of(ms))?;
         }
     }
 }
