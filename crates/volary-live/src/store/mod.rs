@@ -8,6 +8,7 @@
 //! (PostgreSQL learnt it the hard way), so what is on disk must be read again by opening it anew.
 
 mod database;
+mod reads;
 mod schema;
 mod writer;
 
@@ -25,6 +26,7 @@ use crate::policy::Policy;
 
 pub use self::database::Place;
 use self::database::{Access, Cell, Database};
+pub use self::reads::StrandId;
 use self::writer::Writer;
 
 /// Why the store cannot do what was asked.

@@ -1,0 +1,11 @@
+//! The API from outside, over a real store and real sockets.
+
+mod hostile;
+mod openapi;
+mod outbox;
+mod polling;
+mod reads;
+mod site;
+mod stream;
+mod votes;
+mod webhooks;
