@@ -3,12 +3,13 @@
 //! [`Engine`] is driven by the store, which lends it the books. [`Memory`] is the same without a database:
 //! it holds everything, and is what tests, replays under another policy and simulations use.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::alert::Alert;
-use crate::book::{Book, Chain, Effect, Summary};
+use crate::book::{Book, Chain, Effect, Rules, Summary};
 use crate::event::{Actor, Event, Key, Kind, Logged, Order};
 use crate::policy::Policy;
+use crate::skill::{ExamChange, Skills};
 
 /// What is known of people. The latest event in canonical order counts.
 #[derive(Clone, Debug, Default)]
@@ -95,6 +96,7 @@ pub struct Engine {
     /// Retractions and corrections that came before their vote, by the vote's key.
     early: HashMap<Key, Vec<Logged>>,
     chain: Chain,
+    skills: Skills,
 }
 
 impl Engine {
@@ -114,6 +116,15 @@ impl Engine {
     #[must_use]
     pub fn book(&self, subject: &str) -> Option<&Book> {
         self.books.get(subject)
+    }
+
+    pub(crate) fn book_mut(&mut self, subject: &str) -> Option<&mut Book> {
+        self.books.get_mut(subject)
+    }
+
+    /// The books that are in memory, in no order.
+    pub(crate) fn books(&self) -> impl Iterator<Item = &Book> {
+        self.books.values()
     }
 
     pub(crate) fn set_chain(&mut self, chain: Chain) {
@@ -155,17 +166,49 @@ impl Engine {
         false
     }
 
+    /// The volunteers' exams that are in memory.
+    #[must_use]
+    pub fn skills(&self) -> &Skills {
+        &self.skills
+    }
+
+    pub(crate) fn skills_mut(&mut self) -> &mut Skills {
+        &mut self.skills
+    }
+
+    /// What votes are counted by.
+    #[must_use]
+    pub fn rules(&self) -> Rules<'_> {
+        Rules { policy: &self.policy, skills: &self.skills }
+    }
+
     /// Takes an event. `subject`: whose book it belongs to, which must be here; `None` for events about
     /// people and policy, and for changes of a vote that has not come.
-    pub(crate) fn apply(&mut self, logged: &Logged, subject: Option<&str>) -> Vec<Effect> {
+    ///
+    /// Where exams changed, the subjects that those people voted on afterwards must be reconsidered next.
+    pub(crate) fn apply(
+        &mut self,
+        logged: &Logged,
+        subject: Option<&str>,
+    ) -> (Vec<Effect>, Vec<ExamChange>) {
         if self.note(logged, subject) {
-            let policy = &self.policy;
-            self.books.iter_mut().for_each(|(_, book)| book.recount_all(policy));
+            let rules = Rules { policy: &self.policy, skills: &self.skills };
+            self.books.iter_mut().for_each(|(_, book)| book.recount_all(rules));
         }
-        let Some(subject) = subject else { return Vec::new() };
+        let Some(subject) = subject else { return (Vec::new(), Vec::new()) };
         let changes = self.early.get(&logged.event.key).map_or(&[][..], Vec::as_slice);
         let book = self.books.entry(subject.to_owned()).or_insert_with(|| Book::new(subject));
-        book.apply(logged, changes, &self.policy, &mut self.chain)
+        let rules = Rules { policy: &self.policy, skills: &self.skills };
+        let (effects, exams) = book.apply(logged, changes, rules, &mut self.chain);
+        exams.iter().for_each(|change| self.skills.apply(change));
+        (effects, exams)
+    }
+
+    /// Recounts a subject whose voters' skill changed; it must be here.
+    pub(crate) fn reconsider(&mut self, subject: &str, at_ms: i64) -> Vec<Effect> {
+        let rules = Rules { policy: &self.policy, skills: &self.skills };
+        let Some(book) = self.books.get_mut(subject) else { return Vec::new() };
+        book.reconsider(&book.keys(), at_ms, rules, &mut self.chain)
     }
 }
 
@@ -211,9 +254,28 @@ impl Memory {
         self.known.insert(event.key.clone(), (content, of_vote));
         let seq = self.log.len() as i64 + 1;
         let logged = Logged { seq, received_ms, event };
-        self.effects.extend(self.engine.apply(&logged, subject.as_deref()));
+        if let Kind::Vote { actor, .. } = &logged.event.kind {
+            self.engine.skills.look_up(actor.clone());
+        }
+        let (effects, exams) = self.engine.apply(&logged, subject.as_deref());
+        self.effects.extend(effects);
+        if self.engine.policy.uses_skill() {
+            self.reconsider(&exams, received_ms);
+        }
         self.log.push(logged);
         Taken::New
+    }
+
+    /// Recounts what the people voted on after the exams that changed.
+    fn reconsider(&mut self, exams: &[ExamChange], at_ms: i64) {
+        let is_touched =
+            |book: &Book| exams.iter().any(|exam| book.has_later_vote(&exam.actor, &exam.order));
+        let touched = self.engine.books.iter().filter(|(_, book)| is_touched(book));
+        let touched: BTreeSet<String> = touched.map(|(subject, _)| subject.clone()).collect();
+        for subject in touched {
+            let effects = self.engine.reconsider(&subject, at_ms);
+            self.effects.extend(effects);
+        }
     }
 
     /// The engine.
