@@ -321,6 +321,12 @@ impl Book {
         Self { subject: subject.to_owned(), ..Self::default() }
     }
 
+    /// Whose book it is.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
     /// Puts an event in its place without recounting or announcing anything; says which strand it
     /// touched. `changes` are retractions and corrections of a vote that came before the vote itself.
     fn place(&mut self, logged: &Logged, changes: &[Logged]) -> Placed {

@@ -1,13 +1,11 @@
 //! Books and people: what an event does, given the books that it touches. No I/O, no clock.
 //!
-//! [`Engine`] is driven by the store, which lends it the books. [`Memory`] is the same without a database:
-//! it holds everything, and is what tests, replays under another policy and simulations use.
+//! [`Engine`] is driven by the store, which lends it the books, or by [`crate::replay`], which holds them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use crate::alert::Alert;
-use crate::book::{Book, Chain, Effect, Rules, Summary};
-use crate::event::{Actor, Event, Key, Kind, Logged, Order};
+use crate::book::{Book, Chain, Effect, Rules};
+use crate::event::{Actor, Key, Kind, Logged, Order};
 use crate::policy::Policy;
 use crate::skill::{ExamChange, Skills};
 
@@ -118,6 +116,16 @@ impl Engine {
         self.books.get(subject)
     }
 
+    /// An engine under a policy that no event has said.
+    #[must_use]
+    pub(crate) fn under(policy: Policy) -> Self {
+        Self { policy, ..Self::default() }
+    }
+
+    pub(crate) fn take(&mut self, subject: &str) -> Option<Book> {
+        self.books.remove(subject)
+    }
+
     pub(crate) fn book_mut(&mut self, subject: &str) -> Option<&mut Book> {
         self.books.get_mut(subject)
     }
@@ -209,106 +217,5 @@ impl Engine {
         let rules = Rules { policy: &self.policy, skills: &self.skills };
         let Some(book) = self.books.get_mut(subject) else { return Vec::new() };
         book.reconsider(&book.keys(), at_ms, rules, &mut self.chain)
-    }
-}
-
-/// What became of an event that was offered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// It is in the log.
-    New,
-    /// It was there already.
-    Duplicate,
-    /// Another event has its key; this one is quarantined.
-    Conflict,
-}
-
-/// An engine with its log in memory.
-#[derive(Clone, Debug, Default)]
-pub struct Memory {
-    engine: Engine,
-    log: Vec<Logged>,
-    known: HashMap<Key, (String, Option<String>)>,
-    effects: Vec<Effect>,
-}
-
-impl Memory {
-    /// Under a policy, with nothing in the log.
-    #[must_use]
-    pub fn new(policy: Policy) -> Self {
-        Self { engine: Engine { policy, ..Engine::default() }, ..Self::default() }
-    }
-
-    /// Offers an event, first heard at `received_ms`.
-    pub fn offer(&mut self, event: Event, received_ms: i64) -> Taken {
-        let content = event.content_hash();
-        if let Some((known, _)) = self.known.get(&event.key) {
-            return if *known == content { Taken::Duplicate } else { Taken::Conflict };
-        }
-        let target = |of: &str| Key { source: event.key.source.clone(), id: of.to_owned() };
-        let subject = match event.target() {
-            Some(of) => self.known.get(&target(of)).and_then(|(_, subject)| subject.clone()),
-            None => event.subject().map(str::to_owned),
-        };
-        let of_vote = matches!(event.kind, Kind::Vote { .. }).then(|| subject.clone()).flatten();
-        self.known.insert(event.key.clone(), (content, of_vote));
-        let seq = self.log.len() as i64 + 1;
-        let logged = Logged { seq, received_ms, event };
-        if let Kind::Vote { actor, .. } = &logged.event.kind {
-            self.engine.skills.look_up(actor.clone());
-        }
-        let (effects, exams) = self.engine.apply(&logged, subject.as_deref());
-        self.effects.extend(effects);
-        if self.engine.policy.uses_skill() {
-            self.reconsider(&exams, received_ms);
-        }
-        self.log.push(logged);
-        Taken::New
-    }
-
-    /// Recounts what the people voted on after the exams that changed.
-    fn reconsider(&mut self, exams: &[ExamChange], at_ms: i64) {
-        let is_touched =
-            |book: &Book| exams.iter().any(|exam| book.has_later_vote(&exam.actor, &exam.order));
-        let touched = self.engine.books.iter().filter(|(_, book)| is_touched(book));
-        let touched: BTreeSet<String> = touched.map(|(subject, _)| subject.clone()).collect();
-        for subject in touched {
-            let effects = self.engine.reconsider(&subject, at_ms);
-            self.effects.extend(effects);
-        }
-    }
-
-    /// The engine.
-    #[must_use]
-    pub fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
-    /// The log.
-    #[must_use]
-    pub fn log(&self) -> &[Logged] {
-        &self.log
-    }
-
-    /// What was told, in order.
-    #[must_use]
-    pub fn effects(&self) -> &[Effect] {
-        &self.effects
-    }
-
-    /// The alerts that were told, in order.
-    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
-        self.effects.iter().filter_map(|effect| match effect {
-            Effect::Alert(alert) => Some(&**alert),
-            _ => None,
-        })
-    }
-
-    /// What is said about every subject, sorted.
-    #[must_use]
-    pub fn summaries(&self) -> Vec<Summary> {
-        let policy = self.engine.policy();
-        let books: BTreeMap<&String, &Book> = self.engine.books.iter().collect();
-        books.values().flat_map(|book| book.summaries(policy)).collect()
     }
 }

@@ -6,7 +6,8 @@
 //! database, SQLite or PostgreSQL, and acknowledges an event when it is on disk.
 //!
 //! From the inside out: [`event`] and [`policy`] are the vocabulary, [`canon`] folds one subject's votes,
-//! [`book`] adds what was announced, [`skill`] says how far a voter is believed, [`engine`] holds the books and the people, [`store`] makes it last.
+//! [`book`] adds what was announced, [`skill`] says how far a voter is believed, [`engine`] holds the books and the people, [`store`] makes it last, [`replay`] tells it
+//! again under other rules.
 //! [`incoming`] reads what other systems send, [`credit`] says who is named, [`sampling`]
 //! draws subjects.
 //!
@@ -21,6 +22,7 @@ pub mod engine;
 pub mod event;
 pub mod incoming;
 pub mod policy;
+pub mod replay;
 pub mod sampling;
 pub mod skill;
 pub mod store;

@@ -456,6 +456,21 @@ impl Live {
         rows.iter().map(|row| logged(row, &self.place)).collect()
     }
 
+    /// The same with the subject whose book each event belongs to, for [`crate::replay::Replay`].
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn history(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(Logged, Option<String>)>, LiveError> {
+        let sql =
+            "SELECT seq, received_ms, body, subject FROM events WHERE seq > $1 ORDER BY seq LIMIT $2";
+        let rows = self.rows(sql, &[after.into(), i64::from(limit).into()]).await?;
+        rows.iter().map(|row| Ok((logged(row, &self.place)?, self.cell(row, 3)?))).collect()
+    }
+
     /// The summaries of strands as JSON, sorted by subject, workflow and version.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
-use volary_live::engine::Memory;
+use volary_live::replay::Memory;
 use volary_live::store::{Heard, Options, Place};
 use volary_live::{Kind, Live, LiveError, Outcome, Policy};
 

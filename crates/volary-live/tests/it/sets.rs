@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use rand::seq::SliceRandom as _;
 use volary_live::book::{Effect, Summary};
-use volary_live::engine::{Memory, Taken};
 use volary_live::policy::{Anonymous, Condition, Repeats, UnknownSubjects};
+use volary_live::replay::{Memory, Taken};
 use volary_live::{Event, Kind, Policy, Rule};
 
 use crate::history::{Heard, correct, event, history, retract, subject, vote};
@@ -381,7 +381,7 @@ fn those_who_opted_out_count_live_and_not_for_learning() {
 fn the_good_are_believed_and_all_labels_count() {
     let mut policy = Policy { rules: conditions(), ..Policy::default() };
     policy.rules.truncate(1);
-    policy.rules[0].when = Some(Condition::parse("probability(\"real\") >= 0.9").expect("CEL"));
+    policy.rules[0].when = Some(Condition::parse("probability(\"real\") >= 0.95").expect("CEL"));
     let mut memory = Memory::new(policy.clone());
     let mut id = 0;
     let mut offer = |event: Event| {
@@ -414,7 +414,9 @@ fn the_good_are_believed_and_all_labels_count() {
             _ => None,
         })
         .collect();
-    assert_eq!(retired, [("seen", "consensus", 2)], "two of the good are enough, three guesses are not");
+    let others: Vec<_> =
+        retired.into_iter().filter(|(subject, ..)| !subject.starts_with("known")).collect();
+    assert_eq!(others, [("seen", "consensus", 2)], "two of the good are enough, three guesses are not");
 }
 
 /// What one knows of a voter by later exams must not reach back: the state is the same however late they
@@ -436,7 +438,8 @@ fn exams_do_not_reach_back() {
     let retired = |heard: &[Heard]| -> Vec<String> {
         let memory = fold(&policy, heard);
         let summaries = memory.summaries();
-        summaries.iter().filter(|s| s.retired_at.is_some()).map(|s| s.subject.clone()).collect()
+        let retired = summaries.iter().filter(|s| s.retired_at.is_some() && !s.validation);
+        retired.map(|s| s.subject.clone()).collect()
     };
     let in_order = [&[before.clone()], &exams[..], &[after.clone()]].concat();
     let exams_last = [&[before, after], &exams[..]].concat();
