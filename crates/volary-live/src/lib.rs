@@ -7,8 +7,7 @@
 //!
 //! From the inside out: [`event`] and [`policy`] are the vocabulary, [`canon`] folds one subject's votes,
 //! [`book`] adds what was announced, [`engine`] holds the books and the people, [`store`] makes it last.
-//! [`incoming`] reads what other systems send, [`credit`] says who is named, [`sampling`]
-//! draws subjects.
+//! [`incoming`] reads what other systems send, [`credit`] says who is named.
 //!
 //! It speaks no HTTP and sends nothing to anybody: `volary-web` serves it, and a report to TNS is text.
 //! Database types stay inside [`store`].
@@ -21,7 +20,6 @@ pub mod engine;
 pub mod event;
 pub mod incoming;
 pub mod policy;
-pub mod sampling;
 pub mod store;
 
 pub use alert::Alert;
