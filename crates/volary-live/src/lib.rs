@@ -6,10 +6,9 @@
 //! database, SQLite or PostgreSQL, and acknowledges an event when it is on disk.
 //!
 //! From the inside out: [`event`] and [`policy`] are the vocabulary, [`canon`] folds one subject's votes,
-//! [`book`] adds what was announced, [`skill`] says how far a voter is believed, [`engine`] holds the books and the people, [`store`] makes it last, [`replay`] tells it
-//! again under other rules.
-//! [`incoming`] reads what other systems send, [`credit`] says who is named, [`sampling`]
-//! draws subjects.
+//! [`book`] adds what was announced, [`skill`] says how far a voter is believed, [`engine`] holds the books
+//! and the people, [`store`] makes it last, [`replay`] tells it again under other rules.
+//! [`incoming`] reads what other systems send, [`credit`] says who is named.
 //!
 //! It speaks no HTTP and sends nothing to anybody: `volary-web` serves it, and a report to TNS is text.
 //! Database types stay inside [`store`].
@@ -23,7 +22,6 @@ pub mod event;
 pub mod incoming;
 pub mod policy;
 pub mod replay;
-pub mod sampling;
 pub mod skill;
 pub mod store;
 
