@@ -8,6 +8,7 @@ use std::process::{Command, ExitCode};
 const HELP: &str = "cargo xtask COMMAND
 
   test               formatting, clippy, all tests, doc tests, the book's examples, the API docs
+  properties [CASES] the property tests on new random cases (default 2000 of each)
   fuzz [SECONDS]     every fuzz target for so long (default 30 each); installs cargo-fuzz
   bench [ROWS]       figures of bench/README.md: ingest (default 1000000 rows), shapes, marks
   book               build the book into docs/book; installs mdbook
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
     let number = |default: u64| arguments.get(1).map_or(Ok(default), |n| n.parse::<u64>());
     let result = match (arguments.first().map(String::as_str), number(0)) {
         (Some("test"), _) => test(),
+        (Some("properties"), Ok(_)) => properties(number(2_000).unwrap_or(2_000)),
         (Some("fuzz"), Ok(_)) => fuzz(number(30).unwrap_or(30)),
         (Some("bench"), Ok(_)) => bench(number(1_000_000).unwrap_or(1_000_000)),
         (Some("book"), _) => book(),
@@ -65,7 +67,14 @@ fn test() -> Result<(), String> {
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
     run("cargo", &["doc", "--workspace", "--no-deps", "--locked"], &[("RUSTDOCFLAGS", "-D warnings")])?;
     // The binary's tests run the book's examples and the architecture page's promises too.
-    cargo(&["test", "--workspace", "--locked"])
+    // A change is judged on the same cases everywhere; `properties` looks for new ones.
+    run("cargo", &["test", "--workspace", "--locked"], &[("PROPTEST_RNG_SEED", "20261128")])
+}
+
+/// Property tests on cases that nobody has seen, more of them than a change waits for.
+fn properties(cases: u64) -> Result<(), String> {
+    let cases = cases.to_string();
+    run("cargo", &["test", "--workspace", "--locked", "--no-fail-fast"], &[("PROPTEST_CASES", &cases)])
 }
 
 /// Fuzzing wants the compiler's sanitizer flags, which stable Rust has behind a variable.

@@ -13,13 +13,11 @@ use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::signature::Verifier;
-use crate::store_view::View;
 use crate::tokens::Tokens;
 
 /// The server's state.
 pub(crate) struct App {
     pub(crate) live: Live,
-    pub(crate) view: View,
     pub(crate) settings: Settings,
     pub(crate) tokens: Tokens,
     pub(crate) by_token: Buckets,
@@ -34,6 +32,8 @@ pub(crate) struct App {
     pub(crate) started_ms: i64,
     /// What the `Host` header may say.
     pub(crate) hosts: BTreeSet<String>,
+    /// Held while somebody acts on an alert that must be as they read it.
+    pub(crate) acting: tokio::sync::Mutex<()>,
     pub(crate) n_requests: AtomicU64,
     /// When the oldest item of the outbox was made; 0 if there is none.
     pub(crate) oldest_waiting_ms: AtomicI64,

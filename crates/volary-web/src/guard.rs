@@ -36,8 +36,8 @@ pub(crate) async fn guard(State(app): State<Shared>, mut request: Request, next:
     let matched = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = matched.unwrap_or_else(|| "none".to_owned());
     let wanted = request.headers().get(header::IF_NONE_MATCH).cloned();
-    let agent = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    let agent = agent.unwrap_or_default().to_owned();
+    let agent = request.headers().get(header::USER_AGENT).map(HeaderValue::as_bytes);
+    let agent = String::from_utf8_lossy(agent.unwrap_or_default()).into_owned();
     let mut who = String::new();
     let admitted = admit(&app, &request);
     let mut response = match admitted {

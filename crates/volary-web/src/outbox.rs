@@ -35,7 +35,7 @@ struct Memory {
 /// Sends until the server stops.
 pub(crate) async fn send(app: Shared) {
     let mut memory = Memory::default();
-    let mut told = app.view.told(&app.live);
+    let mut told = app.live.told();
     loop {
         let waiting = app.live.waiting(ROUND).await.unwrap_or_default();
         let ids: BTreeSet<&String> = waiting.iter().map(|item| &item.id).collect();
@@ -72,7 +72,9 @@ async fn deliver(app: &App, item: &Waiting, memory: &mut Memory) -> bool {
     if memory.items.get(&item.id).is_some_and(|(due_ms, _)| now_ms < *due_ms) {
         return false;
     }
-    for (at, target) in app.settings.webhooks.iter().enumerate() {
+    let hooks = called(app, item);
+    for at in hooks.iter().copied() {
+        let target = &app.settings.webhooks[at].target;
         let has_it = memory.taken.get(&item.id).is_some_and(|taken| taken.contains(&at));
         let is_away = memory.hooks.get(&at).is_some_and(|(due_ms, _)| now_ms < *due_ms);
         if has_it || is_away {
@@ -96,14 +98,31 @@ async fn deliver(app: &App, item: &Waiting, memory: &mut Memory) -> bool {
             }
         }
     }
-    let n_taken = memory.taken.get(&item.id).map_or(0, BTreeSet::len);
-    if n_taken == app.settings.webhooks.len() {
+    let has_it = |at: &usize| memory.taken.get(&item.id).is_some_and(|taken| taken.contains(at));
+    if !hooks.is_empty() && hooks.iter().all(has_it) {
         // If this is not written, the item is sent once more, which its key tells.
         return app.live.delivered(&item.id).await.is_ok();
     }
     later(app, memory.items.entry(item.id.clone()).or_insert((0, 0)));
     let _ = app.live.attempted(&item.id).await;
     false
+}
+
+/// Which webhooks an item is for: those of its name if a rule calls one, else those without a name.
+fn called(app: &App, item: &Waiting) -> Vec<usize> {
+    let webhooks = app.settings.webhooks.iter().enumerate();
+    let body: serde_json::Value = serde_json::from_str(&item.body).unwrap_or_default();
+    let to = body.get("to").and_then(serde_json::Value::as_str);
+    let to = to.filter(|_| body.get("effect").is_some_and(|effect| effect == "webhook"));
+    let named: Vec<usize> = webhooks
+        .clone()
+        .filter(|(_, hook)| to.is_some() && hook.name.as_deref() == to)
+        .map(|(at, _)| at)
+        .collect();
+    if named.is_empty() {
+        return webhooks.filter(|(_, hook)| hook.name.is_none()).map(|(at, _)| at).collect();
+    }
+    named
 }
 
 fn later(app: &App, due: &mut (i64, u32)) {

@@ -19,6 +19,10 @@ impl Reply {
         Self { status: StatusCode::OK, body }
     }
 
+    pub(crate) fn etag(&self) -> String {
+        etag(&self.body)
+    }
+
     pub(crate) fn status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self

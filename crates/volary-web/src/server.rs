@@ -23,7 +23,6 @@ use crate::metrics::Metrics;
 use crate::queue::{FewestVotes, Queue};
 use crate::settings::Settings;
 use crate::signature::Verifier;
-use crate::store_view::View;
 use crate::tokens::{TokenError, Tokens};
 use crate::{guard, outbox, poll, routes};
 
@@ -83,7 +82,6 @@ impl Server {
         let started_ms = (settings.now_ms)();
         let verifier = settings.webhook_secret.clone();
         let app = Arc::new(App {
-            view: View::new(&live),
             live,
             tokens,
             by_token: Buckets::new(settings.rate_per_token),
@@ -96,6 +94,7 @@ impl Server {
             stop: stopped,
             started_ms,
             hosts: host_names(address, &settings.hosts),
+            acting: tokio::sync::Mutex::new(()),
             n_requests: AtomicU64::new(0),
             oldest_waiting_ms: AtomicI64::new(0),
             settings,

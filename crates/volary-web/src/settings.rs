@@ -17,6 +17,16 @@ pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
 /// The clock: milliseconds since 1970, UTC.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
+/// A webhook that is called.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// The name by which rules call it. One with a name gets only what is for it, one without gets all
+    /// that is not for another.
+    pub name: Option<String>,
+    /// Where it is.
+    pub target: Target,
+}
+
 /// Everything that can be set.
 #[derive(Clone)]
 pub struct Settings {
@@ -28,8 +38,8 @@ pub struct Settings {
     pub tokens: PathBuf,
     /// Secret of signed webhooks that come in; without it they need a token.
     pub webhook_secret: Option<Secret>,
-    /// Where alerts and retirements are told.
-    pub webhooks: Vec<Target>,
+    /// Where alerts, retirements and what rules call for are told.
+    pub webhooks: Vec<Webhook>,
     /// Signs what goes out to the webhooks.
     pub outgoing_secret: Option<Secret>,
     /// Panoptes-compatible APIs to ask for new classifications.

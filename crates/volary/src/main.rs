@@ -78,6 +78,7 @@ enum Command {
     Alerts(commands::alerts::Args),
     Credit(commands::credit::Args),
     Rebuild(commands::rebuild::Args),
+    Rules(commands::rules::Args),
 }
 
 fn main() -> ExitCode {
@@ -113,6 +114,7 @@ fn main() -> ExitCode {
         Command::Alerts(args) => commands::alerts::run(&args, session),
         Command::Credit(args) => commands::credit::run(&args, session),
         Command::Rebuild(args) => commands::rebuild::run(&args, session),
+        Command::Rules(args) => commands::rules::run(&args, session),
     };
     match result {
         Ok(code) => code,
@@ -148,6 +150,7 @@ impl Command {
             Self::Alerts(_) => "alerts",
             Self::Credit(_) => "credit",
             Self::Rebuild(_) => "rebuild",
+            Self::Rules(_) => "rules",
         }
     }
 }

@@ -4,34 +4,29 @@
 //! costs what the first one does. Text is compared as the database sorts it, which is why the order of
 //! subjects may differ between databases; a walk through all pages meets each row once in either.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::database::Cell;
-use super::{Live, LiveError, database_error, logged};
+use super::{Live, LiveError, database_error, logged, parsed};
+use crate::book::Card;
 use crate::event::Logged;
 
 /// Subject, workflow and major version.
 pub type StrandId = [String; 3];
 
 impl Live {
-    /// Ids of subjects after `after`, at most `limit`: those that were announced and those with votes.
+    /// What is known of some subjects beside their votes, sorted by id; nothing of those never heard of.
     ///
     /// # Errors
     /// [`LiveError`].
-    pub async fn subject_page(&self, after: &str, limit: u32) -> Result<Vec<String>, LiveError> {
-        let sql = "SELECT DISTINCT subject FROM events WHERE subject > $1 ORDER BY subject LIMIT $2";
-        let rows = self.rows(sql, &[after.into(), i64::from(limit).into()]).await?;
-        rows.iter().map(|row| self.cell(row, 0)).collect()
-    }
-
-    /// Which of these subjects a subject event has announced.
-    ///
-    /// # Errors
-    /// [`LiveError`].
-    pub async fn announced_among(&self, subjects: &[String]) -> Result<BTreeSet<String>, LiveError> {
-        let sql = "SELECT DISTINCT subject FROM events WHERE kind = 'subject' AND subject IN ({list})";
-        let rows = self.rows_in(sql, &[], subjects).await?;
-        rows.iter().map(|row| self.cell(row, 0)).collect()
+    pub async fn cards_of(&self, subjects: &[String]) -> Result<BTreeMap<String, Card>, LiveError> {
+        let sql = "SELECT subject, body FROM subjects WHERE subject IN ({list})";
+        let mut found = BTreeMap::new();
+        for row in &self.rows_in(sql, &[], subjects).await? {
+            let body: String = self.cell(row, 1)?;
+            found.insert(self.cell(row, 0)?, parsed(&body, 0, &self.place)?);
+        }
+        Ok(found)
     }
 
     /// Summaries of strands after `after`, as JSON, at most `limit`; of one workflow, if one is named.
@@ -113,21 +108,65 @@ impl Live {
         rows.iter().map(|row| logged(row, &self.place)).collect()
     }
 
-    /// Announced subjects that have retired nowhere and that this actor has not voted on, those with the
-    /// fewest votes first, at most `limit`. It looks at every announced subject.
+    /// Announced subjects that are open and that this actor has not voted on, those with the fewest votes
+    /// first, at most `limit`. It looks at every subject.
     ///
     /// # Errors
     /// [`LiveError`].
     pub async fn unseen(&self, actor: &str, limit: u32) -> Result<Vec<String>, LiveError> {
-        let sql = "SELECT s.subject
-            FROM (SELECT DISTINCT subject FROM events WHERE kind = 'subject' AND kind <> 'vote') s
+        let sql = "SELECT s.body, COALESCE(t.retired, 0)
+            FROM subjects s
             LEFT JOIN (SELECT subject, SUM(n) AS n, MAX(retired) AS retired FROM tallies GROUP BY subject) t
                 ON t.subject = s.subject
-            WHERE COALESCE(t.retired, 0) = 0 AND NOT EXISTS (
+            WHERE NOT EXISTS (
                 SELECT 1 FROM events v WHERE v.subject = s.subject AND v.kind = 'vote' AND v.actor = $1)
             ORDER BY COALESCE(t.n, 0), s.subject LIMIT $2";
-        let rows = self.rows(sql, &[actor.into(), i64::from(limit).into()]).await?;
-        rows.iter().map(|row| self.cell(row, 0)).collect()
+        // The few that are closed among those with few votes were closed by hand.
+        let mut asked = i64::from(limit) + 64;
+        loop {
+            let rows = self.rows(sql, &[actor.into(), asked.into()]).await?;
+            let mut open = Vec::new();
+            for row in &rows {
+                let (body, retired): (String, i64) = (self.cell(row, 0)?, self.cell(row, 1)?);
+                let card: Card = parsed(&body, 0, &self.place)?;
+                let by_hand = |closed: bool| card.by_hand.values().any(|c| *c == closed);
+                if card.announced && !by_hand(true) && (retired == 0 || by_hand(false)) {
+                    open.push(card.subject);
+                }
+            }
+            if open.len() >= limit as usize || (rows.len() as i64) < asked {
+                open.truncate(limit as usize);
+                return Ok(open);
+            }
+            asked *= 4;
+        }
+    }
+
+    /// What was done about alerts, in the order of the log.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn actions(&self) -> Result<Vec<Logged>, LiveError> {
+        // Said twice, so that the database sees that the index of what is no vote will do.
+        let sql = "SELECT seq, received_ms, body FROM events
+            WHERE kind <> 'vote' AND kind = 'action' ORDER BY seq";
+        let rows = self.rows(sql, &[]).await?;
+        rows.iter().map(|row| logged(row, &self.place)).collect()
+    }
+
+    /// What people retired or opened by hand among these subjects, in the order of the log.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn retirements_of(&self, subjects: &[String]) -> Result<Vec<Logged>, LiveError> {
+        let sql = "SELECT seq, received_ms, body FROM events
+            WHERE kind = 'retirement' AND subject IN ({list})";
+        let rows = self.rows_in(sql, &[], subjects).await?;
+        let mut found: Vec<Logged> =
+            rows.iter().map(|row| logged(row, &self.place)).collect::<Result<_, _>>()?;
+        found.sort_by_key(|logged| logged.seq);
+        found.dedup_by_key(|logged| logged.seq);
+        Ok(found)
     }
 
     async fn rows_in(

@@ -11,24 +11,30 @@ use sqlx::Row as _;
 use tokio::sync::{broadcast, mpsc};
 
 use super::database::{Cell, Database, Place};
-use super::{Command, Heard, LiveError, Options, Outcome, Reply, database_error, logged, parsed};
+use super::{
+    Command, Heard, LiveError, Options, Outcome, Reply, Told, Verdict, database_error, logged, parsed,
+};
 use crate::alert::Alert;
 use crate::book::{Announced, Book, Chain, Effect, StrandKey};
 use crate::engine::Engine;
-use crate::event::{Key, Kind, Logged};
+use crate::event::{Actor, Answers, Key, Kind, Logged};
+use crate::skill::{ExamChange, Skills, is_right};
 
 /// How many events a rebuild folds at a time.
 const REBUILD_CHUNK: i64 = 4_096;
+/// So many people's exams are kept in memory, for each book that may be.
+const PEOPLE_PER_BOOK: usize = 16;
 
 pub(super) struct Writer {
     database: Database,
     place: Place,
     options: Options,
-    effects: broadcast::Sender<Arc<Effect>>,
+    told: broadcast::Sender<Arc<Told>>,
     engine: Engine,
     /// Books that were not touched lately; the next to leave.
     resting: HashMap<String, Book>,
     last_seq: i64,
+    last_told: i64,
     /// Of a file; let go when the last transaction is written.
     lock: Option<File>,
 }
@@ -59,10 +65,12 @@ impl Writer {
         lock: Option<File>,
         place: Place,
         options: Options,
-        effects: broadcast::Sender<Arc<Effect>>,
+        told: broadcast::Sender<Arc<Told>>,
     ) -> Result<Self, LiveError> {
         let (engine, resting) = (Engine::default(), HashMap::new());
-        let mut writer = Self { database, place, options, effects, engine, resting, last_seq: 0, lock };
+        let (last_seq, last_told) = (0, 0);
+        let mut writer =
+            Self { database, place, options, told, engine, resting, last_seq, last_told, lock };
         writer.recall().await?;
         Ok(writer)
     }
@@ -78,6 +86,9 @@ impl Writer {
         let rows =
             self.database.all("SELECT COALESCE(MAX(seq), 0) FROM events", &[]).await.map_err(&failed)?;
         self.last_seq = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(&failed)?;
+        let rows =
+            self.database.all("SELECT COALESCE(MAX(seq), 0) FROM outbox", &[]).await.map_err(&failed)?;
+        self.last_told = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(&failed)?;
         let people = "SELECT seq, received_ms, body FROM events
             WHERE kind <> 'vote' AND kind IN ('policy', 'opt_out', 'credit', 'name', 'commitment')
             ORDER BY seq";
@@ -138,6 +149,7 @@ impl Writer {
                         || self.engine.book(&subject).cloned().unwrap_or_else(|| Book::new(&subject));
                     answer(reply, result.map(|()| book()))
                 }
+                Command::Verdicts { keys, reply } => answer(reply, self.verdicts(&keys).await),
                 Command::People { reply } => {
                     answer(reply, Ok((self.engine.policy().clone(), self.engine.people().clone())))
                 }
@@ -160,6 +172,32 @@ impl Writer {
         let Self { database, lock, .. } = self;
         let _ = database.close().await;
         drop(lock);
+    }
+
+    /// Whether votes were right, where the truth is known; nothing for others.
+    async fn verdicts(&mut self, keys: &[Key]) -> Result<Vec<Option<Verdict>>, LiveError> {
+        let failed = self.failed("reading the log");
+        let mut verdicts = Vec::with_capacity(keys.len());
+        for key in keys {
+            let sql = "SELECT seq, received_ms, body FROM events WHERE id = $1 AND source = $2";
+            let cells = [key.id.as_str().into(), key.source.as_str().into()];
+            let rows = self.database.all(sql, &cells).await.map_err(&failed)?;
+            let Some(row) = rows.first() else {
+                verdicts.push(None);
+                continue;
+            };
+            let event = logged(row, &self.place)?.event;
+            let Kind::Vote { subject, answers, .. } = event.kind else {
+                verdicts.push(None);
+                continue;
+            };
+            self.load(&BTreeSet::from([subject.clone()]), i64::MAX).await?;
+            let truth = self.engine.book(&subject).and_then(Book::truth);
+            let verdict =
+                |truth: &Answers| Verdict { is_right: is_right(&answers, truth), truth: truth.clone() };
+            verdicts.push(truth.map(verdict));
+        }
+        Ok(verdicts)
     }
 
     /// Takes what else has been submitted meanwhile; gives a command that is something else.
@@ -185,14 +223,14 @@ impl Writer {
 
     async fn commit(&mut self, gathered: Vec<Submission>) -> Result<(), ()> {
         match self.write(&gathered).await {
-            Ok((mut outcomes, effects)) => {
+            Ok((mut outcomes, told)) => {
                 for submission in gathered.into_iter().rev() {
                     let own = outcomes.split_off(outcomes.len() - submission.events.len());
                     let _ = submission.reply.send(Ok(own));
                 }
-                for effect in effects {
+                for told in told {
                     // Nobody listening is no error.
-                    let _ = self.effects.send(Arc::new(effect));
+                    let _ = self.told.send(Arc::new(told));
                 }
                 Ok(())
             }
@@ -204,10 +242,7 @@ impl Writer {
         }
     }
 
-    async fn write(
-        &mut self,
-        gathered: &[Submission],
-    ) -> Result<(Vec<Outcome>, Vec<Effect>), LiveError> {
+    async fn write(&mut self, gathered: &[Submission]) -> Result<(Vec<Outcome>, Vec<Told>), LiveError> {
         let failed = self.failed("writing");
         self.database.begin().await.map_err(&failed)?;
         let (outcomes, placed, quarantined) = self.sort_out(gathered).await?;
@@ -222,6 +257,7 @@ impl Writer {
                 logged.event.key.source.as_str().into(),
                 logged.event.key.id.as_str().into(),
                 logged.received_ms.into(),
+                logged.order().0.into(),
                 logged.event.kind_name().into(),
                 Cell::Maybe(subject.clone()),
                 Cell::Maybe(actor),
@@ -230,12 +266,12 @@ impl Writer {
             ]);
         }
         let head = "INSERT INTO events
-            (seq, source, id, received_ms, kind, subject, actor, content, body)";
+            (seq, source, id, received_ms, order_ms, kind, subject, actor, content, body)";
         self.database.insert(head, "", rows).await.map_err(&failed)?;
         let head = "INSERT INTO quarantine (source, id, content, received_ms, body)";
         self.database.insert(head, "ON CONFLICT DO NOTHING", quarantined).await.map_err(&failed)?;
         let placed: Vec<Placed> = placed.into_iter().map(|(placed, _)| placed).collect();
-        let effects = self.fold(&placed).await?;
+        let told = self.fold(&placed).await?;
         let cursors: BTreeMap<_, _> = gathered.iter().filter_map(|s| s.cursor.clone()).collect();
         let rows: Vec<_> =
             cursors.into_iter().map(|(source, id)| vec![source.into(), id.into()]).collect();
@@ -245,7 +281,7 @@ impl Writer {
             .await
             .map_err(&failed)?;
         self.database.commit().await.map_err(self.failed("committing"))?;
-        Ok((outcomes, effects))
+        Ok((outcomes, told))
     }
 
     /// Tells new events from repeats, conflicts and nonsense, and finds the book of each new one.
@@ -324,17 +360,25 @@ impl Writer {
     }
 
     /// Applies events that are in the log, and writes what follows from them.
-    async fn fold(&mut self, placed: &[Placed]) -> Result<Vec<Effect>, LiveError> {
+    async fn fold(&mut self, placed: &[Placed]) -> Result<Vec<Told>, LiveError> {
         let Some(first) = placed.first() else { return Ok(Vec::new()) };
-        let touched: BTreeSet<String> = placed.iter().filter_map(|p| p.subject.clone()).collect();
+        let mut touched: BTreeSet<String> = placed.iter().filter_map(|p| p.subject.clone()).collect();
         self.load(&touched, first.logged.seq - 1).await?;
         let before = self.engine.policy().version();
-        let mut effects = Vec::new();
+        let (mut effects, mut exams) = (Vec::new(), BTreeMap::new());
         for Placed { logged, subject } in placed {
-            effects.extend(self.engine.apply(logged, subject.as_deref()));
+            self.look_up_skill(logged, subject.as_deref()).await?;
+            let (told, changes) = self.engine.apply(logged, subject.as_deref());
+            effects.extend(told);
+            if self.engine.policy().uses_skill() {
+                effects.extend(self.reconsider(&changes, logged, &mut touched).await?);
+            }
+            exams.extend(changes.into_iter().map(|change| (change.order.1.clone(), change)));
         }
         let now_ms = placed.last().map_or(0, |p| p.logged.received_ms);
-        self.write_effects(&effects, now_ms).await?;
+        self.write_exams(exams).await?;
+        self.write_cards(placed, &touched).await?;
+        let told = self.write_effects(&effects, now_ms).await?;
         if self.engine.policy().version() == before {
             self.write_tallies(&touched).await?;
         } else {
@@ -343,7 +387,131 @@ impl Writer {
             self.write_tallies(&touched).await?;
             self.recount_all(placed.last().map_or(0, |p| p.logged.seq)).await?;
         }
+        Ok(told)
+    }
+
+    /// Brings the exams into memory that the next event may need: those of a book's voters and of its own
+    /// voter; under new rules, those of everybody whose votes are in memory.
+    async fn look_up_skill(&mut self, logged: &Logged, subject: Option<&str>) -> Result<(), LiveError> {
+        let actors: BTreeSet<Actor> = match &logged.event.kind {
+            Kind::Policy { .. } => self.engine.books().flat_map(Book::actors).cloned().collect(),
+            _ if !self.engine.policy().uses_skill() => return Ok(()),
+            Kind::Vote { actor, .. } if self.engine.skills().knows(actor) => return Ok(()),
+            Kind::Vote { actor, .. } => {
+                let book = subject.and_then(|subject| self.engine.book(subject));
+                book.into_iter().flat_map(Book::actors).chain([actor]).cloned().collect()
+            }
+            _ => {
+                let book = subject.and_then(|subject| self.engine.book(subject));
+                book.into_iter().flat_map(Book::actors).cloned().collect()
+            }
+        };
+        self.load_skill(actors).await
+    }
+
+    async fn load_skill(&mut self, actors: BTreeSet<Actor>) -> Result<(), LiveError> {
+        let failed = self.failed("reading the exams");
+        let missing: Vec<Actor> =
+            actors.into_iter().filter(|actor| !self.engine.skills().knows(actor)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = missing.iter().map(Actor::to_text).collect();
+        let by_name: HashMap<&String, &Actor> = names.iter().zip(&missing).collect();
+        missing.iter().for_each(|actor| self.engine.skills_mut().look_up(actor.clone()));
+        let sql = "SELECT id, source, actor, order_ms, body FROM exams WHERE actor IN ({list})";
+        for row in self.database.all_in(sql, &[], &names).await.map_err(&failed)? {
+            let (id, source) = (row.try_get(0).map_err(&failed)?, row.try_get(1).map_err(&failed)?);
+            let name: String = row.try_get(2).map_err(&failed)?;
+            let order = (row.try_get(3).map_err(&failed)?, Key { source, id });
+            let body: String = row.try_get(4).map_err(&failed)?;
+            let exam = Some(parsed(&body, self.last_seq, &self.place)?);
+            if let Some(&actor) = by_name.get(&name) {
+                let change = ExamChange { actor: actor.clone(), order, exam };
+                self.engine.skills_mut().apply(&change);
+            }
+        }
+        Ok(())
+    }
+
+    /// Recounts what people voted on after exams that changed: a vote that comes late, a truth that is
+    /// corrected. Nothing, as long as votes come in order.
+    async fn reconsider(
+        &mut self,
+        exams: &[ExamChange],
+        logged: &Logged,
+        touched: &mut BTreeSet<String>,
+    ) -> Result<Vec<Effect>, LiveError> {
+        let failed = self.failed("reading the log");
+        let mut wanted = BTreeSet::new();
+        for exam in exams {
+            let sql =
+                "SELECT DISTINCT subject FROM events WHERE actor = $1 AND order_ms >= $2 AND seq <= $3";
+            let cells = [exam.actor.to_text().into(), exam.order.0.into(), logged.seq.into()];
+            for row in self.database.all(sql, &cells).await.map_err(&failed)? {
+                wanted.insert(row.try_get::<String, _>(0).map_err(&failed)?);
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.load(&wanted, logged.seq).await?;
+        let mut effects = Vec::new();
+        for subject in wanted {
+            let is_later =
+                |book: &Book| exams.iter().any(|exam| book.has_later_vote(&exam.actor, &exam.order));
+            let Some(book) = self.engine.book(&subject).filter(|book| is_later(book)) else { continue };
+            let actors = book.actors().cloned().collect();
+            self.load_skill(actors).await?;
+            effects.extend(self.engine.reconsider(&subject, logged.received_ms));
+            touched.insert(subject);
+        }
         Ok(effects)
+    }
+
+    async fn write_exams(&mut self, exams: BTreeMap<Key, ExamChange>) -> Result<(), LiveError> {
+        let failed = self.failed("writing the exams");
+        let mut rows = Vec::new();
+        for (Key { source, id }, ExamChange { actor, order, exam }) in exams {
+            match exam {
+                Some(exam) => {
+                    let body = serde_json::to_string(&exam).expect("text always serialises");
+                    let actor = actor.to_text();
+                    rows.push(vec![id.into(), source.into(), actor.into(), order.0.into(), body.into()]);
+                }
+                None => {
+                    let sql = "DELETE FROM exams WHERE id = $1 AND source = $2";
+                    self.database.run(sql, &[id.into(), source.into()]).await.map_err(&failed)?;
+                }
+            }
+        }
+        let head = "INSERT INTO exams (id, source, actor, order_ms, body)";
+        let tail = "ON CONFLICT (id, source) DO UPDATE SET actor = excluded.actor,
+            order_ms = excluded.order_ms, body = excluded.body";
+        self.database.insert(head, tail, rows).await.map_err(&failed)
+    }
+
+    /// Writes the cards of subjects that are new, or of which more is known than votes.
+    async fn write_cards(
+        &mut self,
+        placed: &[Placed],
+        touched: &BTreeSet<String>,
+    ) -> Result<(), LiveError> {
+        let is_vote = |p: &&Placed| matches!(p.logged.event.kind, Kind::Vote { .. });
+        let told = placed.iter().filter(|p| !is_vote(p)).filter_map(|p| p.subject.as_ref());
+        let told: BTreeSet<&String> = told.collect();
+        let mut rows = Vec::new();
+        for subject in touched {
+            let Some(book) = self.engine.book_mut(subject) else { continue };
+            if !book.is_carded || told.contains(subject) {
+                let card = serde_json::to_string(&book.card()).expect("plain values always serialise");
+                rows.push(vec![subject.as_str().into(), card.into()]);
+                book.is_carded = true;
+            }
+        }
+        let tail = "ON CONFLICT (subject) DO UPDATE SET body = excluded.body";
+        let head = "INSERT INTO subjects (subject, body)";
+        self.database.insert(head, tail, rows).await.map_err(self.failed("writing the subjects"))
     }
 
     /// Brings books into memory, as of `last_seq`.
@@ -373,6 +541,14 @@ impl Writer {
             }
         }
         events.values_mut().for_each(|events| events.sort_by_key(|logged| logged.seq));
+        if self.engine.policy().uses_skill() {
+            let voter = |logged: &Logged| match &logged.event.kind {
+                Kind::Vote { actor, .. } => Some(actor.clone()),
+                _ => None,
+            };
+            let actors = events.values().flatten().filter_map(voter).collect();
+            self.load_skill(actors).await?;
+        }
         let mut announced: BTreeMap<String, Vec<(StrandKey, Announced)>> = BTreeMap::new();
         let mut alerts: BTreeMap<String, Vec<Alert>> = BTreeMap::new();
         if !events.is_empty() {
@@ -399,8 +575,7 @@ impl Writer {
             let with_changes = own.iter().map(|l| (l, self.engine.early_changes(&l.event.key)));
             let announced = announced.remove(&subject).unwrap_or_default().into_iter();
             let alerts = alerts.remove(&subject).unwrap_or_default().into_iter();
-            let policy = self.engine.policy();
-            let book = Book::load(&subject, with_changes, announced, alerts, policy);
+            let book = Book::load(&subject, with_changes, announced, alerts, self.engine.rules());
             self.engine.put(&subject, book);
         }
         Ok(())
@@ -432,9 +607,9 @@ impl Writer {
         self.database.insert(head, tail, rows).await.map_err(self.failed("writing the tallies"))
     }
 
-    async fn write_effects(&mut self, effects: &[Effect], now_ms: i64) -> Result<(), LiveError> {
+    async fn write_effects(&mut self, effects: &[Effect], now_ms: i64) -> Result<Vec<Told>, LiveError> {
         let failed = self.failed("writing the alerts");
-        let (mut alerts, mut outbox) = (Vec::new(), Vec::new());
+        let (mut alerts, mut outbox, mut told) = (Vec::new(), Vec::new(), Vec::new());
         for effect in effects {
             if let Effect::Alert(alert) = effect {
                 alerts.push(vec![
@@ -446,12 +621,22 @@ impl Writer {
                     alert.to_json().into(),
                 ]);
             }
-            outbox.push(vec![effect.id().into(), now_ms.into(), effect.to_json().into(), 0.into()]);
+            self.last_told += 1;
+            let (seq, id, at_ms, body) = (self.last_told, effect.id(), now_ms, effect.to_json());
+            outbox.push(vec![
+                seq.into(),
+                id.as_str().into(),
+                at_ms.into(),
+                body.as_str().into(),
+                0.into(),
+            ]);
+            told.push(Told { seq, id, at_ms, body });
         }
         let head = "INSERT INTO alerts (number, subject, workflow, major, rule, body)";
         self.database.insert(head, "", alerts).await.map_err(&failed)?;
-        let head = "INSERT INTO outbox (id, created_ms, body, attempts)";
-        self.database.insert(head, "ON CONFLICT DO NOTHING", outbox).await.map_err(&failed)
+        let head = "INSERT INTO outbox (seq, id, created_ms, body, attempts)";
+        self.database.insert(head, "ON CONFLICT DO NOTHING", outbox).await.map_err(&failed)?;
+        Ok(told)
     }
 
     /// Writes every tally under the present policy.
@@ -477,8 +662,8 @@ impl Writer {
     async fn rebuild(&mut self) -> Result<String, LiveError> {
         let failed = self.failed("rebuilding");
         self.database.begin().await.map_err(&failed)?;
-        for sql in ["DELETE FROM tallies", "DELETE FROM alerts"] {
-            self.database.run(sql, &[]).await.map_err(&failed)?;
+        for table in ["tallies", "alerts", "subjects", "exams"] {
+            self.database.run(&format!("DELETE FROM {table}"), &[]).await.map_err(&failed)?;
         }
         (self.engine, self.resting) = (Engine::default(), HashMap::new());
         let mut after = 0;
@@ -507,6 +692,9 @@ impl Writer {
         if self.engine.n_books() > self.options.max_books {
             self.resting = self.engine.take_all();
         }
+        if self.engine.skills().n_people() > PEOPLE_PER_BOOK * self.options.max_books {
+            *self.engine.skills_mut() = Skills::default();
+        }
     }
 }
 
@@ -520,7 +708,12 @@ fn answer<T>(reply: Reply<T>, result: Result<T, LiveError>) -> Result<(), ()> {
 /// Hash over the derived tables, independent of the order in which a database gives the rows.
 pub(super) async fn state_hash(database: &mut Database) -> sqlx::Result<String> {
     let mut hashes = Vec::new();
-    for sql in ["SELECT body, announced FROM tallies", "SELECT body, '' FROM alerts"] {
+    for sql in [
+        "SELECT body, announced FROM tallies",
+        "SELECT body, '' FROM alerts",
+        "SELECT body, '' FROM subjects",
+        "SELECT body, actor FROM exams",
+    ] {
         for row in database.all(sql, &[]).await? {
             let (body, announced): (String, String) = (row.try_get(0)?, row.try_get(1)?);
             hashes.push(*blake3::hash(format!("{body}\n{announced}").as_bytes()).as_bytes());

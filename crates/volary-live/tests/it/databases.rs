@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
-use volary_live::book::Effect;
-use volary_live::engine::Memory;
+use volary_live::replay::Memory;
 use volary_live::store::{Heard, Options, Place};
 use volary_live::{Kind, Live, LiveError, Outcome, Policy};
 
@@ -200,10 +199,14 @@ async fn outcomes_and_cursors(place: &Place) {
 
 async fn what_is_told_waits_until_it_is_delivered(place: &Place) {
     let live = open(place).await;
-    let mut told = live.effects();
+    let mut told = live.told();
     live.submit((0..14).map(|n| vote(n, n as i64, "s", n, "real")).collect()).await.expect("written");
-    assert!(matches!(&*told.recv().await.expect("told"), Effect::Alert(alert) if alert.k == 8));
-    assert!(matches!(&*told.recv().await.expect("told"), Effect::Retired { .. }));
+    let first = told.recv().await.expect("told");
+    assert!(first.body.contains(r#""effect":"alert""#) && first.body.contains(r#""k":8"#));
+    let second = told.recv().await.expect("told");
+    assert!(second.body.contains(r#""effect":"retired""#) && second.seq > first.seq);
+    assert_eq!(live.told_after(0, 10).await.expect("read"), [(*first).clone(), (*second).clone()]);
+    assert_eq!(live.told_after(first.seq, 10).await.expect("read"), [(*second).clone()]);
     let waiting = live.waiting(10).await.expect("read");
     assert_eq!(waiting.len(), 2);
     live.attempted(&waiting[0].id).await.expect("written");

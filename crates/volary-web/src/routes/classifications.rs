@@ -120,12 +120,12 @@ async fn take(app: &App, body: &Body, kinds: &[&str]) -> Result<Reply, Problem> 
     let votes: Vec<Key> = parsed.events.iter().map(|event| event.key.clone()).collect();
     let outcomes = submit(app, parsed.events).await?;
     let mut accepted = Vec::with_capacity(votes.len());
-    let verdicts = app.view.verdicts(&app.live, &votes).await?;
+    let verdicts = app.live.verdicts(&votes).await?;
     for (at, ((key, outcome), verdict)) in votes.into_iter().zip(&outcomes).zip(verdicts).enumerate() {
         match outcome {
             Outcome::New(_) | Outcome::Duplicate => {
                 let feedback =
-                    verdict.map(|verdict| Feedback { right: verdict.right, truth: verdict.truth });
+                    verdict.map(|verdict| Feedback { right: verdict.is_right, truth: verdict.truth });
                 accepted.push(Accepted { id: key.id, source: key.source, feedback });
             }
             Outcome::Conflict => {
@@ -205,11 +205,12 @@ async fn check_known(app: &App, events: &[Event]) -> Result<(), Problem> {
     }
     voted_on.sort_unstable();
     voted_on.dedup();
-    let known = app.live.announced_among(&voted_on).await?;
-    match voted_on.iter().find(|subject| !known.contains(*subject)) {
+    let mut known = app.live.cards_of(&voted_on).await?;
+    known.retain(|_, card| card.announced);
+    match voted_on.iter().find(|subject| !known.contains_key(*subject)) {
         None => Ok(()),
         Some(_) => {
-            let unknown = voted_on.iter().filter(|subject| !known.contains(*subject));
+            let unknown = voted_on.iter().filter(|subject| !known.contains_key(*subject));
             let fault = |subject: &String| Fault {
                 pointer: "subject".into(),
                 code: "unknown-subject".into(),

@@ -17,13 +17,13 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::IntoParams;
+use volary_live::store::Told;
 
 use super::time;
 use crate::app::{App, Shared};
 use crate::extract::{Params, Reader};
 use crate::problem::Problem;
 use crate::server::stopped;
-use crate::store_view::Told;
 use crate::tokens::Role;
 
 /// Events read out of the store at a time.
@@ -83,7 +83,7 @@ pub(crate) async fn stream(
         .map_err(|_| Problem::busy("as many are listening as may; try again later").retry_after_s(5))?;
     app.metrics.add("volary_streams_total", String::new(), 1);
     // Before the store is asked, so that nothing falls between.
-    let told = app.view.told(&app.live);
+    let told = app.live.told();
     let (to, lines) = mpsc::channel(64);
     tokio::spawn(async move {
         // Ends when the listener has gone, the store has stopped or the server stops.
@@ -144,7 +144,7 @@ async fn tell(
 /// Tells what came after `last`, out of the store; gives the number of the last one told.
 async fn catch_up(app: &App, mut last: i64, wanted: Wanted, to: &To) -> Result<i64, Over> {
     loop {
-        let Ok(missed) = app.view.told_after(&app.live, last, CHUNK).await else { return Err(Over) };
+        let Ok(missed) = app.live.told_after(last, CHUNK).await else { return Err(Over) };
         let Some(newest) = missed.last() else { return Ok(last) };
         last = newest.seq;
         for one in &missed {
@@ -168,6 +168,7 @@ fn text(told: &Told, wanted: Wanted) -> Option<String> {
         "alert" => ("alert.created", true),
         "support_lost" => ("alert.updated", true),
         "retired" => ("subject.retired", false),
+        "by_hand" if object.get("retired") == Some(&Value::Bool(true)) => ("subject.retired", false),
         _ => ("subject.updated", false),
     };
     if !(if is_alert { wanted.alerts } else { wanted.subjects }) {

@@ -151,7 +151,11 @@ pub(crate) struct Summary {
     pub(crate) n: u64,
     pub(crate) labels: BTreeMap<String, BTreeMap<String, u64>>,
     #[serde(default)]
-    pub(crate) retired: Option<Value>,
+    pub(crate) retired: Option<volary_live::book::Retirement>,
+    #[serde(default)]
+    pub(crate) retired_by: Option<String>,
+    #[serde(default)]
+    pub(crate) by_hand: Option<bool>,
     #[serde(default)]
     pub(crate) rules: Value,
 }

@@ -11,8 +11,9 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
+use volary_live::book::Card;
 use volary_live::event::Answers;
-use volary_live::{Actor, Book, Event, Outcome};
+use volary_live::{Actor, Book, Event, Key, Kind, Outcome};
 
 use super::classifications::submit;
 use super::time;
@@ -23,11 +24,11 @@ use crate::problem::{Fault, Problem};
 use crate::reply::{Reply, choose};
 use crate::tokens::Role;
 
-/// The source of subjects that are announced here.
-const SOURCE: &str = "volary";
+/// The source of what is said here first: subjects, actions, retirements by hand.
+pub(crate) const SOURCE: &str = "volary";
 /// "When it was heard": a time that no clock reaches, held back to the time of receipt. So the same row
 /// sent twice is the same event.
-const WHEN_HEARD_MS: i64 = 253_402_300_799_999;
+pub(crate) const WHEN_HEARD_MS: i64 = 253_402_300_799_999;
 /// Facts that are scores begin so.
 pub(crate) const SCORE: &str = "score:";
 
@@ -138,12 +139,9 @@ impl Row {
         let content = serde_json::to_vec(&(&facts, &self.truth, at_ms)).map_err(|e| e.to_string())?;
         let state = &blake3::hash(&content).to_hex()[..16];
         let digest = &blake3::hash(self.id.as_bytes()).to_hex()[..16];
-        let event = json!({
-            "source": SOURCE, "id": format!("subject/{digest}/{state}"), "at_ms": at_ms,
-            "kind": "subject", "subject": self.id, "validation": validation, "truth": self.truth,
-            "facts": facts,
-        });
-        let event: Event = serde_json::from_value(event).map_err(|e| e.to_string())?;
+        let key = Key { source: SOURCE.to_owned(), id: format!("subject/{digest}/{state}") };
+        let kind = Kind::Subject { subject: self.id, validation, truth: self.truth, facts };
+        let event = Event { key, at_ms, kind };
         event.check().map_err(|e| e.to_string())?;
         Ok(event)
     }
@@ -184,10 +182,10 @@ fn is_hidden(name: &str) -> bool {
 }
 
 impl Subject {
-    fn of(id: &str, book: &Book, summaries: Vec<String>, with_results: bool) -> Self {
+    fn of(card: &Card, summaries: Vec<String>, with_results: bool) -> Self {
         let mut facts = BTreeMap::new();
         let mut scores = BTreeMap::new();
-        for (name, value) in book.facts() {
+        for (name, value) in &card.facts {
             match name.strip_prefix(SCORE) {
                 Some(model) => {
                     scores.insert(model.to_owned(), value.clone());
@@ -200,7 +198,7 @@ impl Subject {
         }
         let parsed = summaries.iter().filter_map(|text| serde_json::from_str(text).ok());
         Self {
-            id: id.to_owned(),
+            id: card.subject.clone(),
             facts,
             scores: with_results.then_some(scores),
             summaries: with_results.then(|| parsed.collect()),
@@ -233,34 +231,33 @@ pub(crate) async fn list(
 ) -> Result<Reply, Problem> {
     let size = paging::size(params.page_size)?;
     let after: String = paging::parts(params.cursor.as_deref())?;
-    let ids = app.live.subject_page(&after, size).await?;
-    let next = ids.last().filter(|_| ids.len() == size as usize).map(paging::cursor);
-    let mut items = subjects(&app, &ids, true).await?;
+    let cards = app.live.cards_after(&after, size).await?;
+    let last = cards.last().filter(|_| cards.len() == size as usize);
+    let next = last.map(|card| paging::cursor(&card.subject));
+    let mut items = subjects(&app, &cards, true).await?;
     choose(params.fields.as_deref(), &FIELDS, &mut items)?;
     let query = [("page_size", params.page_size.map(|n| n.to_string())), ("fields", params.fields)];
     Ok(Reply::new(&paging::page("subjects", items, "/api/v1/subjects", &query, next)))
 }
 
-async fn subjects(app: &Shared, ids: &[String], with_results: bool) -> Result<Vec<Value>, Problem> {
+async fn subjects(app: &Shared, cards: &[Card], with_results: bool) -> Result<Vec<Value>, Problem> {
     let mut summaries: BTreeMap<String, Vec<String>> = BTreeMap::new();
     if with_results {
-        for ([subject, ..], body) in app.live.summaries_of(ids).await? {
+        let ids: Vec<String> = cards.iter().map(|card| card.subject.clone()).collect();
+        for ([subject, ..], body) in app.live.summaries_of(&ids).await? {
             summaries.entry(subject).or_default().push(body);
         }
     }
-    let mut items = Vec::with_capacity(ids.len());
-    for id in ids {
-        let book = app.live.book(id).await?;
-        let own = summaries.remove(id).unwrap_or_default();
-        items.push(json!(Subject::of(id, &book, own, with_results)));
-    }
-    Ok(items)
+    let of = |card: &Card| {
+        let own = summaries.remove(&card.subject).unwrap_or_default();
+        json!(Subject::of(card, own, with_results))
+    };
+    Ok(cards.iter().map(of).collect())
 }
 
-async fn is_there(app: &Shared, id: &str) -> Result<bool, Problem> {
-    let one = [id.to_owned()];
-    Ok(!app.live.announced_among(&one).await?.is_empty()
-        || !app.live.summaries_of(&one).await?.is_empty())
+async fn card(app: &Shared, id: String) -> Result<Card, Problem> {
+    let found = app.live.cards_of(std::slice::from_ref(&id)).await?.remove(&id);
+    found.ok_or_else(|| Problem::not_found("no subject has this id"))
 }
 
 /// A subject
@@ -274,10 +271,8 @@ pub(crate) async fn one(
     Either(asker): Either,
     Id(id): Id,
 ) -> Result<Reply, Problem> {
-    if !is_there(&app, &id).await? {
-        return Err(Problem::not_found("no subject has this id"));
-    }
-    let items = subjects(&app, &[id], asker.may(Role::Read)).await?;
+    let card = card(&app, id).await?;
+    let items = subjects(&app, &[card], asker.may(Role::Read)).await?;
     Ok(Reply::new(&items[0]))
 }
 
@@ -316,9 +311,7 @@ pub(crate) async fn votes(
     Reader(asker): Reader,
     Id(id): Id,
 ) -> Result<Reply, Problem> {
-    if !is_there(&app, &id).await? {
-        return Err(Problem::not_found("no subject has this id"));
-    }
+    card(&app, id.clone()).await?;
     let book = app.live.book(&id).await?;
     Ok(Reply::new(&Votes { votes: votes_of(&book, &asker) }))
 }
@@ -381,6 +374,8 @@ pub(crate) async fn next(
         _ => Actor::User(params.volunteer.clone()),
     };
     let ids = app.queue.next(&app.live, &volunteer, n).await?;
+    let mut known = app.live.cards_of(&ids).await?;
+    let cards: Vec<Card> = ids.iter().filter_map(|id| known.remove(id)).collect();
     // Bare for everybody, a token with more roles too: these go to people who have not voted.
-    Ok(Reply::new(&json!({ "subjects": subjects(&app, &ids, false).await? })))
+    Ok(Reply::new(&json!({ "subjects": subjects(&app, &cards, false).await? })))
 }

@@ -28,6 +28,10 @@ fn every_path_is_described_needs_a_token_and_is_there() {
             assert_eq!(operation["security"].is_array(), !open, "{what}");
             let bare = site.ask(method, &concrete, None, "{}");
             assert_eq!(bare.status == 401, !open, "{what}: {}", bare.status);
+            if path.ends_with("/events") {
+                // Never ends.
+                continue;
+            }
             let known = site.ask(method, &concrete, Some(&site.admin), "{}");
             assert_ne!(known.status, 405, "{what}");
             assert!(known.status != 404 || path.contains("{id}"), "{what}: {}", known.text);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use volary_web::signature::Verifier;
-use volary_web::{Secret, Target};
+use volary_web::{Secret, Target, Webhook};
 
 use crate::site::{NOW_MS, Site, eight, until};
 
@@ -80,6 +80,11 @@ impl Receiver {
     }
 }
 
+/// Webhooks without a name.
+fn all(targets: Vec<Target>) -> Vec<Webhook> {
+    targets.into_iter().map(|target| Webhook { name: None, target }).collect()
+}
+
 fn ticking(settings: &mut volary_web::Settings) {
     // Waits are real here, so the clock must move.
     settings.now_ms = Arc::new(|| jiff::Timestamp::now().as_millisecond());
@@ -98,7 +103,7 @@ fn a_receiver_that_fails_first_gets_everything_signed_and_can_tell_repeats() {
     let target = receiver.target();
     let site = Site::with(|settings| {
         ticking(settings);
-        settings.webhooks = vec![target];
+        settings.webhooks = all(vec![target]);
         settings.outgoing_secret = Some(Secret::new("ours"));
     });
     site.post("/classifications", &site.write, &eight("a")).is(201);
@@ -133,7 +138,7 @@ fn what_waits_is_seen_and_sent_after_a_restart_to_each_once() {
     let up = Receiver::start(Arc::new(|_, _| Some((204, vec![]))));
     let away = Receiver::start(Arc::new(|_, _| Some((503, vec![]))));
     let targets = vec![up.target(), away.target()];
-    let site = Site::with(|settings| settings.webhooks = targets);
+    let site = Site::with(|settings| settings.webhooks = all(targets));
     site.post("/classifications", &site.write, &eight("a")).is(201);
     until("both were tried", || {
         !up.got.lock().unwrap().is_empty() && !away.got.lock().unwrap().is_empty()
@@ -144,7 +149,7 @@ fn what_waits_is_seen_and_sent_after_a_restart_to_each_once() {
     assert_eq!(up.got.lock().unwrap().len(), 1, "who has taken it is not asked again");
     let back = Receiver::start(Arc::new(|_, _| Some((200, vec![]))));
     let targets = vec![back.target()];
-    let site = site.restart(|settings| settings.webhooks = targets);
+    let site = site.restart(|settings| settings.webhooks = all(targets));
     until("delivered", || site.wait(site.live.counts()).expect("read").n_waiting == 0);
     assert_eq!(back.got.lock().unwrap().len(), 1);
 }
@@ -162,7 +167,7 @@ fn nothing_is_sent_to_this_machine_unless_it_was_named() {
     let target =
         Target::parse(&format!("https://localhost.localdomain:{}/", receiver.address.port()), false);
     let target = target.expect("looks like any other name");
-    let site = Site::with(|settings| settings.webhooks = vec![target]);
+    let site = Site::with(|settings| settings.webhooks = all(vec![target]));
     site.post("/classifications", &site.write, &eight("a")).is(201);
     until("tried", || site.metric("volary_deliveries_total{result=\"failed\"}") > 0.0);
     assert!(receiver.got.lock().unwrap().is_empty());
@@ -173,7 +178,7 @@ fn nothing_is_sent_to_this_machine_unless_it_was_named() {
 fn redirects_are_not_followed() {
     let receiver = Receiver::start(Arc::new(|_, _| Some((302, vec![]))));
     let targets = vec![receiver.target()];
-    let site = Site::with(|settings| settings.webhooks = targets);
+    let site = Site::with(|settings| settings.webhooks = all(targets));
     site.post("/classifications", &site.write, &eight("a")).is(201);
     until("refused", || site.metric("volary_deliveries_total{result=\"failed\"}") > 0.0);
     assert_eq!(site.wait(site.live.counts()).expect("read").n_waiting, 1);

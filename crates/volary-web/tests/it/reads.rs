@@ -124,7 +124,9 @@ fn an_alert_stands_as_it_was_raised() {
     assert_eq!((&alerts[1]["id"], &alerts[1]["n_positive"]), (&json!("2"), &json!(8)));
     assert_eq!(alerts[1]["previous"], alerts[0]["hash"]);
     let one = site.get("/alerts/2", &site.read).is(200).json();
-    assert_eq!(one, alerts[1]);
+    let mut bare = one.clone();
+    assert_eq!(bare.as_object_mut().unwrap().remove("actions"), Some(json!([])));
+    assert_eq!(bare, alerts[1]);
     let voters = site.get("/alerts/2", &site.admin).is(200).json();
     assert_eq!(voters["voters"].as_array().unwrap().len(), 8);
     for none in ["0", "3", "-1", "x", "18446744073709551615", "99999999999999999999"] {
@@ -264,6 +266,8 @@ fn a_row_of_a_manifest_is_an_event_once() {
     let row = json!({"id": "s", "facts": {"ra_deg": 1.5, "name": "AT 2027a"}, "scores": {"m": 0.5}});
     let first = site.post("/subjects", &site.write, &row).is(201);
     assert_eq!(site.post("/subjects", &site.write, &row).is(200).text, first.text);
+    // Later: what is said at the same moment has no order that means anything.
+    site.clock.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let other = json!({"id": "s", "facts": {"ra_deg": 2.5}});
     site.post("/subjects", &site.write, &other).is(201);
     let seen = site.get("/subjects/s", &site.read).is(200).json();

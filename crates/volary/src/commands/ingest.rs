@@ -127,12 +127,12 @@ async fn set_policy(args: &Args, session: &Session, live: &Live) -> Result<()> {
 }
 
 fn print_effects(live: &Live) -> tokio::task::JoinHandle<()> {
-    let mut effects = live.effects();
+    let mut effects = live.told();
     tokio::spawn(async move {
         use tokio::sync::broadcast::error::RecvError;
         loop {
             let line = match effects.recv().await {
-                Ok(effect) => told(&effect),
+                Ok(message) => told(&message.body),
                 Err(RecvError::Lagged(n)) => {
                     format!("{n} messages were passed over; `volary alerts` shows all")
                 }
@@ -144,7 +144,15 @@ fn print_effects(live: &Live) -> tokio::task::JoinHandle<()> {
     })
 }
 
-fn told(effect: &Effect) -> String {
+/// An effect, as a line for people; one that this program does not know, as it is.
+fn told(body: &str) -> String {
+    match serde_json::from_str::<Effect>(body) {
+        Ok(effect) => sentence(&effect),
+        Err(_) => body.to_owned(),
+    }
+}
+
+fn sentence(effect: &Effect) -> String {
     match effect {
         Effect::Alert(alert) => format!(
             "{}  alert {}: subject {}, {} of {} votes",
@@ -160,6 +168,16 @@ fn told(effect: &Effect) -> String {
                 time_text(retirement.at_ms),
                 retirement.n
             )
+        }
+        Effect::Webhook { subject, rule, to, .. } => {
+            format!("rule {rule} was met: subject {subject}; webhook {to} will be called")
+        }
+        Effect::Moved { subject, rule, to, .. } => {
+            format!("rule {rule} was met: subject {subject} goes to workflow {to}")
+        }
+        Effect::ByHand { subject, workflow, retired, reason, .. } => {
+            let what = if *retired { "retired from" } else { "opened again in" };
+            format!("by hand: subject {subject} {what} workflow {workflow} ({reason})")
         }
         Effect::SupportLost { subject, .. } => {
             format!("look again: subject {subject} alerted, and a vote for it was taken back")

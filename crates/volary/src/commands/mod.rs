@@ -22,6 +22,7 @@ pub(crate) mod reduce;
 pub(crate) mod release;
 pub(crate) mod report;
 pub(crate) mod retire;
+pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod shapes;
 pub(crate) mod simulate;

@@ -5,13 +5,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::support::{root, walk};
 
 /// Which crates of ours a crate may stand on (docs/architecture.md says why).
-const MAY_DEPEND_ON: [(&str, &[&str]); 6] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 8] = [
     ("volary-core", &[]),
     ("volary-ingest", &["volary-core"]),
     ("volary-crowd", &["volary-core"]),
     ("volary-release", &["volary-core", "volary-ingest"]),
     ("volary-live", &["volary-core", "volary-crowd"]),
-    ("volary", &["volary-core", "volary-ingest", "volary-crowd", "volary-release", "volary-live"]),
+    ("volary-loop", &["volary-core", "volary-crowd"]),
+    ("volary-web", &["volary-core", "volary-crowd", "volary-ingest", "volary-live", "volary-loop"]),
+    (
+        "volary",
+        &[
+            "volary-core",
+            "volary-ingest",
+            "volary-crowd",
+            "volary-release",
+            "volary-live",
+            "volary-loop",
+            "volary-web",
+        ],
+    ),
 ];
 
 fn crates() -> BTreeSet<String> {
@@ -49,7 +62,7 @@ fn only_the_live_store_knows_a_database() {
 }
 
 #[test]
-fn core_and_crowd_do_no_io_and_read_no_clock() {
+fn core_crowd_and_loop_do_no_io_and_read_no_clock() {
     let banned = [
         "std::fs",
         "std::io",
@@ -60,7 +73,7 @@ fn core_and_crowd_do_no_io_and_read_no_clock() {
         "rand::rng()",
         "thread_rng",
     ];
-    for name in ["volary-core", "volary-crowd"] {
+    for name in ["volary-core", "volary-crowd", "volary-loop"] {
         walk(&root().join("crates").join(name).join("src"), &mut |path| {
             // Tests may read golden files and look at the time.
             if path.file_name().is_some_and(|n| n.to_string_lossy().ends_with("tests.rs")) {

@@ -140,3 +140,43 @@ fn what_cannot_be_done_is_one_clear_error() {
     place.volary(&["credit", "--new-key", "k", "--day", "today"]).fails_with("2026-11-28");
     place.volary(&["credit", "--participants", "people.docx"]).fails_with(".txt");
 }
+
+#[test]
+fn rules_are_tried_on_what_happened() {
+    let place = place_with_an_alert();
+    place.write(
+        "stricter.toml",
+        r#"
+        [live]
+        retire_at = 20
+        [[live.rule]]
+        name = "alert"
+        when = 'votes("0") >= 10 && agreement("0") >= 0.9'
+        [[live.rule]]
+        name = "clear"
+        when = 'votes("0") >= 12'
+        then = "retire"
+        reason = "consensus"
+        "#,
+    );
+    let record = place.record(&["--config", "stricter.toml", "rules", "test", "-o", "differences.json"]);
+    let summary = &record["summary"];
+    assert_eq!((&summary["n_alerts_won"], &summary["n_alerts_lost"]), (&json!(0), &json!(0)));
+    // The fourth vote is against: ten of eleven are 0.909. Twelve positive votes come with the thirteenth.
+    let differences: Value = serde_json::from_str(&place.read("differences.json")).unwrap();
+    let marks: Vec<_> = differences
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| (d["what"].as_str().unwrap(), d["before"]["n"].as_u64(), d["after"]["n"].as_u64()))
+        .collect();
+    assert_eq!(marks, [("alert alert", Some(9), Some(11)), ("retired", Some(14), Some(13))]);
+    assert_eq!(place.record(&["rebuild"])["summary"]["is_same"], json!(true), "the store is untouched");
+
+    place.write(
+        "odd.toml",
+        "[live]\nretire_at = 14\n[[live.rule]]\nname = \"a\"\nwhen = 'votes(real) > 1'\n",
+    );
+    place.volary(&["--config", "odd.toml", "rules", "test"]).fails_with("at character 7");
+    place.volary(&["rules", "test"]).fails_with("write them under [live]");
+}

@@ -50,7 +50,7 @@ fn a_cap_draws_evenly_and_says_with_what_chance() {
         let params = RealTime { max, seed, ..RealTime::default() };
         let draw = real_time(&candidates, &none(), &params).expect("draws");
         assert!(draw.is_capped && draw.selected.iter().all(|s| s.p_included < 0.26));
-        sums += horvitz_thompson(&draw, |s| s.score);
+        sums += horvitz_thompson(&draw.selected, |s| s.score);
     }
     let truth: f64 = all.selected.iter().map(|s| s.score).sum();
     assert!((sums / 400.0 / truth - 1.0).abs() < 0.005, "{}", sums / 400.0 / truth);
@@ -138,6 +138,12 @@ fn a_batch_is_flat_over_the_bins_and_its_totals_are_unbiased() {
     assert!(achieved.iter().all(|&n| n == 10), "{achieved:?}");
     let truth: f64 = stream(4_000).iter().map(|c| c.score.sqrt()).sum();
     check_totals(truth, |seed| frame.draw_batch(200, seed));
+    // Fewer than there are bins: unbiased all the same, though noisy.
+    let ratios: Vec<f64> = (0..2_000)
+        .map(|seed| horvitz_thompson(&frame.draw_batch(8, seed).selected, |s| s.score.sqrt()) / truth)
+        .collect();
+    let (mean, se) = mean_and_error(&ratios);
+    assert!((mean - 1.0).abs() < 4.0 * se && se < 0.05, "{mean} ± {se}");
 }
 
 #[test]
@@ -158,8 +164,9 @@ fn a_stream_has_unbiased_totals_and_the_naive_estimator_has_not() {
 }
 
 fn check_totals(truth: f64, draw: impl Fn(u64) -> Draw) {
-    let ratios: Vec<f64> =
-        (0..400).map(|seed| horvitz_thompson(&draw(seed), |s| s.score.sqrt()) / truth).collect();
+    let ratios: Vec<f64> = (0..400)
+        .map(|seed| horvitz_thompson(&draw(seed).selected, |s| s.score.sqrt()) / truth)
+        .collect();
     let (mean, se) = mean_and_error(&ratios);
     assert!((mean - 1.0).abs() < 4.0 * se && se < 0.01, "{mean} ± {se}");
 }
@@ -226,4 +233,178 @@ fn the_effective_size_is_the_closed_form() {
     let (sum, squares) = (weights.iter().sum::<f64>(), weights.iter().map(|w| w * w).sum::<f64>());
     assert!((frame.effective_size() - sum * sum / squares).abs() < 1e-6);
     assert!((p_in_either(0.5, 0.2) - 0.6).abs() < 1e-12);
+}
+
+#[test]
+fn each_drawn_subject_carries_what_it_takes_to_draw_it_again() {
+    let frame = frame(&stream(4_000));
+    for draw in [frame.draw_batch(200, 7), frame.draw_stream(200, 7)] {
+        let Design::Bins { rows, .. } = &draw.design else { panic!("bins") };
+        for selected in &draw.selected {
+            let (bin, n) = selected.bin.expect("a bin");
+            assert_eq!((selected.stream, selected.seed), (Stream::Debiased, 7));
+            assert_eq!((selected.frame.as_str(), selected.model.as_str()), (frame.id.as_str(), "m1"));
+            assert_eq!((selected.weight, rows[bin].n_candidates), (1.0 / n as f64, n));
+            assert!((rows[bin].low..rows[bin].high).contains(&selected.score));
+            assert_eq!(selected.p_included, draw.design.p_included(selected.score));
+        }
+        assert_eq!(rows.iter().map(|row| row.achieved).sum::<usize>(), 200);
+        let expected: f64 = rows.iter().map(|row| row.expected).sum();
+        // A batch is exact; a stream's expectation depends on where the ranks end.
+        assert!((expected - 200.0).abs() < 40.0, "{expected}");
+    }
+    let batch = frame.draw_batch(200, 7);
+    let Design::Bins { rows, .. } = batch.design else { panic!("bins") };
+    assert!(rows.iter().all(|r| r.achieved == r.quota && (r.expected - r.quota as f64).abs() < 1e-9));
+}
+
+#[test]
+fn thin_bins_come_out_below_their_share_in_a_stream_and_the_table_shows_it() {
+    let mut candidates = Vec::new();
+    for bin in 0..20 {
+        let n = if bin >= 16 { 10 } else { 1_000 };
+        let score = (f64::from(bin) + 0.5) / 20.0;
+        candidates.extend((0..n).map(|at| candidate(&format!("{bin}-{at}"), score)));
+    }
+    let frame = frame(&candidates);
+    let (mut thin, mut full) = (0, 0);
+    for seed in 0..300 {
+        let Design::Bins { rows, .. } = frame.draw_stream(200, seed).design else { panic!("bins") };
+        thin += rows[16..].iter().map(|r| r.achieved).sum::<usize>();
+        full += rows[..16].iter().map(|r| r.achieved).sum::<usize>();
+    }
+    let (thin, full) = (thin as f64 / 1_200.0, full as f64 / 4_800.0);
+    assert!((6.0..8.5).contains(&thin) && (10.0..12.0).contains(&full), "{thin} {full}");
+}
+
+#[test]
+fn edges_agree_with_bins() {
+    for spacing in [Spacing::Score, Spacing::Logit] {
+        for n_bins in [1, 2, 7, 20] {
+            for at in 0..n_bins {
+                let (low, high) = (edge(at, n_bins, spacing), edge(at + 1, n_bins, spacing));
+                assert_eq!(bin((low + high) / 2.0, n_bins, spacing), at, "{spacing:?} {n_bins}");
+            }
+            assert_eq!((edge(0, n_bins, spacing), edge(n_bins, n_bins, spacing)), (0.0, 1.0));
+        }
+    }
+}
+
+#[test]
+fn both_streams_together_have_unbiased_totals_and_each_one_alone_has_not() {
+    let candidates = stream(2_000);
+    let frame = frame(&candidates);
+    let truth: f64 = candidates.iter().map(|c| c.score.sqrt()).sum();
+    let (mut joined, mut alone) = (Vec::new(), Vec::new());
+    for seed in 0..400 {
+        let params = RealTime { max: Some(60), seed, ..RealTime::default() };
+        let real_time = real_time(&candidates, &none(), &params).expect("draws");
+        let debiased = frame.draw_stream(150, seed);
+        let both = union(&real_time, &debiased).expect("same frame");
+        let unique: BTreeSet<&str> = both.iter().map(|s| s.id.as_str()).collect();
+        assert_eq!(unique.len(), both.len());
+        joined.push(horvitz_thompson(&both, |s| s.score.sqrt()) / truth);
+        // The control that must fail: the probability of the one stream only.
+        let one_way = |s: &Selected| match s.stream {
+            Stream::RealTime => real_time.design.p_included(s.score),
+            _ => debiased.design.p_included(s.score),
+        };
+        alone.push(both.iter().map(|s| s.score.sqrt() / one_way(s)).sum::<f64>() / truth);
+    }
+    let (mean, se) = mean_and_error(&joined);
+    assert!((mean - 1.0).abs() < 4.0 * se && se < 0.01, "{mean} ± {se}");
+    let (mean, se) = mean_and_error(&alone);
+    assert!((mean - 1.0).abs() > 8.0 * se, "{mean} ± {se}");
+}
+
+#[test]
+fn draws_of_two_frames_are_not_united() {
+    let candidates = stream(100);
+    let real_time = real_time(&candidates, &none(), &RealTime::default()).expect("draws");
+    let other = frame(&candidates[..99]).draw_batch(10, 1);
+    assert!(matches!(union(&real_time, &other), Err(SamplingError::TwoFrames(..))));
+    assert!(matches!(union(&real_time, &real_time), Err(SamplingError::TwoFrames(..))));
+    let shown: BTreeSet<String> = [candidates[0].id.clone()].into();
+    let later = Frame::new(&candidates, &shown, 20, Spacing::Score).expect("a frame");
+    assert!(union(&real_time, &later.draw_batch(10, 1)).is_err());
+}
+
+/// Sum of squares of what came against what was to be expected, in standard deviations of its law.
+fn chi_square_z(observed: &[f64], expected: f64) -> f64 {
+    let chi: f64 = observed.iter().map(|o| (o - expected).powi(2) / expected).sum();
+    let df = observed.len() as f64 - 1.0;
+    (chi - df) / (2.0 * df).sqrt()
+}
+
+#[test]
+fn counts_are_as_expected_over_five_thousand_draws() {
+    // All of a bin are alike: each comes as often as the others. A draw of q of N has a variance smaller
+    // by 1 - q/N than independent draws, so that the statistic is scaled.
+    let mut candidates: Vec<Candidate> = (0..60).map(|at| candidate(&format!("l{at}"), 0.1)).collect();
+    candidates.extend((0..12).map(|at| candidate(&format!("h{at}"), 0.9)));
+    let frame = Frame::new(&candidates, &none(), 2, Spacing::Score).expect("a frame");
+    let (mut low, mut high) = ([0.0; 60], [0.0; 12]);
+    for seed in 0..5_000 {
+        for selected in frame.draw_batch(12, seed).selected {
+            let at: usize = selected.id[1..].parse().expect("a number");
+            if selected.id.starts_with('l') { low[at] += 1.0 } else { high[at] += 1.0 }
+        }
+    }
+    for (observed, n) in [(&low[..], 60.0), (&high[..], 12.0)] {
+        assert_eq!(observed.iter().sum::<f64>(), 5_000.0 * 6.0, "six from each bin, always");
+        let share: f64 = 6.0 / n;
+        let scaled: Vec<f64> =
+            observed.iter().map(|o| (o - 30_000.0 / n) / (1.0 - share).sqrt()).collect();
+        let shifted: Vec<f64> = scaled.iter().map(|d| d + 30_000.0 / n).collect();
+        let z = chi_square_z(&shifted, 30_000.0 / n);
+        assert!(z.abs() < 5.0, "{z}");
+    }
+}
+
+/// Quantile bins, equal weights and counts of what was shown already: each would pass unseen if nothing
+/// looked at the scores that come out.
+#[test]
+fn mutants_of_the_weights_are_not_flat() {
+    let candidates = stream(4_000);
+    let spread = |draw: &Draw| {
+        // The share that comes from the upper half of the scores: one half if flat.
+        draw.selected.iter().filter(|s| s.score >= 0.5).count() as f64 / draw.selected.len() as f64
+    };
+    let good = spread(&frame(&candidates).draw_batch(400, 1));
+    assert!((good - 0.5).abs() < 0.01, "{good}");
+    // Quantile bins are bins of equal width in the rank.
+    let ranked: Vec<Candidate> =
+        (0..4_000).map(|at| candidate(&at.to_string(), (f64::from(at) + 0.5) / 4_000.0)).collect();
+    let quantiles = frame(&ranked);
+    assert!((quantiles.effective_size() - 4_000.0).abs() < 1e-6, "all N equal: nothing is weighted");
+    let back: Vec<f64> = quantiles.draw_batch(400, 1).selected.iter().map(|s| s.score.powi(4)).collect();
+    let mutant = back.iter().filter(|&&score| score >= 0.5).count() as f64 / 400.0;
+    assert!(mutant < 0.3, "{mutant}");
+    // Weights of 1 are a frame with a single bin.
+    let flat = Frame::new(&candidates, &none(), 1, Spacing::Score).expect("a frame");
+    assert!(spread(&flat.draw_batch(400, 1)) < 0.3);
+    // Most of the low scores were shown already: to count them all the same would starve what is left.
+    let shown: BTreeSet<String> = (0..1_800).map(|at: usize| at.to_string()).collect();
+    let rest = Frame::new(&candidates, &shown, 20, Spacing::Score).expect("a frame");
+    let stale = frame(&candidates);
+    assert!(rest.counts[0] + 1_800 == stale.counts[0] && rest.counts[1..] == stale.counts[1..]);
+    let seen_of_lowest = rest.draw_batch(400, 1).selected.iter().filter(|s| s.score < 0.05).count();
+    assert_eq!(seen_of_lowest, 20, "an even share");
+}
+
+/// The same draw by another implementation: `tests/golden/golden.py` (NumPy) from the same hashes.
+#[test]
+fn another_language_draws_the_same_stream() {
+    let golden = crate::golden();
+    let golden = &golden["stream_draw"];
+    let candidates: Vec<Candidate> =
+        (0..60).map(|at| candidate(&format!("s{at}"), ((f64::from(at) + 0.5) / 60.0).powi(3))).collect();
+    let frame = Frame::new(&candidates, &none(), 5, Spacing::Score).expect("a frame");
+    let draw = frame.draw_stream(12, 42);
+    let expected: Vec<&str> =
+        golden["ids"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+    assert_eq!(ids(&draw), expected);
+    for (selected, p) in draw.selected.iter().zip(golden["p"].as_array().unwrap()) {
+        assert!((selected.p_included - p.as_f64().unwrap()).abs() < 1e-12);
+    }
 }

@@ -7,10 +7,15 @@
 //! weighted sampling by exponential ranks (Efraimidis & Spirakis 2006, doi:10.1016/j.ipl.2005.11.003, in
 //! logarithms: u^(1/w) underflows for exactly these weights).
 //!
+//! Both are drawn by themselves and then united ([`union`]): a subject is shown once, and its probability is
+//! that of coming by either way.
+//!
 //! Pure functions: a rank depends on seed and id alone, so that the order of the input changes nothing.
 //! Quantile bins are left out on purpose: they make all N equal, which turns de-biasing off.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use crate::hash::uniform;
 
 /// Something that could be shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +26,35 @@ pub struct Candidate {
     pub score: f64,
     /// The model and its version.
     pub model: String,
+}
+
+/// The way by which a subject comes to the volunteers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stream {
+    /// What the model scores high, as it comes in.
+    RealTime,
+    /// Drawn evenly over the scores.
+    Debiased,
+    /// Chosen because a model would learn from it; see [`crate::acquisition`].
+    Active,
+    /// Subjects with a known answer.
+    Validation,
+}
+
+impl Stream {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::RealTime, Self::Debiased, Self::Active, Self::Validation];
+
+    /// Its name in tables and on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RealTime => "real-time",
+            Self::Debiased => "debiased",
+            Self::Active => "active",
+            Self::Validation => "validation",
+        }
+    }
 }
 
 /// How scores are stored. 0.7 stored in 32 bits is 0.699999988 when widened.
@@ -55,24 +89,93 @@ pub enum SamplingError {
     /// A threshold that is no score.
     #[error("the threshold must lie between 0 and 1; 0.7 is usual")]
     Threshold,
+    /// Two draws that do not belong together.
+    #[error("the two draws come from the frames {0} and {1}; draw both from the same candidates")]
+    TwoFrames(String, String),
 }
 
-/// A subject that was drawn.
+/// A subject that was drawn, with all that is needed to draw it again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selected {
     /// Its id.
     pub id: String,
     /// Its score.
     pub score: f64,
+    /// The model that scored it.
+    pub model: String,
+    /// The way by which it was drawn.
+    pub stream: Stream,
+    /// The frame that it was drawn from, a hash of the candidates that could be drawn.
+    pub frame: String,
+    /// The seed of the draw.
+    pub seed: u64,
     /// The probability with which it was going to be drawn.
     pub p_included: f64,
+    /// 1/N for the N candidates of its bin; 1 in the real-time stream.
+    pub weight: f64,
     /// Score bin and number of candidates in it; none in the real-time stream.
     pub bin: Option<(usize, usize)>,
+}
+
+/// A score bin of a draw: what was to be expected of it and what came.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BinRow {
+    /// Lowest score in it.
+    pub low: f64,
+    /// Where the next one begins.
+    pub high: f64,
+    /// Candidates in it; with 0 the draw says nothing about these scores.
+    pub n_candidates: usize,
+    /// An even share, as far as the bin has that many.
+    pub quota: usize,
+    /// The probability of each of its candidates to be drawn.
+    pub p_included: f64,
+    /// Candidates times probability.
+    pub expected: f64,
+    /// How many were drawn.
+    pub achieved: usize,
+}
+
+/// What decides how likely a score is drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Design {
+    /// All above a threshold, or an even draw of them.
+    Threshold {
+        /// Scores strictly above it.
+        above: f64,
+        /// How many there were.
+        n_above: usize,
+        /// The probability of each of them.
+        p_included: f64,
+    },
+    /// By bins of the score.
+    Bins {
+        /// How they are cut.
+        spacing: Spacing,
+        /// One row per bin, lowest scores first.
+        rows: Vec<BinRow>,
+    },
+}
+
+impl Design {
+    /// The probability with which a candidate with this score was going to be drawn.
+    #[must_use]
+    pub fn p_included(&self, score: f64) -> f64 {
+        match self {
+            Self::Threshold { above, p_included, .. } if score > *above => *p_included,
+            Self::Threshold { .. } => 0.0,
+            Self::Bins { spacing, rows } => rows[bin(score, rows.len(), *spacing)].p_included,
+        }
+    }
 }
 
 /// What a draw gives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draw {
+    /// The frame that it was drawn from.
+    pub frame: String,
+    /// How likely each score was; in bins, what came against what was to be expected.
+    pub design: Design,
     /// The subjects, in the order in which to show them.
     pub selected: Vec<Selected>,
     /// Candidates whose score is no score: neither real nor bogus, but broken.
@@ -81,16 +184,6 @@ pub struct Draw {
     pub excluded: Vec<String>,
     /// Whether a cap left out some that were above the threshold.
     pub is_capped: bool,
-}
-
-/// A number in (0, 1) that depends on seed, stream and id alone.
-fn uniform(seed: u64, stream: &str, id: &str) -> f64 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&seed.to_le_bytes()).update(stream.as_bytes()).update(&[0]).update(id.as_bytes());
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
-    // 53 bits, moved off zero by half a step.
-    ((u64::from_le_bytes(bytes) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
 }
 
 fn is_score(score: f64) -> bool {
@@ -102,6 +195,19 @@ struct Pool<'a> {
     valid: BTreeMap<&'a str, &'a Candidate>,
     quarantined: Vec<String>,
     excluded: Vec<String>,
+}
+
+impl Pool<'_> {
+    /// A hash of what can be drawn.
+    fn frame_id(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for candidate in self.valid.values() {
+            hasher.update(candidate.id.as_bytes()).update(&[0]);
+            hasher.update(candidate.model.as_bytes()).update(&[0]);
+            hasher.update(&candidate.score.to_bits().to_le_bytes());
+        }
+        hasher.finalize().to_hex()[..16].to_owned()
+    }
 }
 
 fn pool<'a>(candidates: &'a [Candidate], shown: &BTreeSet<String>) -> Result<Pool<'a>, SamplingError> {
@@ -161,7 +267,9 @@ pub fn real_time(
         Stored::F64 => params.threshold,
         Stored::F32 => f64::from(params.threshold as f32),
     };
-    let Pool { valid, quarantined, excluded } = pool(candidates, shown)?;
+    let pool = pool(candidates, shown)?;
+    let frame = pool.frame_id();
+    let Pool { valid, quarantined, excluded } = pool;
     let mut above: Vec<&Candidate> = valid.into_values().filter(|c| c.score > threshold).collect();
     let n_above = above.len();
     let max = params.max.unwrap_or(n_above);
@@ -169,9 +277,20 @@ pub fn real_time(
     above.truncate(max);
     above.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
     let p_included = if n_above <= max { 1.0 } else { max as f64 / n_above as f64 };
-    let select = |c: &Candidate| Selected { id: c.id.clone(), score: c.score, p_included, bin: None };
+    let select = |c: &Candidate| Selected {
+        id: c.id.clone(),
+        score: c.score,
+        model: c.model.clone(),
+        stream: Stream::RealTime,
+        frame: frame.clone(),
+        seed: params.seed,
+        p_included,
+        weight: 1.0,
+        bin: None,
+    };
     let selected = above.into_iter().map(select).collect();
-    Ok(Draw { selected, quarantined, excluded, is_capped: n_above > max })
+    let design = Design::Threshold { above: threshold, n_above, p_included };
+    Ok(Draw { frame, design, selected, quarantined, excluded, is_capped: n_above > max })
 }
 
 /// Where scores are cut.
@@ -191,6 +310,7 @@ pub struct Frame {
     pub id: String,
     /// Candidates per bin, empty ones included: there the stream has no coverage, and says so.
     pub counts: Vec<usize>,
+    spacing: Spacing,
     members: Vec<(Candidate, usize)>,
     quarantined: Vec<String>,
     excluded: Vec<String>,
@@ -210,24 +330,21 @@ impl Frame {
         if n_bins == 0 {
             return Err(SamplingError::NoBins);
         }
-        let Pool { valid, quarantined, excluded } = pool(candidates, shown)?;
+        let pool = pool(candidates, shown)?;
+        let id = pool.frame_id();
+        let Pool { valid, quarantined, excluded } = pool;
         if valid.is_empty() {
             let (excluded, quarantined) = (excluded.len(), quarantined.len());
             return Err(SamplingError::Empty { excluded, quarantined });
         }
         let mut counts = vec![0; n_bins];
         let mut members = Vec::with_capacity(valid.len());
-        let mut hasher = blake3::Hasher::new();
         for candidate in valid.into_values() {
             let bin = bin(candidate.score, n_bins, spacing);
             counts[bin] += 1;
-            hasher.update(candidate.id.as_bytes()).update(&[0]);
-            hasher.update(candidate.model.as_bytes()).update(&[0]);
-            hasher.update(&candidate.score.to_bits().to_le_bytes());
             members.push((candidate.clone(), bin));
         }
-        let id = hasher.finalize().to_hex()[..16].to_owned();
-        Ok(Self { id, counts, members, quarantined, excluded })
+        Ok(Self { id, counts, spacing, members, quarantined, excluded })
     }
 
     /// How many candidates it holds.
@@ -245,15 +362,49 @@ impl Frame {
         n_bins * n_bins / occupied().map(|&n| 1.0 / n as f64).sum::<f64>()
     }
 
-    fn select(&self, at: usize, p_included: f64) -> Selected {
-        let (candidate, bin) = &self.members[at];
-        let (id, score) = (candidate.id.clone(), candidate.score);
-        Selected { id, score, p_included, bin: Some((*bin, self.counts[*bin])) }
+    /// The candidates in it with their bins, by id.
+    pub fn members(&self) -> impl Iterator<Item = (&Candidate, usize)> {
+        self.members.iter().map(|(candidate, bin)| (candidate, *bin))
     }
 
-    fn draw(&self, chosen: Vec<Selected>) -> Draw {
-        let (quarantined, excluded) = (self.quarantined.clone(), self.excluded.clone());
-        Draw { selected: chosen, quarantined, excluded, is_capped: false }
+    /// The draw of those at `chosen`, with `p_included` by bin.
+    fn draw(&self, chosen: &[usize], p_included: &[f64], quotas: &[usize], seed: u64) -> Draw {
+        let mut achieved = vec![0; self.counts.len()];
+        let mut select = |&at: &usize| {
+            let (candidate, bin) = &self.members[at];
+            achieved[*bin] += 1;
+            Selected {
+                id: candidate.id.clone(),
+                score: candidate.score,
+                model: candidate.model.clone(),
+                stream: Stream::Debiased,
+                frame: self.id.clone(),
+                seed,
+                p_included: p_included[*bin],
+                weight: 1.0 / self.counts[*bin] as f64,
+                bin: Some((*bin, self.counts[*bin])),
+            }
+        };
+        let selected = chosen.iter().map(&mut select).collect();
+        let edge = |bin: usize| edge(bin, self.counts.len(), self.spacing);
+        let row = |bin: usize| BinRow {
+            low: edge(bin),
+            high: edge(bin + 1),
+            n_candidates: self.counts[bin],
+            quota: quotas[bin],
+            p_included: p_included[bin],
+            expected: p_included[bin] * self.counts[bin] as f64,
+            achieved: achieved[bin],
+        };
+        let rows = (0..self.counts.len()).map(row).collect();
+        Draw {
+            frame: self.id.clone(),
+            design: Design::Bins { spacing: self.spacing, rows },
+            selected,
+            quarantined: self.quarantined.clone(),
+            excluded: self.excluded.clone(),
+            is_capped: false,
+        }
     }
 
     /// How many to take from each bin for `k` in all: as even as the bins allow. Where it does not come
@@ -277,6 +428,9 @@ impl Frame {
     }
 
     /// Draws `k` at once, bin by bin; the inclusion probability is exactly quota over count.
+    ///
+    /// With fewer than one for each occupied bin, the seed says which bins give one, and the probability
+    /// counts that draw too: a bin that gave none could have.
     #[must_use]
     pub fn draw_batch(&self, k: usize, seed: u64) -> Draw {
         let quotas = self.quotas(k, seed);
@@ -290,11 +444,14 @@ impl Frame {
             taken[bin] <= quotas[bin]
         };
         let chosen: Vec<usize> = order.into_iter().filter(take).collect();
-        let p = |at: usize| {
-            let bin = self.members[at].1;
-            quotas[bin] as f64 / self.counts[bin] as f64
+        let n_occupied = self.counts.iter().filter(|&&n| n > 0).count();
+        let of_bin = |(&quota, &n): (&usize, &usize)| match n {
+            0 => 0.0,
+            n if k < n_occupied => k as f64 / n_occupied as f64 / n as f64,
+            n => quota as f64 / n as f64,
         };
-        self.draw(chosen.into_iter().map(|at| self.select(at, p(at))).collect())
+        let p: Vec<f64> = quotas.iter().zip(&self.counts).map(of_bin).collect();
+        self.draw(&chosen, &p, &quotas, seed)
     }
 
     /// Draws `k` by weight 1/N, as a stream can: those with the lowest exponential ranks. The rank after
@@ -310,22 +467,44 @@ impl Frame {
             (0..self.members.len()).map(|at| (rank(at).to_bits(), at)).collect();
         order.sort_unstable();
         let limit = order.get(k).map(|(bits, _)| f64::from_bits(*bits));
-        let p = |at: usize| limit.map_or(1.0, |limit| -(-weight(at) * limit).exp_m1());
-        self.draw(order.iter().take(k).map(|&(_, at)| self.select(at, p(at))).collect())
+        let of_bin = |&n: &usize| match (n, limit) {
+            (0, _) => 0.0,
+            (_, None) => 1.0,
+            (n, Some(limit)) => -(-limit / n as f64).exp_m1(),
+        };
+        let p: Vec<f64> = self.counts.iter().map(of_bin).collect();
+        let chosen: Vec<usize> = order.iter().take(k).map(|&(_, at)| at).collect();
+        self.draw(&chosen, &p, &self.quotas(k, seed), seed)
     }
 }
 
+/// The outer bins of the logit hold what lies beyond it and its mirror image.
+const LOWEST: f64 = 0.001;
+
+fn logit(p: f64) -> f64 {
+    (p / (1.0 - p)).ln()
+}
+
 fn bin(score: f64, n_bins: usize, spacing: Spacing) -> usize {
-    const LOWEST: f64 = 0.001;
     let share = match spacing {
         Spacing::Score => score,
         Spacing::Logit => {
-            let logit = |p: f64| (p / (1.0 - p)).ln();
             let bounded = score.clamp(LOWEST, 1.0 - LOWEST);
             (logit(bounded) / logit(1.0 - LOWEST) + 1.0) / 2.0
         }
     };
     ((share * n_bins as f64) as usize).min(n_bins - 1)
+}
+
+/// Where a bin begins.
+fn edge(bin: usize, n_bins: usize, spacing: Spacing) -> f64 {
+    let share = bin as f64 / n_bins as f64;
+    match spacing {
+        Spacing::Score => share,
+        Spacing::Logit if bin == 0 => 0.0,
+        Spacing::Logit if bin >= n_bins => 1.0,
+        Spacing::Logit => 1.0 / (1.0 + (-(2.0 * share - 1.0) * logit(1.0 - LOWEST)).exp()),
+    }
 }
 
 /// The chance to be in either of two streams that are drawn independently.
@@ -334,10 +513,32 @@ pub fn p_in_either(p_real_time: f64, p_debiased: f64) -> f64 {
     1.0 - (1.0 - p_real_time) * (1.0 - p_debiased)
 }
 
+/// Both streams together: each subject once, with the probability of coming by either way.
+///
+/// Those of the real-time stream come first, as they were drawn; what came by both counts as real-time.
+///
+/// # Errors
+/// [`SamplingError::TwoFrames`] if the draws are not from the same candidates, or not independent because
+/// they are of the same kind.
+pub fn union(real_time: &Draw, debiased: &Draw) -> Result<Vec<Selected>, SamplingError> {
+    let is_pair =
+        matches!((&real_time.design, &debiased.design), (Design::Threshold { .. }, Design::Bins { .. }));
+    if real_time.frame != debiased.frame || !is_pair {
+        return Err(SamplingError::TwoFrames(real_time.frame.clone(), debiased.frame.clone()));
+    }
+    let met: BTreeSet<&str> = real_time.selected.iter().map(|s| s.id.as_str()).collect();
+    let others = debiased.selected.iter().filter(|s| !met.contains(s.id.as_str()));
+    let join = |selected: &Selected| {
+        let of = |draw: &Draw| draw.design.p_included(selected.score);
+        Selected { p_included: p_in_either(of(real_time), of(debiased)), ..selected.clone() }
+    };
+    Ok(real_time.selected.iter().chain(others).map(join).collect())
+}
+
 /// The total of `value` over everything that could have been drawn, estimated from what was.
 #[must_use]
-pub fn horvitz_thompson(draw: &Draw, value: impl Fn(&Selected) -> f64) -> f64 {
-    draw.selected.iter().map(|selected| value(selected) / selected.p_included).sum()
+pub fn horvitz_thompson(selected: &[Selected], value: impl Fn(&Selected) -> f64) -> f64 {
+    selected.iter().map(|selected| value(selected) / selected.p_included).sum()
 }
 
 #[cfg(test)]
