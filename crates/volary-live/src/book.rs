@@ -639,6 +639,12 @@ impl Book {
         }
     }
 
+    /// Whether its truth is known to us.
+    #[must_use]
+    pub fn is_validation(&self) -> bool {
+        self.validation
+    }
+
     /// What is true, where volunteers may be told after their vote.
     #[must_use]
     pub fn truth(&self) -> Option<&Answers> {
