@@ -26,5 +26,6 @@ pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod shapes;
 pub(crate) mod simulate;
+pub(crate) mod simulate_campaign;
 pub(crate) mod simulate_lightcurves;
 pub(crate) mod talk;

@@ -180,3 +180,23 @@ fn rules_are_tried_on_what_happened() {
     place.volary(&["--config", "odd.toml", "rules", "test"]).fails_with("at character 7");
     place.volary(&["rules", "test"]).fails_with("write them under [live]");
 }
+
+#[test]
+fn two_sets_of_rules_meet_the_same_crowd() {
+    let place = Place::new();
+    place.write(
+        "strict.toml",
+        "[live]\nretire_at = 20\n[[live.rule]]\nname = \"alert\"\nwhen = 'votes(\"real\") >= 12'\n",
+    );
+    let arguments = ["simulate", "campaign", "--hours", "24", "--against", "strict.toml"];
+    let record = place.record(&arguments);
+    let summary = &record["summary"];
+    let figure = |of: &str, name: &str| summary[of][name]["value"].as_f64().unwrap();
+    assert_eq!(summary["first"]["n_subjects"], summary["second"]["n_subjects"]);
+    // Twelve votes come later than eight, and twenty are more than fourteen; by the same crowd surely so.
+    assert!(figure("second", "votes_at_alert") >= 12.0 && figure("first", "votes_at_alert") < 11.0);
+    assert!(summary["difference"]["hours_to_alert"]["low"].as_f64().unwrap() > 0.0);
+    let more = &summary["difference"]["votes_per_subject"];
+    assert!((more["value"].as_f64().unwrap() - 6.0).abs() < 1.0, "{more}");
+    assert_eq!(place.record(&arguments)["summary"], *summary, "the same seed, the same campaign");
+}
