@@ -23,6 +23,7 @@ pub(crate) mod release;
 pub(crate) mod report;
 pub(crate) mod retire;
 pub(crate) mod run;
+pub(crate) mod sample;
 pub(crate) mod shapes;
 pub(crate) mod simulate;
 pub(crate) mod simulate_lightcurves;
