@@ -15,7 +15,7 @@ pub enum Decision {
 
 /// Takes votes and decides.
 pub trait Desk {
-    /// A vote that has arrived: `answer` is [`REAL`](super::REAL) or [`BOGUS`](super::BOGUS). Each decision is
+    /// A vote that has arrived: `answer` is [`REAL`] or [`super::BOGUS`]. Each decision is
     /// given once, with the vote that led to it. Votes come in the order of `at_ms`; some come after
     /// retirement, from volunteers who had the subject before them.
     fn vote(&mut self, subject: &str, volunteer: &str, answer: usize, at_ms: i64) -> Vec<Decision>;

@@ -24,6 +24,7 @@ pub(crate) mod report;
 pub(crate) mod retire;
 pub(crate) mod rules;
 pub(crate) mod run;
+pub(crate) mod sample;
 pub(crate) mod shapes;
 pub(crate) mod simulate;
 pub(crate) mod simulate_campaign;

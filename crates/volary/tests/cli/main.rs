@@ -17,6 +17,7 @@ mod privacy;
 mod real_data;
 mod release;
 mod retire;
+mod sample;
 mod shapes;
 mod simulate;
 mod support;
