@@ -15,6 +15,7 @@ mod demo;
 mod images;
 mod input;
 mod live;
+mod live_tables;
 mod mark_tables;
 mod panoptes_clustering;
 mod project;
