@@ -151,6 +151,17 @@ pub enum Kind {
         #[serde(default)]
         note: String,
     },
+    /// A person puts one of the learner's two models in use.
+    Promotion {
+        /// The fast one; else the safe one.
+        fast: bool,
+        /// Who decided it.
+        #[serde(default)]
+        who: String,
+        /// Why.
+        #[serde(default)]
+        why: String,
+    },
     /// The rules, from now on.
     Policy {
         /// What they are.
@@ -335,6 +346,7 @@ impl Event {
             Kind::Drawn { .. } => "drawn",
             Kind::Retirement { .. } => "retirement",
             Kind::Action { .. } => "action",
+            Kind::Promotion { .. } => "promotion",
             Kind::Policy { .. } => "policy",
             Kind::OptOut { .. } => "opt_out",
             Kind::Credit { .. } => "credit",
@@ -392,6 +404,7 @@ impl Event {
                 }
                 word("action", action, &ACTIONS)
             }
+            Kind::Promotion { who, why, .. } => text("who", who).and_then(|()| text("why", why)),
             Kind::Subject { subject, facts, truth, .. } => {
                 answers(truth)?;
                 let is_long =

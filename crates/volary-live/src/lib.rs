@@ -20,6 +20,7 @@ pub mod credit;
 pub mod engine;
 pub mod event;
 pub mod incoming;
+pub mod learning;
 pub mod policy;
 pub mod replay;
 pub mod skill;

@@ -14,6 +14,11 @@ pub(crate) fn normal(rng: &mut Rng) -> f64 {
     }
 }
 
+/// A draw from the exponential law with mean 1.
+pub(crate) fn exponential(rng: &mut Rng) -> f64 {
+    -(1.0 - rng.random::<f64>()).ln()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -27,5 +32,7 @@ mod tests {
         };
         let (mean, variance) = of(&(0..200_000).map(|_| normal(&mut rng)).collect::<Vec<_>>());
         assert!(mean.abs() < 0.01 && (variance - 1.0).abs() < 0.02, "{mean} {variance}");
+        let (mean, variance) = of(&(0..200_000).map(|_| exponential(&mut rng)).collect::<Vec<_>>());
+        assert!((mean - 1.0).abs() < 0.01 && (variance - 1.0).abs() < 0.03, "{mean} {variance}");
     }
 }

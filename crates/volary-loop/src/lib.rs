@@ -10,11 +10,13 @@
 //! | whether a new model may take the place of the old | [`champion`] |
 //! | whether the world has changed | [`drift`] |
 //! | whether a model may put subjects last | [`veto`] |
+//! | what rules would do with a crowd | [`mod@campaign`] |
 //!
 //! The crate does no I/O and reads no clock: times and keys are given to it. It draws only seeded
 //! randomness. It keeps no log (`volary-live` does) and trains no embedding.
 
 pub mod acquisition;
+pub mod campaign;
 pub mod champion;
 mod draws;
 pub mod drift;

@@ -143,7 +143,10 @@ async fn batches(address: std::net::SocketAddr, token: &str, n_votes: u64) {
         lane.await.expect("no panic");
     }
     let seconds = started.elapsed().as_secs_f64();
-    eprintln!("batches of {BATCH}: {n_votes} votes in {seconds:.1} s = {:.0} a second", n_votes as f64 / seconds);
+    eprintln!(
+        "batches of {BATCH}: {n_votes} votes in {seconds:.1} s = {:.0} a second",
+        n_votes as f64 / seconds
+    );
 }
 
 async fn singles(address: std::net::SocketAddr, token: &str) {
@@ -227,5 +230,8 @@ async fn alerts(address: std::net::SocketAddr, token: &str) {
     let ms: Vec<f64> = heard.iter().filter_map(late).collect();
     assert_eq!(ms.len(), acknowledged.len(), "an alert for each subject");
     let n = ms.len();
-    eprintln!("vote acknowledged to alert on the stream, {per_second} votes a second, {n} alerts: {}", percentiles(ms));
+    eprintln!(
+        "vote acknowledged to alert on the stream, {per_second} votes a second, {n} alerts: {}",
+        percentiles(ms)
+    );
 }

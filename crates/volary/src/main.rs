@@ -15,6 +15,7 @@ mod demo;
 mod images;
 mod input;
 mod live;
+mod live_tables;
 mod mark_tables;
 mod panoptes_clustering;
 mod project;
@@ -65,6 +66,7 @@ enum Command {
     Marks(Box<commands::marks::Args>),
     Report(commands::report::Args),
     Retire(commands::retire::Args),
+    Sample(commands::sample::Args),
     Simulate(commands::simulate::Args),
     Flatten(commands::flatten::Args),
     Dedup(commands::dedup::Args),
@@ -78,6 +80,8 @@ enum Command {
     Alerts(commands::alerts::Args),
     Credit(commands::credit::Args),
     Rebuild(commands::rebuild::Args),
+    Serve(Box<commands::serve::Args>),
+    Token(commands::token::Args),
     Rules(commands::rules::Args),
 }
 
@@ -101,6 +105,7 @@ fn main() -> ExitCode {
         Command::Marks(args) => commands::marks::run(&args, session),
         Command::Report(args) => commands::report::run(&args, session),
         Command::Retire(args) => commands::retire::run(&args, session),
+        Command::Sample(args) => commands::sample::run(&args, session),
         Command::Simulate(args) => commands::simulate::run(&args, session),
         Command::Flatten(args) => commands::flatten::run(&args, session),
         Command::Dedup(args) => commands::dedup::run(&args, session),
@@ -114,6 +119,8 @@ fn main() -> ExitCode {
         Command::Alerts(args) => commands::alerts::run(&args, session),
         Command::Credit(args) => commands::credit::run(&args, session),
         Command::Rebuild(args) => commands::rebuild::run(&args, session),
+        Command::Serve(args) => commands::serve::run(&args, session),
+        Command::Token(args) => commands::token::run(&args, session),
         Command::Rules(args) => commands::rules::run(&args, session),
     };
     match result {
@@ -137,6 +144,7 @@ impl Command {
             Self::Marks(_) => "marks",
             Self::Report(_) => "report",
             Self::Retire(_) => "retire",
+            Self::Sample(_) => "sample",
             Self::Simulate(_) => "simulate",
             Self::Flatten(_) => "flatten",
             Self::Dedup(_) => "dedup",
@@ -150,6 +158,8 @@ impl Command {
             Self::Alerts(_) => "alerts",
             Self::Credit(_) => "credit",
             Self::Rebuild(_) => "rebuild",
+            Self::Serve(_) => "serve",
+            Self::Token(_) => "token",
             Self::Rules(_) => "rules",
         }
     }

@@ -206,6 +206,38 @@ pub fn consensus_shapes_members() -> Arc<Schema> {
     ])
 }
 
+/// `sample`: one row per drawn subject.
+#[must_use]
+pub fn sample() -> Arc<Schema> {
+    table(vec![
+        ("subject_id", DataType::Utf8, false),
+        ("stream", DataType::Utf8, false),
+        ("score", DataType::Float64, false),
+        ("frame", DataType::Utf8, false),
+        ("bin", DataType::UInt32, true),
+        ("n_bin", DataType::UInt64, true),
+        ("weight", DataType::Float64, false),
+        ("probability", DataType::Float64, false),
+        ("seed", DataType::UInt64, false),
+        ("model", DataType::Utf8, false),
+    ])
+}
+
+/// `sample_bins`: one row per bin of the score, what was to be expected and what came.
+#[must_use]
+pub fn sample_bins() -> Arc<Schema> {
+    table(vec![
+        ("bin", DataType::UInt32, false),
+        ("low", DataType::Float64, false),
+        ("high", DataType::Float64, false),
+        ("n_candidates", DataType::UInt64, false),
+        ("quota", DataType::UInt64, false),
+        ("probability", DataType::Float64, false),
+        ("expected", DataType::Float64, false),
+        ("achieved", DataType::UInt64, false),
+    ])
+}
+
 /// `bias`: one row per slice, error, and whose it is (crowd or model).
 #[must_use]
 pub fn bias() -> Arc<Schema> {

@@ -8,6 +8,7 @@
 //! (PostgreSQL learnt it the hard way), so what is on disk must be read again by opening it anew.
 
 mod database;
+mod exams;
 mod reads;
 mod schema;
 mod writer;

@@ -12,6 +12,7 @@ use volary_live::store::{Heard, Options, Place};
 use volary_live::{Kind, Live, LiveError, Outcome, Policy};
 
 use crate::history::{event, history, retract, subject, vote};
+use crate::sets::conditions;
 
 /// A private PostgreSQL server in a temporary folder; stopped when dropped.
 pub(crate) struct Server {
@@ -31,10 +32,19 @@ impl Server {
         run("chown", &["postgres", &server.folder.path().display().to_string()]);
         server.program("initdb", &["-D", &data, "-A", "trust", "-U", "postgres", "--locale=C.UTF-8"]);
         // Alone on its socket: no port is opened, and tests side by side do not meet.
-        let options = format!("-k {} -c listen_addresses=''", server.folder.path().display());
-        let log = server.folder.path().join("log").display().to_string();
-        server.program("pg_ctl", &["-D", &data, "-o", &options, "-l", &log, "-w", "start"]);
+        server.start_again();
         Some(server)
+    }
+
+    /// Stops it as a power cut would, or a kill.
+    pub(crate) fn stop(&self) {
+        self.program("pg_ctl", &["-D", &self.data(), "-m", "immediate", "stop"]);
+    }
+
+    pub(crate) fn start_again(&self) {
+        let options = format!("-k {} -c listen_addresses=''", self.folder.path().display());
+        let log = self.folder.path().join("log").display().to_string();
+        self.program("pg_ctl", &["-D", &self.data(), "-o", &options, "-l", &log, "-w", "start"]);
     }
 
     fn data(&self) -> String {
@@ -60,7 +70,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.program("pg_ctl", &["-D", &self.data(), "-m", "immediate", "stop"]);
+        self.stop();
     }
 }
 
@@ -137,7 +147,13 @@ fn a_store_is_the_memory_engine_made_durable() {
 async fn histories_give_the_same_bytes(fresh: &dyn Fn() -> Place) {
     let mut runner = TestRunner::deterministic();
     for round in 0..12_usize {
-        let drawn = history().new_tree(&mut runner).expect("a history").current();
+        let mut drawn = history().new_tree(&mut runner).expect("a history").current();
+        // Every second one under rules that ask for everything, put in force somewhere in the middle.
+        if round % 2 == 1 {
+            let policy = Policy { rules: conditions(), ..Policy::default() };
+            let rules = event(1_000_000, 20, Kind::Policy { policy: Box::new(policy) });
+            drawn.insert(drawn.len() / 3, (rules, 20));
+        }
         let mut memory = Memory::default();
         for (event, received_ms) in &drawn {
             memory.offer(event.clone(), *received_ms);

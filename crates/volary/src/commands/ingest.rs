@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use volary_live::incoming::{self, Parsed};
-use volary_live::{Effect, Event, Key, Kind, Live, Outcome, Policy};
+use volary_live::{Effect, Live, Outcome, Policy};
 
-use crate::live::{StoreArgs, time_text, wait};
+use crate::live::{RulesArgs, StoreArgs, time_text, wait};
+use crate::live_tables;
 use crate::session::Session;
 
 /// Take classifications into the live store: each once, on disk before it is counted, with alerts and
@@ -21,28 +22,28 @@ use crate::session::Session;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary ingest events.ndjson --answer 0
+  volary ingest --subjects manifest.csv --drawn tonight.csv
   volary ingest --follow events.ndjson --answer 0 --project kilonova-seekers
   zcat events.ndjson.gz | volary ingest - --store postgres://volary@db/live
   volary --config volary.toml ingest events.ndjson      # rules from its [live] table")]
 pub(crate) struct Args {
     /// Files of events; - is standard input.
-    #[arg(value_name = "FILE", default_value = "-")]
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
     store: StoreArgs,
+    /// Tables of subjects: subject_id, and if you like validation, truth, and any facts. Panoptes' manifests
+    /// are understood. No votes are read then, unless files are named.
+    #[arg(long, value_name = "TABLE")]
+    subjects: Vec<PathBuf>,
+    /// Tables of draws, as `volary sample` writes them: what volunteers are to see, and how it was chosen.
+    #[arg(long, value_name = "TABLE")]
+    drawn: Vec<PathBuf>,
     /// Wait for more at the end of the file, until Ctrl-C, and print what happens as it happens.
     #[arg(long)]
     follow: bool,
-    /// The answer that speaks for an alert: with it, the rules are at least 8 votes for it, at least 80 %
-    /// agreement, and retirement at 14. Rules of one's own go into the settings file, under `[live]`.
-    #[arg(long, value_name = "ANSWER")]
-    answer: Option<String>,
-    /// The task that --answer is of.
-    #[arg(long, default_value = "T0", value_name = "TASK")]
-    task: String,
-    /// The project's name, which credit draws and reports carry.
-    #[arg(long, default_value = "", value_name = "NAME")]
-    project: String,
+    #[command(flatten)]
+    rules: RulesArgs,
 }
 
 /// Lines in one transaction.
@@ -71,9 +72,20 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let (before, after, policy) = wait(async {
         let live = args.store.open().await?;
         let before = live.counts().await?;
-        set_policy(args, &session, &live).await?;
+        args.rules.put_into(&live, &session).await?;
         let printer = (args.follow && !session.global.json).then(|| print_effects(&live));
-        for path in &args.files {
+        let mut known = Vec::new();
+        for path in &args.subjects {
+            known.extend(live_tables::subject_events(path, &mut session)?);
+        }
+        for path in &args.drawn {
+            known.extend(live_tables::drawn_events(path, &mut session)?);
+        }
+        store(known, &live, &mut counts).await?;
+        let has_tables = !args.subjects.is_empty() || !args.drawn.is_empty();
+        let input = [PathBuf::from("-")];
+        let files = if args.files.is_empty() && !has_tables { &input[..] } else { &args.files };
+        for path in files {
             read(path, args.follow, &live, &mut session, &mut counts).await?;
         }
         let after = live.counts().await?;
@@ -105,25 +117,6 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
             .note("No rule was given: the answer \"real\" of task T0 alerts. Name yours with --answer.");
     }
     session.finish(None)
-}
-
-/// Puts the rules that are asked for into the log, unless they are in force already.
-async fn set_policy(args: &Args, session: &Session, live: &Live) -> Result<()> {
-    let wanted = match (&args.answer, &session.settings.live) {
-        (Some(answer), _) => Policy::kilonova_seekers(&args.project, &args.task, answer),
-        (None, Some(policy)) => policy.clone(),
-        (None, None) => return Ok(()),
-    };
-    wanted.check()?;
-    let (present, _) = live.people().await?;
-    if present == wanted {
-        return Ok(());
-    }
-    let at_ms = session.now_ms();
-    let key = Key { source: "volary".into(), id: format!("policy/{}/{at_ms}", wanted.version()) };
-    let event = Event { key, at_ms, kind: Kind::Policy { policy: Box::new(wanted) } };
-    live.submit(vec![event]).await?;
-    Ok(())
 }
 
 fn print_effects(live: &Live) -> tokio::task::JoinHandle<()> {
@@ -254,7 +247,11 @@ fn whole_value(file: &mut File) -> std::io::Result<Option<Vec<u8>>> {
 
 async fn take(parsed: Parsed, live: &Live, session: &mut Session, counts: &mut Counts) -> Result<()> {
     session.problems.absorb(&parsed.problems);
-    for batch in parsed.events.chunks(BATCH) {
+    store(parsed.events, live, counts).await
+}
+
+async fn store(events: Vec<Event>, live: &Live, counts: &mut Counts) -> Result<()> {
+    for batch in events.chunks(BATCH) {
         for outcome in live.submit(batch.to_vec()).await? {
             match outcome {
                 Outcome::New(_) => counts.n_new += 1,

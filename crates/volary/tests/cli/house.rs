@@ -10,7 +10,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 8] = [
     ("volary-ingest", &["volary-core"]),
     ("volary-crowd", &["volary-core"]),
     ("volary-release", &["volary-core", "volary-ingest"]),
-    ("volary-live", &["volary-core", "volary-crowd"]),
+    ("volary-live", &["volary-core", "volary-crowd", "volary-loop"]),
     ("volary-loop", &["volary-core", "volary-crowd"]),
     ("volary-web", &["volary-core", "volary-crowd", "volary-ingest", "volary-live", "volary-loop"]),
     (

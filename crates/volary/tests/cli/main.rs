@@ -17,6 +17,8 @@ mod privacy;
 mod real_data;
 mod release;
 mod retire;
+mod sample;
+mod serve;
 mod shapes;
 mod simulate;
 mod support;

@@ -4,167 +4,24 @@
 //! (an alert, a retirement) was decided once, on what was known then, and stays; where the two disagree,
 //! the summary says `diverged` or `support_lost`. No I/O, no clock: times come with the events.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod effect;
+mod exams;
+mod strand;
+mod summary;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use crate::alert::{Alert, Voter};
-use crate::canon::{Ballot, Tally, View, set_hash, supports};
-use crate::event::{Actor, Answers, Event, Key, Kind, Logged, Order};
+use self::effect::done;
+pub use self::effect::{Effect, Retirement, StrandKey};
+use self::exams::{exam, exam_changes};
+pub use self::strand::{Announced, Strand};
+pub use self::summary::{Card, Drawn, RuleSummary, Summary};
+use crate::alert::Alert;
+use crate::canon::{Ballot, Tally, View, set_hash};
+use crate::event::{Actor, Answers, Event, Kind, Logged, Order};
 use crate::policy::{Policy, Repeats, Rule, Then, UnknownSubjects};
-use crate::skill::{Exam, ExamChange, Skills};
-
-/// A workflow and its major version: what is tallied by itself.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct StrandKey {
-    /// The workflow.
-    pub workflow: String,
-    /// Its version up to the dot.
-    pub major: String,
-}
-
-/// When a subject's retirement was announced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retirement {
-    /// Votes at that moment.
-    pub n: u64,
-    /// When the last of them was received.
-    pub at_ms: i64,
-}
-
-/// What was announced about a strand, apart from its alerts; stored, because it cannot be recomputed
-/// from the set of events.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Announced {
-    /// Its retirement.
-    pub retired: Option<Retirement>,
-    /// Rules that were first met when it had retired.
-    pub late: BTreeSet<String>,
-    /// Rules whose alert lost a supporting vote.
-    pub support_lost: BTreeSet<String>,
-    /// Rules that told somebody, or moved the subject.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub done: BTreeSet<String>,
-}
-
-/// Votes of one subject in one workflow.
-#[derive(Clone, Debug, Default)]
-pub struct Strand {
-    ballots: Vec<Ballot>,
-    tally: Tally,
-    announced: Announced,
-    alerts: BTreeMap<String, Alert>,
-}
-
-/// Something to be told, once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "effect", rename_all = "snake_case")]
-pub enum Effect {
-    /// A rule was met.
-    Alert(Box<Alert>),
-    /// A subject is done.
-    Retired {
-        /// The subject.
-        subject: String,
-        /// Where.
-        #[serde(flatten)]
-        strand: StrandKey,
-        /// Panoptes' word for why.
-        reason: String,
-        /// Since when, and after how many votes.
-        #[serde(flatten)]
-        retirement: Retirement,
-    },
-    /// A rule calls a webhook.
-    Webhook {
-        /// The subject.
-        subject: String,
-        /// Where.
-        #[serde(flatten)]
-        strand: StrandKey,
-        /// The rule.
-        rule: String,
-        /// Whose webhook.
-        to: String,
-        /// Votes that the rule had counted.
-        n: u64,
-        /// The positive ones.
-        k: u64,
-    },
-    /// A rule puts the subject into another workflow.
-    Moved {
-        /// The subject.
-        subject: String,
-        /// Where it was.
-        #[serde(flatten)]
-        strand: StrandKey,
-        /// The rule.
-        rule: String,
-        /// The workflow that it goes to.
-        to: String,
-    },
-    /// A person retired it, or opened it again.
-    ByHand {
-        /// The subject.
-        subject: String,
-        /// The workflow.
-        workflow: String,
-        /// Retired, or opened.
-        retired: bool,
-        /// Panoptes' word for why.
-        reason: String,
-        /// The event that said so.
-        by: Key,
-    },
-    /// A vote that spoke for an alert was taken back. A person must look; nothing is sent.
-    SupportLost {
-        /// The subject.
-        subject: String,
-        /// Hash of the alert.
-        alert: String,
-    },
-    /// A rule was first met after retirement: no discovery, but worth knowing.
-    CrossedAfterRetirement {
-        /// The subject.
-        subject: String,
-        /// Where.
-        #[serde(flatten)]
-        strand: StrandKey,
-        /// The rule.
-        rule: String,
-    },
-}
-
-impl Effect {
-    /// A name that is the same whenever the same thing is told again.
-    #[must_use]
-    pub fn id(&self) -> String {
-        match self {
-            Self::Alert(alert) => format!("alert/{}", alert.hash),
-            Self::Retired { subject, strand, .. } => {
-                format!("retired/{}/{}/{subject}", strand.workflow, strand.major)
-            }
-            Self::Webhook { subject, strand, rule, .. } => {
-                format!("webhook/{}/{}/{rule}/{subject}", strand.workflow, strand.major)
-            }
-            Self::Moved { subject, strand, rule, .. } => {
-                format!("moved/{}/{}/{rule}/{subject}", strand.workflow, strand.major)
-            }
-            Self::ByHand { by, .. } => format!("by_hand/{}/{}", by.source, by.id),
-            Self::SupportLost { alert, .. } => format!("support_lost/{alert}"),
-            Self::CrossedAfterRetirement { subject, strand, rule } => {
-                format!("crossed_after_retirement/{}/{}/{rule}/{subject}", strand.workflow, strand.major)
-            }
-        }
-    }
-
-    /// One line of JSON.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("text and finite numbers always serialise")
-    }
-}
+use crate::skill::{ExamChange, Skills};
 
 /// The end of the chain of alerts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -191,127 +48,6 @@ pub struct Book {
     /// Its card is on disk.
     pub(crate) is_carded: bool,
     strands: BTreeMap<StrandKey, Strand>,
-}
-
-/// A draw that put a subject before volunteers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Drawn {
-    /// The stream.
-    pub stream: String,
-    /// The probability with which it was going to be drawn.
-    pub p_included: Option<f64>,
-    /// The frame that it was drawn from.
-    pub frame: String,
-    /// The model whose score was used.
-    pub model: String,
-    /// The seed.
-    pub seed: u64,
-}
-
-/// What is known of a subject beside its votes; never its truth.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Card {
-    /// The subject.
-    pub subject: String,
-    /// A subject event told of it.
-    pub announced: bool,
-    /// Its truth is known to us.
-    pub validation: bool,
-    /// What reports need.
-    pub facts: BTreeMap<String, String>,
-    /// Workflows that a person retired it from (`true`) or opened (`false`).
-    pub by_hand: BTreeMap<String, bool>,
-    /// Draws, in canonical order.
-    pub drawn: Vec<Drawn>,
-    /// When we heard that the team reported it.
-    pub team_report_ms: Option<i64>,
-}
-
-/// What a strand's summary says about one rule.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RuleSummary {
-    /// Its name.
-    pub rule: String,
-    /// Votes in its denominator.
-    pub n: u64,
-    /// Positive ones.
-    pub k: u64,
-    /// Votes counted and positive where it was met, over everything known now.
-    pub crossed: Option<(u64, u64)>,
-    /// First met after retirement.
-    pub after_retirement: bool,
-    /// Hash of its alert, if one was announced.
-    pub alert: Option<String>,
-    /// Announced and recomputed disagree on whether there is an alert.
-    pub diverged: bool,
-    /// A vote that spoke for the alert no longer does.
-    pub support_lost: bool,
-    /// The answers that lead, where types are stated and it alerted; several are a tie.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub leaders: Vec<String>,
-    /// Whether the type is determined, likewise.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub type_determined: Option<bool>,
-}
-
-/// All that is said about a strand; equal states give equal bytes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Summary {
-    /// The subject.
-    pub subject: String,
-    /// Where.
-    #[serde(flatten)]
-    pub strand: StrandKey,
-    /// Version of the policy.
-    pub policy: String,
-    /// Votes that count.
-    pub n: u64,
-    /// Votes by task and answer.
-    pub labels: BTreeMap<String, BTreeMap<String, u64>>,
-    /// Votes stored: repeats, retracted and parked ones too.
-    pub n_stored: u64,
-    /// Votes that wait for their subject.
-    pub n_parked: u64,
-    /// Votes at which it would retire, over everything known now.
-    pub retired_at: Option<u64>,
-    /// The rule that retires it there; `None`: the number of votes does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retired_by: Option<String>,
-    /// Its retirement as announced.
-    pub retired: Option<Retirement>,
-    /// What a person said last: retired or not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub by_hand: Option<bool>,
-    /// Its truth is known to us.
-    pub validation: bool,
-    /// Rule by rule.
-    pub rules: Vec<RuleSummary>,
-    /// Hash of the keys of the votes that count.
-    pub event_set_hash: String,
-}
-
-impl Summary {
-    /// One line of JSON.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("text and numbers always serialise")
-    }
-
-    /// Whether volunteers are still to see it.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        !self.by_hand.unwrap_or(self.retired.is_some())
-    }
-
-    /// The part that is a function of the set of events alone.
-    #[must_use]
-    pub fn canonical(&self) -> Self {
-        let mut bare = Self { retired: None, ..self.clone() };
-        for rule in &mut bare.rules {
-            (rule.alert, rule.diverged, rule.support_lost) = (None, false, false);
-        }
-        bare
-    }
 }
 
 impl Book {
@@ -478,36 +214,6 @@ impl Book {
         }]
     }
 
-    fn is_exam(&self) -> bool {
-        self.validation && !self.truth.is_empty()
-    }
-
-    /// The exams that its votes are, in canonical order.
-    fn exams(&self) -> BTreeMap<Order, (Actor, Exam)> {
-        let mut exams = BTreeMap::new();
-        if !self.is_exam() {
-            return exams;
-        }
-        for (key, strand) in &self.strands {
-            for ballot in strand.tally.prefix(&strand.ballots, strand.tally.n_members()) {
-                let (actor, order, exam) = exam(&key.workflow, ballot, &self.truth);
-                exams.insert(order, (actor, exam));
-            }
-        }
-        exams
-    }
-
-    /// The same before an event that may change them; a vote at the end of its strand does not.
-    fn exams_before(&self, logged: &Logged) -> BTreeMap<Order, (Actor, Exam)> {
-        let order = logged.order();
-        let is_last = |strand: &Strand| strand.ballots.last().is_none_or(|b| b.order < order);
-        match &logged.event.kind {
-            Kind::Drawn { .. } | Kind::Retirement { .. } | Kind::TeamReport { .. } => BTreeMap::new(),
-            Kind::Vote { .. } if self.strands.values().all(is_last) => BTreeMap::new(),
-            _ => self.exams(),
-        }
-    }
-
     /// Tells of alerts that lost a vote. A vote at the end takes nothing away, so this is asked only after
     /// changes within.
     fn check_support(&mut self, key: &StrandKey, policy: &Policy) -> Vec<Effect> {
@@ -639,6 +345,12 @@ impl Book {
         }
     }
 
+    /// Whether its truth is known to us.
+    #[must_use]
+    pub fn is_validation(&self) -> bool {
+        self.validation
+    }
+
     /// What is true, where volunteers may be told after their vote.
     #[must_use]
     pub fn truth(&self) -> Option<&Answers> {
@@ -755,39 +467,6 @@ pub struct Rules<'a> {
     pub skills: &'a Skills,
 }
 
-fn exam(workflow: &str, ballot: &Ballot, truth: &Arc<Answers>) -> (Actor, Order, Exam) {
-    let (truth, given) = (Arc::clone(truth), Arc::clone(&ballot.answers));
-    let exam = Exam { workflow: workflow.to_owned(), truth, given };
-    (ballot.actor.clone(), ballot.order.clone(), exam)
-}
-
-fn exam_changes(
-    was: BTreeMap<Order, (Actor, Exam)>,
-    mut now: BTreeMap<Order, (Actor, Exam)>,
-) -> Vec<ExamChange> {
-    let mut changes = Vec::new();
-    for (order, (actor, before)) in was {
-        match now.remove(&order) {
-            Some((_, exam)) if exam == before => {}
-            after => changes.push(ExamChange { actor, order, exam: after.map(|(_, exam)| exam) }),
-        }
-    }
-    let new = |(order, (actor, exam))| ExamChange { actor, order, exam: Some(exam) };
-    changes.extend(now.into_iter().map(new));
-    changes
-}
-
-/// What is told where a rule that neither alerts nor retires is met.
-fn done(subject: &str, key: &StrandKey, rule: &Rule, n: u64, k: u64) -> Option<Effect> {
-    let (subject, strand, to) = (subject.to_owned(), key.clone(), rule.to.clone()?);
-    let rule_name = rule.name.clone();
-    match rule.then {
-        Then::Webhook => Some(Effect::Webhook { subject, strand, rule: rule_name, to, n, k }),
-        Then::Move => Some(Effect::Moved { subject, strand, rule: rule_name, to }),
-        Then::Alert | Then::Retire => None,
-    }
-}
-
 enum Placed {
     Nowhere,
     /// A person retired it or opened it.
@@ -817,61 +496,5 @@ impl Ballot {
             }
             _ => {}
         }
-    }
-}
-
-impl Strand {
-    fn crossings(&self) -> Vec<bool> {
-        self.tally.rules.iter().map(|rule| rule.crossing.is_some()).collect()
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is one part of the record; a struct would be the record"
-    )]
-    fn snapshot(
-        &self,
-        subject: &str,
-        key: &StrandKey,
-        at: usize,
-        rule: &Rule,
-        at_ms: i64,
-        policy: &Policy,
-        chain: &mut Chain,
-    ) -> Alert {
-        let crossing = self.tally.rules[at].crossing.expect("asked only where the rule was met");
-        let prefix = || self.tally.prefix(&self.ballots, crossing.upto);
-        let voter = |b: &Ballot| Voter { actor: b.actor.clone(), vote: b.order.1.clone() };
-        let alert = Alert {
-            number: chain.n + 1,
-            subject: subject.to_owned(),
-            workflow: key.workflow.clone(),
-            major: key.major.clone(),
-            rule: rule.name.clone(),
-            policy: policy.version(),
-            project: policy.project.clone(),
-            at_ms,
-            n: crossing.n,
-            k: crossing.k,
-            p_low: 0.0,
-            p_high: 0.0,
-            voters: prefix().filter(|b| supports(b, rule, policy)).map(voter).collect(),
-            event_set_hash: set_hash(prefix().map(|b| &b.order.1)),
-            previous: chain.hash.clone(),
-            hash: String::new(),
-        }
-        .sealed();
-        *chain = Chain { n: alert.number, hash: alert.hash.clone() };
-        alert
-    }
-
-    fn lost_support(&self, alert: &Alert, rule: &Rule, policy: &Policy) -> bool {
-        let still = |vote: &crate::event::Key| {
-            self.ballots
-                .iter()
-                .find(|b| b.order.1 == *vote)
-                .is_some_and(|b| !b.retracted && supports(b, rule, policy))
-        };
-        !alert.voters.iter().all(|voter| still(&voter.vote))
     }
 }
