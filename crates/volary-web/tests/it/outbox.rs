@@ -183,3 +183,27 @@ fn redirects_are_not_followed() {
     until("refused", || site.metric("volary_deliveries_total{result=\"failed\"}") > 0.0);
     assert_eq!(site.wait(site.live.counts()).expect("read").n_waiting, 1);
 }
+
+#[test]
+fn a_rule_calls_a_webhook_by_its_name() {
+    let taking = || Receiver::start(Arc::new(|_, _| Some((200, vec![]))));
+    let (brokers, team) = (taking(), taking());
+    let hooks = vec![
+        Webhook { name: Some("brokers".to_owned()), target: brokers.target() },
+        Webhook { name: None, target: team.target() },
+    ];
+    let site = Site::with(|settings| settings.webhooks = hooks);
+    let rule = serde_json::json!({"name": "tell", "positive": ["real"], "min_positive": 2,
+        "min_agreement": "1/2", "then": "webhook", "to": "brokers"});
+    let policy = serde_json::json!({"source": "a", "id": "p", "at_ms": 1, "kind": "policy",
+        "policy": {"retire_at": 8, "rule": [rule]}});
+    site.post("/log", &site.admin, &policy).is(200);
+    site.post("/classifications", &site.write, &eight("s")).is(201);
+    until("both are told", || site.wait(site.live.counts()).expect("read").n_waiting == 0);
+    let effects = |of: &Receiver| -> Vec<String> {
+        let got = of.got.lock().expect("no panic");
+        let body = |one: &Got| serde_json::from_slice::<serde_json::Value>(&one.body).expect("JSON");
+        got.iter().map(|one| body(one)["effect"].as_str().expect("a word").to_owned()).collect()
+    };
+    assert_eq!((effects(&brokers), effects(&team)), (vec!["webhook".into()], vec!["retired".into()]));
+}

@@ -125,7 +125,7 @@ async fn until_stopped(live: &Live, session: &Session) -> Result<()> {
         tokio::time::sleep(LOOK).await;
         n += 1;
         if n.is_multiple_of(10)
-            && let Err(error @ LiveError::Stopped) = live.people().await
+            && let Err(error @ LiveError::Stopped) = live.verdicts(&[]).await
         {
             return Err(error.into());
         }

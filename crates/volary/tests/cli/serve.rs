@@ -99,7 +99,9 @@ fn the_page_is_walked_through() {
         // A listener in the background keeps nobody waiting, and ends with the server.
         said.push_str(&sh(&place, &block.replace(".txt &", ".txt 2>&1 & sleep 1")));
     }
-    for words in ["\"status\":\"ok\"", "\"alerts\":[{\"id\":\"1\"", "event: alert.created", "\"id\":\"8\""] {
+    for words in
+        ["\"status\":\"ok\"", "\"alerts\":[{\"id\":\"1\"", "event: alert.created", "\"id\":\"8\""]
+    {
         assert!(said.contains(words), "{words} is missing in\n{said}");
     }
     assert!(!said.contains("problems"), "{said}");
