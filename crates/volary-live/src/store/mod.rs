@@ -9,6 +9,7 @@
 
 mod database;
 mod exams;
+mod reads;
 mod schema;
 mod writer;
 
@@ -26,6 +27,7 @@ use crate::policy::Policy;
 
 pub use self::database::Place;
 use self::database::{Access, Cell, Database};
+pub use self::reads::StrandId;
 use self::writer::Writer;
 
 /// Why the store cannot do what was asked.
