@@ -8,6 +8,8 @@ use std::process::{Command, ExitCode};
 const HELP: &str = "cargo xtask COMMAND
 
   test               formatting, clippy, all tests, doc tests, the book's examples, the API docs
+  properties [CASES] the property tests on new random cases (default 2000 of each)
+  soak [KILLS]       the live store killed in the middle of its work (default 200 times, each database)
   fuzz [SECONDS]     every fuzz target for so long (default 30 each); installs cargo-fuzz
   bench [ROWS]       figures of bench/README.md: ingest (default 1000000 rows), shapes, marks
   book               build the book into docs/book; installs mdbook
@@ -18,6 +20,8 @@ fn main() -> ExitCode {
     let number = |default: u64| arguments.get(1).map_or(Ok(default), |n| n.parse::<u64>());
     let result = match (arguments.first().map(String::as_str), number(0)) {
         (Some("test"), _) => test(),
+        (Some("properties"), Ok(_)) => properties(number(2_000).unwrap_or(2_000)),
+        (Some("soak"), Ok(_)) => soak(number(200).unwrap_or(200)),
         (Some("fuzz"), Ok(_)) => fuzz(number(30).unwrap_or(30)),
         (Some("bench"), Ok(_)) => bench(number(1_000_000).unwrap_or(1_000_000)),
         (Some("book"), _) => book(),
@@ -61,11 +65,51 @@ fn test() -> Result<(), String> {
             run("rustup", &["component", "add", component], &[])?;
         }
     }
+    install_postgres();
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
     run("cargo", &["doc", "--workspace", "--no-deps", "--locked"], &[("RUSTDOCFLAGS", "-D warnings")])?;
     // The binary's tests run the book's examples and the architecture page's promises too.
-    cargo(&["test", "--workspace", "--locked"])
+    // A change is judged on the same cases everywhere; `properties` looks for new ones.
+    run("cargo", &["test", "--workspace", "--locked"], &[("PROPTEST_RNG_SEED", "20261128")])
+}
+
+/// The live store is tested against a real PostgreSQL, each test with a server of its own. Where it cannot be
+/// installed (no Debian, no root, no network), those tests say that they were skipped.
+fn install_postgres() {
+    if Path::new("/usr/lib/postgresql").exists() {
+        return;
+    }
+    let quiet = [("DEBIAN_FRONTEND", "noninteractive")];
+    let install = ["install", "-y", "--no-install-recommends", "postgresql"];
+    let result =
+        run("apt-get", &["update", "-q"], &quiet).and_then(|()| run("apt-get", &install, &quiet));
+    if let Err(error) = result {
+        eprintln!("PostgreSQL was not installed, and what needs it will be skipped: {error}");
+    }
+}
+
+/// Kills a writing process again and again, at another moment each time.
+fn soak(kills: u64) -> Result<(), String> {
+    let arguments = [
+        "test",
+        "--release",
+        "--locked",
+        "-p",
+        "volary-live",
+        "--test",
+        "it",
+        "crash",
+        "--",
+        "--nocapture",
+    ];
+    run("cargo", &arguments, &[("VOLARY_LIVE_CRASH_ROUNDS", &kills.to_string())])
+}
+
+/// Property tests on cases that nobody has seen, more of them than a change waits for.
+fn properties(cases: u64) -> Result<(), String> {
+    let cases = cases.to_string();
+    run("cargo", &["test", "--workspace", "--locked", "--no-fail-fast"], &[("PROPTEST_CASES", &cases)])
 }
 
 /// Fuzzing wants the compiler's sanitizer flags, which stable Rust has behind a variable.

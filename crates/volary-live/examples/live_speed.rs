@@ -90,15 +90,16 @@ async fn measure(n_votes: u64, place: Place) -> Result<(), LiveError> {
         times[times.len() * 99 / 100].as_secs_f64() * 1e3
     );
 
-    let mut effects = live.effects();
+    let mut told = live.told();
     let offset = n_votes + 1_000_000;
     let n = 5_000;
     // When each vote was acknowledged, by its id.
     let acknowledged = Arc::new(std::sync::Mutex::new(std::collections::HashMap::new()));
-    let told = tokio::spawn(async move {
+    let listener = tokio::spawn(async move {
         let mut seen = Vec::new();
-        while let Ok(Ok(effect)) = tokio::time::timeout(Duration::from_secs(2), effects.recv()).await {
-            if let Effect::Alert(alert) = &*effect {
+        while let Ok(Ok(effect)) = tokio::time::timeout(Duration::from_secs(2), told.recv()).await {
+            let effect: Effect = serde_json::from_str(&effect.body).expect("an effect");
+            if let Effect::Alert(alert) = effect {
                 let last = alert.voters.last().map(|voter| voter.vote.id.clone()).unwrap_or_default();
                 seen.push((last, Instant::now()));
             }
@@ -128,7 +129,7 @@ async fn measure(n_votes: u64, place: Place) -> Result<(), LiveError> {
     for one in sent {
         one.await.expect("no panic")?;
     }
-    let seen = told.await.expect("no panic");
+    let seen = listener.await.expect("no panic");
     let delay = |(id, told): &(String, Instant)| {
         let acknowledged = acknowledged.lock().expect("no panic");
         acknowledged.get(id).map(|at| told.saturating_duration_since(*at).as_secs_f64() * 1e3)

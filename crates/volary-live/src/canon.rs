@@ -12,7 +12,8 @@ use serde::Serialize;
 use volary_crowd::interval::{Interval, beta_tail, jeffreys};
 
 use crate::event::{Actor, Answers, Key, Order};
-use crate::policy::{Anonymous, Denominator, Policy, Repeats, Rule};
+use crate::policy::{Anonymous, Counter, Denominator, Policy, Repeats, Rule, Seen, Then};
+use crate::skill::Skills;
 
 /// A vote as it stands now.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +53,29 @@ pub struct RuleTally {
     pub crossing: Option<Crossing>,
     /// It was first met after retirement.
     pub after_retirement: bool,
+    /// Votes for what its condition asks for, one number for each counter; weights in thousandths.
+    #[serde(skip)]
+    counters: Vec<Counted>,
+    /// Sum of the weights in the denominator, in thousandths.
+    #[serde(skip)]
+    weight: u64,
+}
+
+/// Votes for what a condition asks for.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Counted {
+    k: u64,
+    weight: u64,
+    log_odds: f64,
+}
+
+/// What votes are folded with: where, by which rules, and what else is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View<'a> {
+    pub(crate) workflow: &'a str,
+    pub(crate) policy: &'a Policy,
+    pub(crate) facts: &'a BTreeMap<String, String>,
+    pub(crate) skills: &'a Skills,
 }
 
 /// What is known of one subject in one workflow: a pure function of its votes and the policy.
@@ -63,6 +87,9 @@ pub struct Tally {
     pub labels: BTreeMap<String, BTreeMap<String, u64>>,
     /// Canonical votes at which it retired.
     pub retired_at: Option<u64>,
+    /// The rule that retired it; `None`: the number of votes did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retired_by: Option<String>,
     /// One per rule of the policy, in its order.
     pub rules: Vec<RuleTally>,
     /// The canonical votes, in order: places among the ballots.
@@ -100,17 +127,16 @@ pub struct LabelShare {
 
 impl Tally {
     /// Folds `ballots`, which are in canonical order.
-    #[must_use]
-    pub fn of(ballots: &[Ballot], workflow: &str, policy: &Policy) -> Self {
-        let mut tally =
-            Self { rules: vec![RuleTally::default(); policy.rules.len()], ..Self::default() };
-        if policy.repeats == Repeats::KeepLast {
-            for at in last_of_each(ballots, policy) {
-                tally.count(ballots, at, workflow, policy);
+    pub(crate) fn of(ballots: &[Ballot], view: View<'_>) -> Self {
+        let rules = view.policy.rules.iter().map(RuleTally::new).collect();
+        let mut tally = Self { rules, ..Self::default() };
+        if view.policy.repeats == Repeats::KeepLast {
+            for at in last_of_each(ballots, view.policy) {
+                tally.count(ballots, at, view);
             }
         } else {
             for at in 0..ballots.len() {
-                tally.push(ballots, at, workflow, policy);
+                tally.push(ballots, at, view);
             }
         }
         tally
@@ -118,10 +144,11 @@ impl Tally {
 
     /// Takes the ballot at `at`, which comes after all those before it. Not for [`Repeats::KeepLast`],
     /// where a new vote moves an old one.
-    pub(crate) fn push(&mut self, ballots: &[Ballot], at: usize, workflow: &str, policy: &Policy) {
+    pub(crate) fn push(&mut self, ballots: &[Ballot], at: usize, view: View<'_>) {
         let ballot = &ballots[at];
-        if !ballot.retracted && (is_each(ballot, policy) || self.is_first_of(ballots, &ballot.actor)) {
-            self.count(ballots, at, workflow, policy);
+        let is_each = is_each(ballot, view.policy);
+        if !ballot.retracted && (is_each || self.is_first_of(ballots, &ballot.actor)) {
+            self.count(ballots, at, view);
         }
     }
 
@@ -137,7 +164,8 @@ impl Tally {
         self.seen.insert(actor.clone())
     }
 
-    fn count(&mut self, ballots: &[Ballot], at: usize, workflow: &str, policy: &Policy) {
+    fn count(&mut self, ballots: &[Ballot], at: usize, view: View<'_>) {
+        let policy = view.policy;
         let ballot = &ballots[at];
         self.members.push(at);
         self.n += 1;
@@ -149,13 +177,29 @@ impl Tally {
         }
         let is_retired = self.retired_at.is_some();
         for (rule, seen) in policy.rules.iter().zip(&mut self.rules) {
-            if rule.looks_at(workflow) && may_alert(ballot, policy) {
-                seen.count(rule, ballot, self.members.len(), is_retired);
+            let counts = rule.then != Then::Alert || may_alert(ballot, policy);
+            if rule.looks_at(view.workflow) && counts {
+                seen.count(rule, ballot, self.members.len(), is_retired, view);
             }
         }
-        if !is_retired && self.is_done(policy) {
+        if is_retired {
+            return;
+        }
+        let mut rules = policy.rules.iter().zip(&self.rules);
+        let retires = rules.find(|(rule, seen)| rule.then == Then::Retire && seen.crossing.is_some());
+        if let Some((rule, _)) = retires {
+            (self.retired_at, self.retired_by) = (Some(self.n), Some(rule.name.clone()));
+        } else if self.is_done(policy) {
             self.retired_at = Some(self.n);
         }
+    }
+
+    /// Panoptes' word for why it retired.
+    #[must_use]
+    pub fn reason<'a>(&self, policy: &'a Policy) -> &'a str {
+        let by = self.retired_by.as_ref();
+        let rule = policy.rules.iter().find(|rule| by == Some(&rule.name));
+        rule.map_or("classification_count", |rule| rule.reason.as_deref().unwrap_or("consensus"))
     }
 
     fn is_done(&self, policy: &Policy) -> bool {
@@ -173,11 +217,8 @@ impl Tally {
         let sure = rule.type_sure?;
         let none = BTreeMap::new();
         let votes = self.labels.get(&rule.task).unwrap_or(&none);
-        let mut counts: Vec<(u64, &String)> = rule
-            .positive
-            .iter()
-            .map(|answer| (votes.get(answer).copied().unwrap_or(0), answer))
-            .collect();
+        let count = |answer| (votes.get(answer).copied().unwrap_or(0), answer);
+        let mut counts: Vec<(u64, &String)> = rule.positives().into_iter().map(count).collect();
         counts.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
         let top = counts.first().map_or(0, |c| c.0);
         let leaders = counts.iter().filter(|c| c.0 == top).map(|c| c.1.clone()).collect::<Vec<_>>();
@@ -216,22 +257,70 @@ impl Tally {
 }
 
 impl RuleTally {
-    fn count(&mut self, rule: &Rule, ballot: &Ballot, upto: usize, is_retired: bool) {
+    fn new(rule: &Rule) -> Self {
+        Self { counters: vec![Counted::default(); rule.counters().len()], ..Self::default() }
+    }
+
+    fn count(&mut self, rule: &Rule, ballot: &Ballot, upto: usize, is_retired: bool, view: View<'_>) {
         let chosen = ballot.answers.get(&rule.task).map_or(&[][..], Vec::as_slice);
-        let is_positive = chosen.iter().any(|label| rule.positive.contains(label));
+        let is_positive = chosen.iter().any(|label| rule.is_positive(label));
         let is_decided = is_positive || chosen.iter().any(|label| !rule.neutral.contains(label));
         if rule.denominator == Denominator::Decided && !is_decided {
             return;
         }
         self.n += 1;
         self.k += u64::from(is_positive);
-        let is_met = self.k >= rule.min_positive && rule.min_agreement.reached(self.k, self.n);
-        if is_met && self.crossing.is_none() {
+        self.count_condition(rule, ballot, view);
+        if self.crossing.is_none() && self.is_met(rule, view) {
             if is_retired {
                 self.after_retirement = true;
             } else {
                 self.crossing = Some(Crossing { n: self.n, k: self.k, upto });
             }
+        }
+    }
+
+    fn count_condition(&mut self, rule: &Rule, ballot: &Ballot, view: View<'_>) {
+        let rates = |task: &str, is_positive: &dyn Fn(&str) -> bool| {
+            view.skills.rates(&ballot.actor, &ballot.order, view.workflow, task, is_positive)
+        };
+        if rule.uses_skill() {
+            self.weight += rates(&rule.task, &|answer| rule.is_positive(answer)).weight();
+        }
+        for (Counter { task, answers }, seen) in rule.counters().iter().zip(&mut self.counters) {
+            let task = task.as_ref().unwrap_or(&rule.task);
+            let is_asked = |answer: &str| answers.iter().any(|a| a == answer);
+            let chosen = ballot.answers.get(task).map_or(&[][..], Vec::as_slice);
+            let is_chosen = chosen.iter().any(|answer| is_asked(answer));
+            seen.k += u64::from(is_chosen);
+            if rule.uses_skill() {
+                seen.log_odds += rates(task, &is_asked).evidence(is_chosen);
+                if is_chosen {
+                    seen.weight += rates(&rule.task, &|answer| rule.is_positive(answer)).weight();
+                }
+            }
+        }
+    }
+
+    fn is_met(&self, rule: &Rule, view: View<'_>) -> bool {
+        match (&rule.when, rule.min_positive, rule.min_agreement) {
+            (Some(condition), _, _) => {
+                let counts: Vec<u64> = self.counters.iter().map(|c| c.k).collect();
+                let weights: Vec<u64> = self.counters.iter().map(|c| c.weight).collect();
+                let log_odds: Vec<f64> = self.counters.iter().map(|c| c.log_odds).collect();
+                condition.is_met(&Seen {
+                    n: self.n,
+                    counts: &counts,
+                    weight: self.weight,
+                    weights: &weights,
+                    log_odds: &log_odds,
+                    prior: view.policy.prior.value(),
+                    facts: view.facts,
+                })
+            }
+            (None, Some(k), Some(share)) => self.k >= k && share.reached(self.k, self.n),
+            // Refused by the policy's check.
+            _ => false,
         }
     }
 }
@@ -252,8 +341,7 @@ fn may_alert(ballot: &Ballot, policy: &Policy) -> bool {
 #[must_use]
 pub fn supports(ballot: &Ballot, rule: &Rule, policy: &Policy) -> bool {
     let chosen = ballot.answers.get(&rule.task);
-    may_alert(ballot, policy)
-        && chosen.is_some_and(|c| c.iter().any(|label| rule.positive.contains(label)))
+    may_alert(ballot, policy) && chosen.is_some_and(|c| c.iter().any(|label| rule.is_positive(label)))
 }
 
 fn last_of_each(ballots: &[Ballot], policy: &Policy) -> Vec<usize> {

@@ -21,8 +21,13 @@ fn order(bits: u32, n: u32) -> Vec<&'static str> {
     (0..n).map(|at| if bits >> at & 1 == 1 { "real" } else { "bogus" }).collect()
 }
 
+fn fold(ballots: &[Ballot], policy: &Policy) -> Tally {
+    let (facts, skills) = (BTreeMap::new(), Skills::default());
+    Tally::of(ballots, View { workflow: "w", policy, facts: &facts, skills: &skills })
+}
+
 fn tally(answers: &[&str]) -> Tally {
-    Tally::of(&ballots(answers), "w", &Policy::default())
+    fold(&ballots(answers), &Policy::default())
 }
 
 /// The rule as the specification's theorem has it: the eighth positive before the third other.
@@ -172,7 +177,7 @@ fn with_actor(at: usize, answer: &str, actor: Actor) -> Ballot {
 #[test]
 fn a_person_counts_once_and_a_session_too() {
     let user = |at, answer| with_actor(at, answer, Actor::User("7".into()));
-    let of = |repeats, votes: &[Ballot]| Tally::of(votes, "w", &Policy { repeats, ..Policy::default() });
+    let of = |repeats, votes: &[Ballot]| fold(votes, &Policy { repeats, ..Policy::default() });
     let votes = [user(0, "real"), user(1, "bogus"), ballot(2, "real")];
     let counts = |tally: &Tally| (tally.n, tally.rules[0].k);
     assert_eq!(counts(&of(Repeats::KeepFirst, &votes)), (2, 2));
@@ -182,7 +187,7 @@ fn a_person_counts_once_and_a_session_too() {
     let guest = |at, session: &str| with_actor(at, "real", Actor::Anonymous(session.into()));
     let votes =
         [guest(0, "a"), guest(1, "a"), guest(2, "b"), guest(3, ""), guest(4, ""), ballot(5, "real")];
-    let of = |anonymous| Tally::of(&votes, "w", &Policy { anonymous, ..Policy::default() });
+    let of = |anonymous| fold(&votes, &Policy { anonymous, ..Policy::default() });
     assert_eq!(counts(&of(Anonymous::OnePerSession)), (4, 4));
     assert_eq!(counts(&of(Anonymous::EachEvent)), (6, 6));
     assert_eq!(counts(&of(Anonymous::NotForAlerts)), (4, 1));
@@ -195,7 +200,7 @@ fn deciding_votes_alone_may_be_the_denominator() {
     policy.rules[0].denominator = Denominator::Decided;
     let answers =
         ["real", "not sure", "not sure", "", "real", "real", "real", "real", "real", "real", "real"];
-    let found = Tally::of(&ballots(&answers), "w", &policy);
+    let found = fold(&ballots(&answers), &policy);
     assert_eq!(found.rules[0].crossing.map(|c| (c.n, c.k, c.upto)), Some((8, 8, 11)));
     assert!(tally(&answers).rules[0].crossing.is_none());
 }
@@ -204,7 +209,7 @@ fn types(answers: &[&str], n_max: Option<u64>) -> (Tally, TypeStatement) {
     let mut policy = Policy { n_max, ..Policy::default() };
     policy.rules[0].positive = vec!["supernova".into(), "nova".into(), "AGN".into()];
     policy.rules[0].type_sure = Some(0.9);
-    let tally = Tally::of(&ballots(answers), "w", &policy);
+    let tally = fold(&ballots(answers), &policy);
     let stated = tally.type_of(&policy.rules[0]).expect("types are stated");
     (tally, stated)
 }

@@ -1,14 +1,13 @@
 //! Books and people: what an event does, given the books that it touches. No I/O, no clock.
 //!
-//! [`Engine`] is driven by the store, which lends it the books. [`Memory`] is the same without a database:
-//! it holds everything, and is what tests, replays under another policy and simulations use.
+//! [`Engine`] is driven by the store, which lends it the books, or by [`crate::replay`], which holds them.
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::alert::Alert;
-use crate::book::{Book, Chain, Effect, Summary};
-use crate::event::{Actor, Event, Key, Kind, Logged, Order};
+use crate::book::{Book, Chain, Effect, Rules};
+use crate::event::{Actor, Key, Kind, Logged, Order};
 use crate::policy::Policy;
+use crate::skill::{ExamChange, Skills};
 
 /// What is known of people. The latest event in canonical order counts.
 #[derive(Clone, Debug, Default)]
@@ -95,6 +94,7 @@ pub struct Engine {
     /// Retractions and corrections that came before their vote, by the vote's key.
     early: HashMap<Key, Vec<Logged>>,
     chain: Chain,
+    skills: Skills,
 }
 
 impl Engine {
@@ -114,6 +114,25 @@ impl Engine {
     #[must_use]
     pub fn book(&self, subject: &str) -> Option<&Book> {
         self.books.get(subject)
+    }
+
+    /// An engine under a policy that no event has said.
+    #[must_use]
+    pub(crate) fn under(policy: Policy) -> Self {
+        Self { policy, ..Self::default() }
+    }
+
+    pub(crate) fn take(&mut self, subject: &str) -> Option<Book> {
+        self.books.remove(subject)
+    }
+
+    pub(crate) fn book_mut(&mut self, subject: &str) -> Option<&mut Book> {
+        self.books.get_mut(subject)
+    }
+
+    /// The books that are in memory, in no order.
+    pub(crate) fn books(&self) -> impl Iterator<Item = &Book> {
+        self.books.values()
     }
 
     pub(crate) fn set_chain(&mut self, chain: Chain) {
@@ -155,98 +174,48 @@ impl Engine {
         false
     }
 
+    /// The volunteers' exams that are in memory.
+    #[must_use]
+    pub fn skills(&self) -> &Skills {
+        &self.skills
+    }
+
+    pub(crate) fn skills_mut(&mut self) -> &mut Skills {
+        &mut self.skills
+    }
+
+    /// What votes are counted by.
+    #[must_use]
+    pub fn rules(&self) -> Rules<'_> {
+        Rules { policy: &self.policy, skills: &self.skills }
+    }
+
     /// Takes an event. `subject`: whose book it belongs to, which must be here; `None` for events about
     /// people and policy, and for changes of a vote that has not come.
-    pub(crate) fn apply(&mut self, logged: &Logged, subject: Option<&str>) -> Vec<Effect> {
+    ///
+    /// Where exams changed, the subjects that those people voted on afterwards must be reconsidered next.
+    pub(crate) fn apply(
+        &mut self,
+        logged: &Logged,
+        subject: Option<&str>,
+    ) -> (Vec<Effect>, Vec<ExamChange>) {
         if self.note(logged, subject) {
-            let policy = &self.policy;
-            self.books.iter_mut().for_each(|(_, book)| book.recount_all(policy));
+            let rules = Rules { policy: &self.policy, skills: &self.skills };
+            self.books.iter_mut().for_each(|(_, book)| book.recount_all(rules));
         }
-        let Some(subject) = subject else { return Vec::new() };
+        let Some(subject) = subject else { return (Vec::new(), Vec::new()) };
         let changes = self.early.get(&logged.event.key).map_or(&[][..], Vec::as_slice);
         let book = self.books.entry(subject.to_owned()).or_insert_with(|| Book::new(subject));
-        book.apply(logged, changes, &self.policy, &mut self.chain)
-    }
-}
-
-/// What became of an event that was offered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// It is in the log.
-    New,
-    /// It was there already.
-    Duplicate,
-    /// Another event has its key; this one is quarantined.
-    Conflict,
-}
-
-/// An engine with its log in memory.
-#[derive(Clone, Debug, Default)]
-pub struct Memory {
-    engine: Engine,
-    log: Vec<Logged>,
-    known: HashMap<Key, (String, Option<String>)>,
-    effects: Vec<Effect>,
-}
-
-impl Memory {
-    /// Under a policy, with nothing in the log.
-    #[must_use]
-    pub fn new(policy: Policy) -> Self {
-        Self { engine: Engine { policy, ..Engine::default() }, ..Self::default() }
+        let rules = Rules { policy: &self.policy, skills: &self.skills };
+        let (effects, exams) = book.apply(logged, changes, rules, &mut self.chain);
+        exams.iter().for_each(|change| self.skills.apply(change));
+        (effects, exams)
     }
 
-    /// Offers an event, first heard at `received_ms`.
-    pub fn offer(&mut self, event: Event, received_ms: i64) -> Taken {
-        let content = event.content_hash();
-        if let Some((known, _)) = self.known.get(&event.key) {
-            return if *known == content { Taken::Duplicate } else { Taken::Conflict };
-        }
-        let target = |of: &str| Key { source: event.key.source.clone(), id: of.to_owned() };
-        let subject = match event.target() {
-            Some(of) => self.known.get(&target(of)).and_then(|(_, subject)| subject.clone()),
-            None => event.subject().map(str::to_owned),
-        };
-        let of_vote = matches!(event.kind, Kind::Vote { .. }).then(|| subject.clone()).flatten();
-        self.known.insert(event.key.clone(), (content, of_vote));
-        let seq = self.log.len() as i64 + 1;
-        let logged = Logged { seq, received_ms, event };
-        self.effects.extend(self.engine.apply(&logged, subject.as_deref()));
-        self.log.push(logged);
-        Taken::New
-    }
-
-    /// The engine.
-    #[must_use]
-    pub fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
-    /// The log.
-    #[must_use]
-    pub fn log(&self) -> &[Logged] {
-        &self.log
-    }
-
-    /// What was told, in order.
-    #[must_use]
-    pub fn effects(&self) -> &[Effect] {
-        &self.effects
-    }
-
-    /// The alerts that were told, in order.
-    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
-        self.effects.iter().filter_map(|effect| match effect {
-            Effect::Alert(alert) => Some(&**alert),
-            _ => None,
-        })
-    }
-
-    /// What is said about every subject, sorted.
-    #[must_use]
-    pub fn summaries(&self) -> Vec<Summary> {
-        let policy = self.engine.policy();
-        let books: BTreeMap<&String, &Book> = self.engine.books.iter().collect();
-        books.values().flat_map(|book| book.summaries(policy)).collect()
+    /// Recounts a subject whose voters' skill changed; it must be here.
+    pub(crate) fn reconsider(&mut self, subject: &str, at_ms: i64) -> Vec<Effect> {
+        let rules = Rules { policy: &self.policy, skills: &self.skills };
+        let Some(book) = self.books.get_mut(subject) else { return Vec::new() };
+        book.reconsider(&book.keys(), at_ms, rules, &mut self.chain)
     }
 }

@@ -16,6 +16,12 @@ pub const MAX_FACT_BYTES: usize = 4_096;
 /// No vote answers more tasks, or gives more labels to one.
 pub const MAX_ANSWERS: usize = 64;
 
+/// Panoptes' words for why a subject is retired.
+pub const REASONS: [&str; 6] =
+    ["classification_count", "flagged", "nothing_here", "consensus", "other", "human"];
+/// What may be done about an alert.
+pub const ACTIONS: [&str; 4] = ["claim", "vet", "known", "note"];
+
 /// By what an event is known: where it comes from and its id there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
@@ -94,9 +100,67 @@ pub enum Kind {
         /// Its truth is known to us: it never raises an alert.
         #[serde(default)]
         validation: bool,
+        /// The truth, by task, where volunteers are told and judged by it. It never leaves before the vote.
+        #[serde(default, skip_serializing_if = "Answers::is_empty")]
+        truth: Answers,
         /// What reports need, as text: `ra_deg`, `dec_deg`, `name`, ….
         #[serde(default)]
         facts: BTreeMap<String, String>,
+    },
+    /// A subject was drawn, to be shown to volunteers.
+    Drawn {
+        /// The subject.
+        subject: String,
+        /// The stream that drew it (`real_time`, `debiased`, `active`, `random`).
+        stream: String,
+        /// The probability with which it was going to be drawn; absent where nobody can say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        p_included: Option<f64>,
+        /// The frozen frame that it was drawn from.
+        #[serde(default)]
+        frame: String,
+        /// The model whose score was used.
+        #[serde(default)]
+        model: String,
+        /// The seed of the draw.
+        #[serde(default)]
+        seed: u64,
+    },
+    /// A person retires a subject from a workflow by hand, or opens it again. The latest counts.
+    Retirement {
+        /// The subject.
+        subject: String,
+        /// The workflow.
+        workflow: String,
+        /// Retired, or opened.
+        retired: bool,
+        /// Panoptes' word for why: [`REASONS`].
+        #[serde(default = "other")]
+        reason: String,
+    },
+    /// What a person did about an alert.
+    Action {
+        /// Hash of the alert.
+        alert: String,
+        /// What: `claim`, `vet`, `known`, `note`.
+        action: String,
+        /// Who, as the team calls them.
+        #[serde(default)]
+        who: String,
+        /// A remark.
+        #[serde(default)]
+        note: String,
+    },
+    /// A person puts one of the learner's two models in use.
+    Promotion {
+        /// The fast one; else the safe one.
+        fast: bool,
+        /// Who decided it.
+        #[serde(default)]
+        who: String,
+        /// Why.
+        #[serde(default)]
+        why: String,
     },
     /// The rules, from now on.
     Policy {
@@ -143,6 +207,10 @@ pub enum Kind {
         /// The commitment.
         sha256: String,
     },
+}
+
+fn other() -> String {
+    "other".to_owned()
 }
 
 /// An event as its source tells it.
@@ -214,6 +282,19 @@ pub enum EventError {
         "subject {0} has more than {MAX_FACTS} facts, or one longer than {MAX_FACT_BYTES} bytes; leave some out"
     )]
     TooManyFacts(String),
+    /// A word that is not one of a few.
+    #[error("{field} {given:?} is unknown; write one of {}", .known.join(", "))]
+    Word {
+        /// Which field.
+        field: &'static str,
+        /// What it says.
+        given: String,
+        /// What it may say.
+        known: &'static [&'static str],
+    },
+    /// Not a probability.
+    #[error("p_included is {0}; a probability lies above 0 and is at most 1")]
+    Probability(String),
     /// A policy that cannot be.
     #[error("the policy cannot be used: {0}")]
     Policy(#[from] crate::policy::PolicyError),
@@ -238,6 +319,8 @@ impl Event {
         match &self.kind {
             Kind::Vote { subject, .. }
             | Kind::Subject { subject, .. }
+            | Kind::Drawn { subject, .. }
+            | Kind::Retirement { subject, .. }
             | Kind::TeamReport { subject } => Some(subject),
             _ => None,
         }
@@ -260,6 +343,10 @@ impl Event {
             Kind::Retract { .. } => "retract",
             Kind::Correct { .. } => "correct",
             Kind::Subject { .. } => "subject",
+            Kind::Drawn { .. } => "drawn",
+            Kind::Retirement { .. } => "retirement",
+            Kind::Action { .. } => "action",
+            Kind::Promotion { .. } => "promotion",
             Kind::Policy { .. } => "policy",
             Kind::OptOut { .. } => "opt_out",
             Kind::Credit { .. } => "credit",
@@ -296,7 +383,30 @@ impl Event {
             }
             Kind::Commitment { day, sha256 } => id("day", day).and_then(|()| id("sha256", sha256)),
             Kind::Policy { policy } => Ok(policy.check()?),
-            Kind::Subject { subject, facts, .. } => {
+            Kind::Drawn { stream, p_included, frame, model, .. } => {
+                id("stream", stream)?;
+                text("frame", frame)?;
+                text("model", model)?;
+                match p_included {
+                    Some(p) if !(*p > 0.0 && *p <= 1.0) => Err(EventError::Probability(p.to_string())),
+                    _ => Ok(()),
+                }
+            }
+            Kind::Retirement { workflow, reason, .. } => {
+                id("workflow", workflow)?;
+                word("reason", reason, &REASONS)
+            }
+            Kind::Action { alert, action, who, note } => {
+                id("alert", alert)?;
+                text("who", who)?;
+                if note.len() > MAX_FACT_BYTES {
+                    return Err(EventError::TooLong { field: "note", actual: note.len() });
+                }
+                word("action", action, &ACTIONS)
+            }
+            Kind::Promotion { who, why, .. } => text("who", who).and_then(|()| text("why", why)),
+            Kind::Subject { subject, facts, truth, .. } => {
+                answers(truth)?;
                 let is_long =
                     |(name, value): (&String, &String)| name.len() + value.len() > MAX_FACT_BYTES;
                 if facts.len() > MAX_FACTS || facts.iter().any(is_long) {
@@ -318,6 +428,13 @@ fn text(field: &'static str, value: &str) -> Result<(), EventError> {
         return Err(EventError::TooLong { field, actual: value.len() });
     }
     if value.chars().any(char::is_control) { Err(EventError::Control { field }) } else { Ok(()) }
+}
+
+fn word(field: &'static str, given: &str, known: &'static [&'static str]) -> Result<(), EventError> {
+    if known.contains(&given) {
+        return Ok(());
+    }
+    Err(EventError::Word { field, given: given.to_owned(), known })
 }
 
 fn answers(given: &Answers) -> Result<(), EventError> {

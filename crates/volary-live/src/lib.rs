@@ -6,7 +6,8 @@
 //! database, SQLite or PostgreSQL, and acknowledges an event when it is on disk.
 //!
 //! From the inside out: [`event`] and [`policy`] are the vocabulary, [`canon`] folds one subject's votes,
-//! [`book`] adds what was announced, [`engine`] holds the books and the people, [`store`] makes it last.
+//! [`book`] adds what was announced, [`skill`] says how far a voter is believed, [`engine`] holds the books
+//! and the people, [`store`] makes it last, [`replay`] tells it again under other rules.
 //! [`incoming`] reads what other systems send, [`credit`] says who is named.
 //!
 //! It speaks no HTTP and sends nothing to anybody: `volary-web` serves it, and a report to TNS is text.
@@ -19,7 +20,10 @@ pub mod credit;
 pub mod engine;
 pub mod event;
 pub mod incoming;
+pub mod learning;
 pub mod policy;
+pub mod replay;
+pub mod skill;
 pub mod store;
 
 pub use alert::Alert;
@@ -27,4 +31,4 @@ pub use book::{Book, Effect};
 pub use engine::Engine;
 pub use event::{Actor, Event, Key, Kind, Logged};
 pub use policy::{Policy, Rule};
-pub use store::{Live, LiveError, Outcome};
+pub use store::{Live, LiveError, Outcome, Told, Verdict};

@@ -147,7 +147,10 @@ mod tests {
             if let Some((first, last)) = bucket_span(&bucket_text(day, resolution)) {
                 prop_assert_eq!(first, bucket_start(day, resolution));
                 prop_assert!(first <= day && day <= last);
-                prop_assert!(bucket_start(last, resolution) == first && bucket_start(last + 1, resolution) != first);
+                prop_assert!(
+                    bucket_start(last, resolution) == first
+                        && bucket_start(last + 1, resolution) != first
+                );
             } else {
                 // Beyond the calendar's ends there is no text to read back.
                 prop_assert!(!(0..2_900_000).contains(&day));

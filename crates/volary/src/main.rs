@@ -15,6 +15,7 @@ mod demo;
 mod images;
 mod input;
 mod live;
+mod live_tables;
 mod mark_tables;
 mod panoptes_clustering;
 mod project;
@@ -79,6 +80,7 @@ enum Command {
     Alerts(commands::alerts::Args),
     Credit(commands::credit::Args),
     Rebuild(commands::rebuild::Args),
+    Rules(commands::rules::Args),
 }
 
 fn main() -> ExitCode {
@@ -115,6 +117,7 @@ fn main() -> ExitCode {
         Command::Alerts(args) => commands::alerts::run(&args, session),
         Command::Credit(args) => commands::credit::run(&args, session),
         Command::Rebuild(args) => commands::rebuild::run(&args, session),
+        Command::Rules(args) => commands::rules::run(&args, session),
     };
     match result {
         Ok(code) => code,
@@ -151,6 +154,7 @@ impl Command {
             Self::Alerts(_) => "alerts",
             Self::Credit(_) => "credit",
             Self::Rebuild(_) => "rebuild",
+            Self::Rules(_) => "rules",
         }
     }
 }

@@ -470,23 +470,26 @@ fn replay(
     let mut taken = vec![0_u32; n];
     let mut ending = vec![Ending::Votes; n];
     let every = (ballots.len() / N_REVIEWS).max(1);
+    let is_full = |taken: u32| stop.is_some_and(|(cap, _)| cap.is_some_and(|cap| taken >= cap));
     for (i, ballot) in (1..).zip(ballots) {
         let s = ballot.subject as usize;
         if ending[s] == Ending::Votes {
             taken[s] += 1;
             let enough = machine.add(ballot);
-            if let (Some((cap, never)), None) = (stop, setting.gold[s]) {
+            if let (Some((_, never)), None) = (stop, setting.gold[s]) {
                 if enough && !never {
                     ending[s] = Ending::Rule;
-                } else if cap.is_some_and(|cap| taken[s] >= cap) {
+                } else if is_full(taken[s]) {
                     ending[s] = Ending::Cap;
                 }
             }
         }
         if i % every == 0 {
             for open in machine.review() {
-                if ending[open as usize] == Ending::Rule {
-                    ending[open as usize] = Ending::Votes;
+                let s = open as usize;
+                if ending[s] == Ending::Rule {
+                    // Open again, unless the cap holds it.
+                    ending[s] = if is_full(taken[s]) { Ending::Cap } else { Ending::Votes };
                 }
             }
         }

@@ -33,6 +33,9 @@ pub trait Cells {
 
     /// How many rows there are.
     fn n_rows(&self) -> usize;
+
+    /// The names of the columns that `row` may have.
+    fn columns(&self, row: usize) -> Vec<String>;
 }
 
 /// Reads a table batch by batch, whatever its format, and hands each to `take`.
@@ -135,6 +138,10 @@ impl Cells for Columns<'_> {
     fn n_rows(&self) -> usize {
         self.batch.num_rows()
     }
+
+    fn columns(&self, _row: usize) -> Vec<String> {
+        self.batch.schema_ref().fields().iter().map(|field| field.name().clone()).collect()
+    }
 }
 
 fn cell(column: &dyn Array, row: usize) -> Option<Cow<'_, str>> {
@@ -200,6 +207,10 @@ impl Cells for CsvRow<'_> {
     fn n_rows(&self) -> usize {
         1
     }
+
+    fn columns(&self, _row: usize) -> Vec<String> {
+        self.names.to_vec()
+    }
 }
 
 struct JsonRows(Vec<Value>);
@@ -215,5 +226,10 @@ impl Cells for JsonRows {
 
     fn n_rows(&self) -> usize {
         self.0.len()
+    }
+
+    fn columns(&self, row: usize) -> Vec<String> {
+        let object = self.0.get(row).and_then(Value::as_object);
+        object.into_iter().flat_map(|object| object.keys().cloned()).collect()
     }
 }

@@ -101,8 +101,8 @@ fn csv_cell(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Memory;
     use crate::event::{Event, Key, Kind};
+    use crate::replay::Memory;
 
     fn people(names: &[(&str, &str)], withdrawn: &[&str]) -> People {
         let mut memory = Memory::default();

@@ -123,13 +123,25 @@ fn subjects(linked: Option<&Value>, votes: &[Event]) -> Vec<Event> {
         }
         let is_training = metadata.and_then(|m| m.get("#training_subject")).and_then(|v| text(Some(v)));
         let validation = is_training.is_some_and(|v| v.eq_ignore_ascii_case("true"));
+        let truth = metadata.map(feedback_answers).unwrap_or_default();
         // The same subject comes with each of its votes; one id for each of its states.
-        let content = serde_json::to_vec(&(&facts, validation)).ok()?;
+        let content = serde_json::to_vec(&(&facts, validation, &truth)).ok()?;
         let state = &blake3::hash(&content).to_hex()[..12];
         let key = key(format!("subject/{id}/{at_ms}/{state}"));
-        Some(Event { key, at_ms, kind: Kind::Subject { subject: id, validation, facts } })
+        Some(Event { key, at_ms, kind: Kind::Subject { subject: id, validation, truth, facts } })
     };
     listed.into_iter().flatten().filter_map(of).collect()
+}
+
+/// What is true by `#feedback_N_answer`, where there is one. The metadata do not say of which task; it is
+/// taken to be the first. -1 is "no answer is right".
+fn feedback_answers(metadata: &Map<String, Value>) -> Answers {
+    let is_answer = |name: &str| name.starts_with("#feedback_") && name.ends_with("_answer");
+    let mut answers = metadata.iter().filter(|(name, _)| is_answer(name));
+    let (Some((_, value)), None) = (answers.next(), answers.next()) else { return Answers::new() };
+    let Some(answer) = text(Some(value)) else { return Answers::new() };
+    let labels = if answer == "-1" { Vec::new() } else { vec![answer] };
+    [("T0".to_owned(), labels)].into()
 }
 
 /// Answers by task. A list of envelopes, as the stream has it, or an object of such lists, as Caesar has.

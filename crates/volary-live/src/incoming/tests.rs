@@ -94,14 +94,16 @@ fn hidden_facts_stay_hidden_and_training_subjects_are_known() {
         "linked":{"subjects":[{"id":"7","updated_at":"2024-01-01T00:00:00Z",
         "metadata":{"#feedback_1_answer":"canary","//old":"canary","!ra_deg":"1.5","#training_subject":"true"}}]}}"##;
     let parsed = parse(body.as_bytes());
-    let Kind::Subject { subject, validation, facts } = &parsed.events[1].kind else {
+    let Kind::Subject { subject, validation, facts, truth } = &parsed.events[1].kind else {
         panic!("no subject")
     };
     assert_eq!(
         (subject.as_str(), *validation, facts.len(), facts["ra_deg"].as_str()),
         ("7", true, 1, "1.5")
     );
-    assert!(!parsed.events[1].to_json().contains("canary"));
+    // The answer stays on the server, as the truth; never among the facts.
+    assert_eq!(truth["T0"], ["canary"]);
+    assert!(!facts.values().any(|fact| fact.contains("canary")));
 }
 
 #[test]

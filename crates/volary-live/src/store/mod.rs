@@ -8,6 +8,8 @@
 //! (PostgreSQL learnt it the hard way), so what is on disk must be read again by opening it anew.
 
 mod database;
+mod exams;
+mod reads;
 mod schema;
 mod writer;
 
@@ -19,12 +21,13 @@ use sqlx::Row as _;
 use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
 
 use crate::alert::Alert;
-use crate::book::{Book, Effect};
-use crate::event::{Event, EventError, Logged};
+use crate::book::{Book, Card};
+use crate::event::{Actor, Answers, Event, EventError, Key, Logged};
 use crate::policy::Policy;
 
 pub use self::database::Place;
 use self::database::{Access, Cell, Database};
+pub use self::reads::StrandId;
 use self::writer::Writer;
 
 /// Why the store cannot do what was asked.
@@ -135,6 +138,28 @@ pub struct Heard {
     pub event: Event,
 }
 
+/// Something that was told, with its place among all that was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Its place, rising; numbers may be left out.
+    pub seq: i64,
+    /// The same whenever the same thing is told again.
+    pub id: String,
+    /// When it was told; milliseconds since 1970, UTC.
+    pub at_ms: i64,
+    /// The [`crate::Effect`], as JSON.
+    pub body: String,
+}
+
+/// Whether a vote on a subject whose truth is known was right; told after the vote, never before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Right in every task.
+    pub is_right: bool,
+    /// What is true.
+    pub truth: Answers,
+}
+
 /// Something to be delivered, at least once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
@@ -173,6 +198,7 @@ enum Command {
     Attempted { id: String, reply: Reply<()> },
     Rebuild { reply: Reply<String> },
     Book { subject: String, reply: Reply<Book> },
+    Verdicts { keys: Vec<Key>, reply: Reply<Vec<Option<Verdict>>> },
     People { reply: Reply<(Policy, crate::engine::People)> },
     Close { reply: Reply<()> },
 }
@@ -183,7 +209,7 @@ type Reply<T> = oneshot::Sender<Result<T, LiveError>>;
 #[derive(Clone)]
 pub struct Live {
     commands: mpsc::Sender<Command>,
-    effects: broadcast::Sender<Arc<Effect>>,
+    told: broadcast::Sender<Arc<Told>>,
     reader: Arc<Mutex<Database>>,
     place: Place,
 }
@@ -239,11 +265,11 @@ impl Live {
         let opened = Database::open(place, Access::Read).await;
         let reader = opened.map_err(|reason| database_error("opening the database", place, reason))?;
         let (commands, inbox) = mpsc::channel(1024);
-        let (effects, _) = broadcast::channel(4096);
-        let writer = Writer::start(database, lock, place.clone(), options, effects.clone()).await?;
+        let (told, _) = broadcast::channel(4096);
+        let writer = Writer::start(database, lock, place.clone(), options, told.clone()).await?;
         tokio::spawn(writer.serve(inbox));
         let reader = Arc::new(Mutex::new(reader));
-        Ok(Self { commands, effects, reader, place: place.clone() })
+        Ok(Self { commands, told, reader, place: place.clone() })
     }
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, LiveError> {
@@ -274,10 +300,76 @@ impl Live {
         self.ask(|reply| Command::Submit { events, cursor, reply }).await
     }
 
-    /// What is told from now on. A receiver that falls behind is told so, and reads the outbox.
+    /// What is told from now on. A receiver that falls behind is told so, and asks [`Live::told_after`].
     #[must_use]
-    pub fn effects(&self) -> broadcast::Receiver<Arc<Effect>> {
-        self.effects.subscribe()
+    pub fn told(&self) -> broadcast::Receiver<Arc<Told>> {
+        self.told.subscribe()
+    }
+
+    /// What was told after place `seq`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn told_after(&self, seq: i64, limit: u32) -> Result<Vec<Told>, LiveError> {
+        let sql = "SELECT seq, id, created_ms, body FROM outbox WHERE seq > $1 ORDER BY seq LIMIT $2";
+        let rows = self.rows(sql, &[seq.into(), i64::from(limit).into()]).await?;
+        let told = |row: &sqlx::any::AnyRow| {
+            let (seq, id) = (self.cell(row, 0)?, self.cell(row, 1)?);
+            Ok(Told { seq, id, at_ms: self.cell(row, 2)?, body: self.cell(row, 3)? })
+        };
+        rows.iter().map(told).collect()
+    }
+
+    /// Whether votes were right, where the truth of their subject is known; `None` for all others. The
+    /// same whenever it is asked again, as long as the truth stays.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn verdicts(&self, votes: &[Key]) -> Result<Vec<Option<Verdict>>, LiveError> {
+        let keys = votes.to_vec();
+        self.ask(|reply| Command::Verdicts { keys, reply }).await
+    }
+
+    /// A person's votes on subjects whose truth is known, cell by cell of the confusion matrix.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn skill(&self, actor: &Actor) -> Result<Vec<crate::skill::Confusion>, LiveError> {
+        let rows =
+            self.rows("SELECT body FROM exams WHERE actor = $1", &[actor.to_text().into()]).await?;
+        let exam = |row: &sqlx::any::AnyRow| {
+            let body: String = self.cell(row, 0)?;
+            parsed::<crate::skill::Exam>(&body, 0, &self.place)
+        };
+        let exams = rows.iter().map(exam).collect::<Result<Vec<_>, _>>()?;
+        Ok(crate::skill::confusion(&exams))
+    }
+
+    /// What is known of subjects beside their votes, those after `subject` by name, at most `limit`.
+    /// Sorted by the bytes of the name in SQLite, and as PostgreSQL was set up to sort there.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn cards_after(&self, subject: &str, limit: u32) -> Result<Vec<Card>, LiveError> {
+        let sql = "SELECT body FROM subjects WHERE subject > $1 ORDER BY subject LIMIT $2";
+        let rows = self.rows(sql, &[subject.into(), i64::from(limit).into()]).await?;
+        let card = |row: &sqlx::any::AnyRow| {
+            let body: String = self.cell(row, 0)?;
+            parsed(&body, 0, &self.place)
+        };
+        rows.iter().map(card).collect()
+    }
+
+    /// The events of one kind after `after`, in the order of the log, at most `limit`.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn log_of(&self, kind: &str, after: i64, limit: u32) -> Result<Vec<Logged>, LiveError> {
+        let sql = "SELECT seq, received_ms, body FROM events
+            WHERE kind = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+        let cells = [kind.into(), after.into(), i64::from(limit).into()];
+        let rows = self.rows(sql, &cells).await?;
+        rows.iter().map(|row| logged(row, &self.place)).collect()
     }
 
     /// Makes everything that is derived anew from the log; gives the hash of the state.
@@ -367,6 +459,21 @@ impl Live {
         rows.iter().map(|row| logged(row, &self.place)).collect()
     }
 
+    /// The same with the subject whose book each event belongs to, for [`crate::replay::Replay`].
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn history(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(Logged, Option<String>)>, LiveError> {
+        let sql =
+            "SELECT seq, received_ms, body, subject FROM events WHERE seq > $1 ORDER BY seq LIMIT $2";
+        let rows = self.rows(sql, &[after.into(), i64::from(limit).into()]).await?;
+        rows.iter().map(|row| Ok((logged(row, &self.place)?, self.cell(row, 3)?))).collect()
+    }
+
     /// The summaries of strands as JSON, sorted by subject, workflow and version.
     ///
     /// # Errors
@@ -389,7 +496,7 @@ impl Live {
     /// [`LiveError`].
     pub async fn waiting(&self, limit: u32) -> Result<Vec<Waiting>, LiveError> {
         let sql = "SELECT id, created_ms, attempts, body FROM outbox WHERE delivered_ms IS NULL
-            ORDER BY created_ms, id LIMIT $1";
+            ORDER BY seq LIMIT $1";
         let rows = self.rows(sql, &[i64::from(limit).into()]).await?;
         let waiting = |row: &sqlx::any::AnyRow| {
             let (id, created_ms) = (self.cell(row, 0)?, self.cell(row, 1)?);

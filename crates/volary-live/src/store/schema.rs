@@ -1,7 +1,7 @@
 //! The tables, one schema for SQLite and PostgreSQL, and the steps that lead to it.
 //!
-//! `events` is the truth and only grows. `tallies` and `alerts` can be dropped and rebuilt from it;
-//! `outbox` remembers what has been delivered. Text and 64-bit integers only, so that both databases hold
+//! `events` is the truth and only grows. `tallies`, `alerts`, `subjects` and `exams` can be dropped and
+//! rebuilt from it; `outbox` remembers what was told, in order, and what of it has been delivered. Text and 64-bit integers only, so that both databases hold
 //! the same bytes. Events are unique by (id, source) in this order: a list of ids is looked up by a key that
 //! begins with the id, where one that begins with the source had PostgreSQL read all of that source.
 
@@ -13,6 +13,7 @@ pub(super) const STEPS: &[&[&str]] = &[&[
         source TEXT NOT NULL,
         id TEXT NOT NULL,
         received_ms BIGINT NOT NULL,
+        order_ms BIGINT NOT NULL,
         kind TEXT NOT NULL,
         subject TEXT,
         actor TEXT,
@@ -21,6 +22,7 @@ pub(super) const STEPS: &[&[&str]] = &[&[
         UNIQUE (id, source))",
     "CREATE INDEX events_by_subject ON events (subject, seq)",
     "CREATE INDEX events_of_people ON events (kind, seq) WHERE kind <> 'vote'",
+    "CREATE INDEX events_by_actor ON events (actor, order_ms) WHERE actor IS NOT NULL",
     "CREATE TABLE quarantine (
         source TEXT NOT NULL,
         id TEXT NOT NULL,
@@ -45,12 +47,22 @@ pub(super) const STEPS: &[&[&str]] = &[&[
         rule TEXT NOT NULL,
         body TEXT NOT NULL,
         UNIQUE (subject, workflow, major, rule))",
+    "CREATE TABLE subjects (subject TEXT PRIMARY KEY, body TEXT NOT NULL)",
+    "CREATE TABLE exams (
+        id TEXT NOT NULL,
+        source TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        order_ms BIGINT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (id, source))",
+    "CREATE INDEX exams_by_actor ON exams (actor)",
     "CREATE TABLE outbox (
-        id TEXT PRIMARY KEY,
+        seq {integer} PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
         created_ms BIGINT NOT NULL,
         body TEXT NOT NULL,
         attempts BIGINT NOT NULL,
         delivered_ms BIGINT)",
-    "CREATE INDEX outbox_waiting ON outbox (created_ms) WHERE delivered_ms IS NULL",
+    "CREATE INDEX outbox_waiting ON outbox (seq) WHERE delivered_ms IS NULL",
     "CREATE TABLE cursors (source TEXT PRIMARY KEY, last_id TEXT NOT NULL)",
 ]];

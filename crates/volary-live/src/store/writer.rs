@@ -11,24 +11,28 @@ use sqlx::Row as _;
 use tokio::sync::{broadcast, mpsc};
 
 use super::database::{Cell, Database, Place};
-use super::{Command, Heard, LiveError, Options, Outcome, Reply, database_error, logged, parsed};
+use super::{Command, Heard, LiveError, Options, Outcome, Reply, Told, database_error, logged, parsed};
 use crate::alert::Alert;
 use crate::book::{Announced, Book, Chain, Effect, StrandKey};
 use crate::engine::Engine;
 use crate::event::{Key, Kind, Logged};
+use crate::skill::Skills;
 
 /// How many events a rebuild folds at a time.
 const REBUILD_CHUNK: i64 = 4_096;
+/// So many people's exams are kept in memory, for each book that may be.
+const PEOPLE_PER_BOOK: usize = 16;
 
 pub(super) struct Writer {
-    database: Database,
-    place: Place,
+    pub(super) database: Database,
+    pub(super) place: Place,
     options: Options,
-    effects: broadcast::Sender<Arc<Effect>>,
-    engine: Engine,
+    told: broadcast::Sender<Arc<Told>>,
+    pub(super) engine: Engine,
     /// Books that were not touched lately; the next to leave.
     resting: HashMap<String, Book>,
-    last_seq: i64,
+    pub(super) last_seq: i64,
+    last_told: i64,
     /// Of a file; let go when the last transaction is written.
     lock: Option<File>,
 }
@@ -59,15 +63,17 @@ impl Writer {
         lock: Option<File>,
         place: Place,
         options: Options,
-        effects: broadcast::Sender<Arc<Effect>>,
+        told: broadcast::Sender<Arc<Told>>,
     ) -> Result<Self, LiveError> {
         let (engine, resting) = (Engine::default(), HashMap::new());
-        let mut writer = Self { database, place, options, effects, engine, resting, last_seq: 0, lock };
+        let (last_seq, last_told) = (0, 0);
+        let mut writer =
+            Self { database, place, options, told, engine, resting, last_seq, last_told, lock };
         writer.recall().await?;
         Ok(writer)
     }
 
-    fn failed(&self, action: &'static str) -> impl Fn(sqlx::Error) -> LiveError + use<> {
+    pub(super) fn failed(&self, action: &'static str) -> impl Fn(sqlx::Error) -> LiveError + use<> {
         let place = self.place.clone();
         move |reason| database_error(action, &place, reason)
     }
@@ -78,6 +84,9 @@ impl Writer {
         let rows =
             self.database.all("SELECT COALESCE(MAX(seq), 0) FROM events", &[]).await.map_err(&failed)?;
         self.last_seq = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(&failed)?;
+        let rows =
+            self.database.all("SELECT COALESCE(MAX(seq), 0) FROM outbox", &[]).await.map_err(&failed)?;
+        self.last_told = rows.first().map_or(Ok(0), |row| row.try_get(0)).map_err(&failed)?;
         let people = "SELECT seq, received_ms, body FROM events
             WHERE kind <> 'vote' AND kind IN ('policy', 'opt_out', 'credit', 'name', 'commitment')
             ORDER BY seq";
@@ -138,6 +147,7 @@ impl Writer {
                         || self.engine.book(&subject).cloned().unwrap_or_else(|| Book::new(&subject));
                     answer(reply, result.map(|()| book()))
                 }
+                Command::Verdicts { keys, reply } => answer(reply, self.verdicts(&keys).await),
                 Command::People { reply } => {
                     answer(reply, Ok((self.engine.policy().clone(), self.engine.people().clone())))
                 }
@@ -185,14 +195,14 @@ impl Writer {
 
     async fn commit(&mut self, gathered: Vec<Submission>) -> Result<(), ()> {
         match self.write(&gathered).await {
-            Ok((mut outcomes, effects)) => {
+            Ok((mut outcomes, told)) => {
                 for submission in gathered.into_iter().rev() {
                     let own = outcomes.split_off(outcomes.len() - submission.events.len());
                     let _ = submission.reply.send(Ok(own));
                 }
-                for effect in effects {
+                for told in told {
                     // Nobody listening is no error.
-                    let _ = self.effects.send(Arc::new(effect));
+                    let _ = self.told.send(Arc::new(told));
                 }
                 Ok(())
             }
@@ -204,10 +214,7 @@ impl Writer {
         }
     }
 
-    async fn write(
-        &mut self,
-        gathered: &[Submission],
-    ) -> Result<(Vec<Outcome>, Vec<Effect>), LiveError> {
+    async fn write(&mut self, gathered: &[Submission]) -> Result<(Vec<Outcome>, Vec<Told>), LiveError> {
         let failed = self.failed("writing");
         self.database.begin().await.map_err(&failed)?;
         let (outcomes, placed, quarantined) = self.sort_out(gathered).await?;
@@ -222,6 +229,7 @@ impl Writer {
                 logged.event.key.source.as_str().into(),
                 logged.event.key.id.as_str().into(),
                 logged.received_ms.into(),
+                logged.order().0.into(),
                 logged.event.kind_name().into(),
                 Cell::Maybe(subject.clone()),
                 Cell::Maybe(actor),
@@ -230,12 +238,12 @@ impl Writer {
             ]);
         }
         let head = "INSERT INTO events
-            (seq, source, id, received_ms, kind, subject, actor, content, body)";
+            (seq, source, id, received_ms, order_ms, kind, subject, actor, content, body)";
         self.database.insert(head, "", rows).await.map_err(&failed)?;
         let head = "INSERT INTO quarantine (source, id, content, received_ms, body)";
         self.database.insert(head, "ON CONFLICT DO NOTHING", quarantined).await.map_err(&failed)?;
         let placed: Vec<Placed> = placed.into_iter().map(|(placed, _)| placed).collect();
-        let effects = self.fold(&placed).await?;
+        let told = self.fold(&placed).await?;
         let cursors: BTreeMap<_, _> = gathered.iter().filter_map(|s| s.cursor.clone()).collect();
         let rows: Vec<_> =
             cursors.into_iter().map(|(source, id)| vec![source.into(), id.into()]).collect();
@@ -245,7 +253,7 @@ impl Writer {
             .await
             .map_err(&failed)?;
         self.database.commit().await.map_err(self.failed("committing"))?;
-        Ok((outcomes, effects))
+        Ok((outcomes, told))
     }
 
     /// Tells new events from repeats, conflicts and nonsense, and finds the book of each new one.
@@ -324,17 +332,25 @@ impl Writer {
     }
 
     /// Applies events that are in the log, and writes what follows from them.
-    async fn fold(&mut self, placed: &[Placed]) -> Result<Vec<Effect>, LiveError> {
+    async fn fold(&mut self, placed: &[Placed]) -> Result<Vec<Told>, LiveError> {
         let Some(first) = placed.first() else { return Ok(Vec::new()) };
-        let touched: BTreeSet<String> = placed.iter().filter_map(|p| p.subject.clone()).collect();
+        let mut touched: BTreeSet<String> = placed.iter().filter_map(|p| p.subject.clone()).collect();
         self.load(&touched, first.logged.seq - 1).await?;
         let before = self.engine.policy().version();
-        let mut effects = Vec::new();
+        let (mut effects, mut exams) = (Vec::new(), BTreeMap::new());
         for Placed { logged, subject } in placed {
-            effects.extend(self.engine.apply(logged, subject.as_deref()));
+            self.look_up_skill(logged, subject.as_deref()).await?;
+            let (told, changes) = self.engine.apply(logged, subject.as_deref());
+            effects.extend(told);
+            if self.engine.policy().uses_skill() {
+                effects.extend(self.reconsider(&changes, logged, &mut touched).await?);
+            }
+            exams.extend(changes.into_iter().map(|change| (change.order.1.clone(), change)));
         }
         let now_ms = placed.last().map_or(0, |p| p.logged.received_ms);
-        self.write_effects(&effects, now_ms).await?;
+        self.write_exams(exams).await?;
+        self.write_cards(placed, &touched).await?;
+        let told = self.write_effects(&effects, now_ms).await?;
         if self.engine.policy().version() == before {
             self.write_tallies(&touched).await?;
         } else {
@@ -343,11 +359,38 @@ impl Writer {
             self.write_tallies(&touched).await?;
             self.recount_all(placed.last().map_or(0, |p| p.logged.seq)).await?;
         }
-        Ok(effects)
+        Ok(told)
+    }
+
+    /// Writes the cards of subjects that are new, or of which more is known than votes.
+    async fn write_cards(
+        &mut self,
+        placed: &[Placed],
+        touched: &BTreeSet<String>,
+    ) -> Result<(), LiveError> {
+        let is_vote = |p: &&Placed| matches!(p.logged.event.kind, Kind::Vote { .. });
+        let told = placed.iter().filter(|p| !is_vote(p)).filter_map(|p| p.subject.as_ref());
+        let told: BTreeSet<&String> = told.collect();
+        let mut rows = Vec::new();
+        for subject in touched {
+            let Some(book) = self.engine.book_mut(subject) else { continue };
+            if !book.is_carded || told.contains(subject) {
+                let card = serde_json::to_string(&book.card()).expect("plain values always serialise");
+                rows.push(vec![subject.as_str().into(), card.into()]);
+                book.is_carded = true;
+            }
+        }
+        let tail = "ON CONFLICT (subject) DO UPDATE SET body = excluded.body";
+        let head = "INSERT INTO subjects (subject, body)";
+        self.database.insert(head, tail, rows).await.map_err(self.failed("writing the subjects"))
     }
 
     /// Brings books into memory, as of `last_seq`.
-    async fn load(&mut self, subjects: &BTreeSet<String>, last_seq: i64) -> Result<(), LiveError> {
+    pub(super) async fn load(
+        &mut self,
+        subjects: &BTreeSet<String>,
+        last_seq: i64,
+    ) -> Result<(), LiveError> {
         let failed = self.failed("reading the log");
         let mut missing: Vec<String> = Vec::new();
         for subject in subjects {
@@ -373,6 +416,14 @@ impl Writer {
             }
         }
         events.values_mut().for_each(|events| events.sort_by_key(|logged| logged.seq));
+        if self.engine.policy().uses_skill() {
+            let voter = |logged: &Logged| match &logged.event.kind {
+                Kind::Vote { actor, .. } => Some(actor.clone()),
+                _ => None,
+            };
+            let actors = events.values().flatten().filter_map(voter).collect();
+            self.load_skill(actors).await?;
+        }
         let mut announced: BTreeMap<String, Vec<(StrandKey, Announced)>> = BTreeMap::new();
         let mut alerts: BTreeMap<String, Vec<Alert>> = BTreeMap::new();
         if !events.is_empty() {
@@ -399,8 +450,7 @@ impl Writer {
             let with_changes = own.iter().map(|l| (l, self.engine.early_changes(&l.event.key)));
             let announced = announced.remove(&subject).unwrap_or_default().into_iter();
             let alerts = alerts.remove(&subject).unwrap_or_default().into_iter();
-            let policy = self.engine.policy();
-            let book = Book::load(&subject, with_changes, announced, alerts, policy);
+            let book = Book::load(&subject, with_changes, announced, alerts, self.engine.rules());
             self.engine.put(&subject, book);
         }
         Ok(())
@@ -432,9 +482,9 @@ impl Writer {
         self.database.insert(head, tail, rows).await.map_err(self.failed("writing the tallies"))
     }
 
-    async fn write_effects(&mut self, effects: &[Effect], now_ms: i64) -> Result<(), LiveError> {
+    async fn write_effects(&mut self, effects: &[Effect], now_ms: i64) -> Result<Vec<Told>, LiveError> {
         let failed = self.failed("writing the alerts");
-        let (mut alerts, mut outbox) = (Vec::new(), Vec::new());
+        let (mut alerts, mut outbox, mut told) = (Vec::new(), Vec::new(), Vec::new());
         for effect in effects {
             if let Effect::Alert(alert) = effect {
                 alerts.push(vec![
@@ -446,12 +496,22 @@ impl Writer {
                     alert.to_json().into(),
                 ]);
             }
-            outbox.push(vec![effect.id().into(), now_ms.into(), effect.to_json().into(), 0.into()]);
+            self.last_told += 1;
+            let (seq, id, at_ms, body) = (self.last_told, effect.id(), now_ms, effect.to_json());
+            outbox.push(vec![
+                seq.into(),
+                id.as_str().into(),
+                at_ms.into(),
+                body.as_str().into(),
+                0.into(),
+            ]);
+            told.push(Told { seq, id, at_ms, body });
         }
         let head = "INSERT INTO alerts (number, subject, workflow, major, rule, body)";
         self.database.insert(head, "", alerts).await.map_err(&failed)?;
-        let head = "INSERT INTO outbox (id, created_ms, body, attempts)";
-        self.database.insert(head, "ON CONFLICT DO NOTHING", outbox).await.map_err(&failed)
+        let head = "INSERT INTO outbox (seq, id, created_ms, body, attempts)";
+        self.database.insert(head, "ON CONFLICT DO NOTHING", outbox).await.map_err(&failed)?;
+        Ok(told)
     }
 
     /// Writes every tally under the present policy.
@@ -477,8 +537,8 @@ impl Writer {
     async fn rebuild(&mut self) -> Result<String, LiveError> {
         let failed = self.failed("rebuilding");
         self.database.begin().await.map_err(&failed)?;
-        for sql in ["DELETE FROM tallies", "DELETE FROM alerts"] {
-            self.database.run(sql, &[]).await.map_err(&failed)?;
+        for table in ["tallies", "alerts", "subjects", "exams"] {
+            self.database.run(&format!("DELETE FROM {table}"), &[]).await.map_err(&failed)?;
         }
         (self.engine, self.resting) = (Engine::default(), HashMap::new());
         let mut after = 0;
@@ -507,6 +567,9 @@ impl Writer {
         if self.engine.n_books() > self.options.max_books {
             self.resting = self.engine.take_all();
         }
+        if self.engine.skills().n_people() > PEOPLE_PER_BOOK * self.options.max_books {
+            *self.engine.skills_mut() = Skills::default();
+        }
     }
 }
 
@@ -520,7 +583,12 @@ fn answer<T>(reply: Reply<T>, result: Result<T, LiveError>) -> Result<(), ()> {
 /// Hash over the derived tables, independent of the order in which a database gives the rows.
 pub(super) async fn state_hash(database: &mut Database) -> sqlx::Result<String> {
     let mut hashes = Vec::new();
-    for sql in ["SELECT body, announced FROM tallies", "SELECT body, '' FROM alerts"] {
+    for sql in [
+        "SELECT body, announced FROM tallies",
+        "SELECT body, '' FROM alerts",
+        "SELECT body, '' FROM subjects",
+        "SELECT body, actor FROM exams",
+    ] {
         for row in database.all(sql, &[]).await? {
             let (body, announced): (String, String) = (row.try_get(0)?, row.try_get(1)?);
             hashes.push(*blake3::hash(format!("{body}\n{announced}").as_bytes()).as_bytes());

@@ -96,7 +96,7 @@ fn kill_often(place: &Place, url: &str) {
         let alerts = live.alerts(0, u32::MAX).await.expect("read");
         volary_live::alert::check_chain(&alerts).expect("the chain holds");
         // The same votes without a crash: the same subjects, and not one alert more.
-        let mut memory = volary_live::engine::Memory::default();
+        let mut memory = volary_live::replay::Memory::default();
         for logged in live.log(0, u32::MAX).await.expect("read") {
             memory.offer(logged.event, logged.received_ms);
         }

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
-use volary_live::book::Effect;
-use volary_live::engine::Memory;
+use volary_live::replay::Memory;
 use volary_live::store::{Heard, Options, Place};
 use volary_live::{Kind, Live, LiveError, Outcome, Policy};
 
 use crate::history::{event, history, retract, subject, vote};
+use crate::sets::conditions;
 
 /// A private PostgreSQL server in a temporary folder; stopped when dropped.
 pub(crate) struct Server {
@@ -32,10 +32,19 @@ impl Server {
         run("chown", &["postgres", &server.folder.path().display().to_string()]);
         server.program("initdb", &["-D", &data, "-A", "trust", "-U", "postgres", "--locale=C.UTF-8"]);
         // Alone on its socket: no port is opened, and tests side by side do not meet.
-        let options = format!("-k {} -c listen_addresses=''", server.folder.path().display());
-        let log = server.folder.path().join("log").display().to_string();
-        server.program("pg_ctl", &["-D", &data, "-o", &options, "-l", &log, "-w", "start"]);
+        server.start_again();
         Some(server)
+    }
+
+    /// Stops it as a power cut would, or a kill.
+    pub(crate) fn stop(&self) {
+        self.program("pg_ctl", &["-D", &self.data(), "-m", "immediate", "stop"]);
+    }
+
+    pub(crate) fn start_again(&self) {
+        let options = format!("-k {} -c listen_addresses=''", self.folder.path().display());
+        let log = self.folder.path().join("log").display().to_string();
+        self.program("pg_ctl", &["-D", &self.data(), "-o", &options, "-l", &log, "-w", "start"]);
     }
 
     fn data(&self) -> String {
@@ -61,7 +70,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.program("pg_ctl", &["-D", &self.data(), "-m", "immediate", "stop"]);
+        self.stop();
     }
 }
 
@@ -138,7 +147,13 @@ fn a_store_is_the_memory_engine_made_durable() {
 async fn histories_give_the_same_bytes(fresh: &dyn Fn() -> Place) {
     let mut runner = TestRunner::deterministic();
     for round in 0..12_usize {
-        let drawn = history().new_tree(&mut runner).expect("a history").current();
+        let mut drawn = history().new_tree(&mut runner).expect("a history").current();
+        // Every second one under rules that ask for everything, put in force somewhere in the middle.
+        if round % 2 == 1 {
+            let policy = Policy { rules: conditions(), ..Policy::default() };
+            let rules = event(1_000_000, 20, Kind::Policy { policy: Box::new(policy) });
+            drawn.insert(drawn.len() / 3, (rules, 20));
+        }
         let mut memory = Memory::default();
         for (event, received_ms) in &drawn {
             memory.offer(event.clone(), *received_ms);
@@ -200,10 +215,14 @@ async fn outcomes_and_cursors(place: &Place) {
 
 async fn what_is_told_waits_until_it_is_delivered(place: &Place) {
     let live = open(place).await;
-    let mut told = live.effects();
+    let mut told = live.told();
     live.submit((0..14).map(|n| vote(n, n as i64, "s", n, "real")).collect()).await.expect("written");
-    assert!(matches!(&*told.recv().await.expect("told"), Effect::Alert(alert) if alert.k == 8));
-    assert!(matches!(&*told.recv().await.expect("told"), Effect::Retired { .. }));
+    let first = told.recv().await.expect("told");
+    assert!(first.body.contains(r#""effect":"alert""#) && first.body.contains(r#""k":8"#));
+    let second = told.recv().await.expect("told");
+    assert!(second.body.contains(r#""effect":"retired""#) && second.seq > first.seq);
+    assert_eq!(live.told_after(0, 10).await.expect("read"), [(*first).clone(), (*second).clone()]);
+    assert_eq!(live.told_after(first.seq, 10).await.expect("read"), [(*second).clone()]);
     let waiting = live.waiting(10).await.expect("read");
     assert_eq!(waiting.len(), 2);
     live.attempted(&waiting[0].id).await.expect("written");

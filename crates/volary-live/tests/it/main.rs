@@ -1,6 +1,9 @@
-//! The store and the engine from outside: sets of events, crashes, both databases.
+//! The store and the engine from outside: sets of events, crashes, power cuts, both databases.
 
 mod crash;
 mod databases;
+mod faults;
 mod history;
+mod machine;
+mod power;
 mod sets;

@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 use rand::seq::SliceRandom as _;
 use volary_live::book::{Effect, Summary};
-use volary_live::engine::{Memory, Taken};
-use volary_live::policy::{Anonymous, Repeats, UnknownSubjects};
-use volary_live::{Kind, Policy};
+use volary_live::policy::{Anonymous, Condition, Repeats, UnknownSubjects};
+use volary_live::replay::{Memory, Taken};
+use volary_live::{Event, Kind, Policy, Rule};
 
 use crate::history::{Heard, correct, event, history, retract, subject, vote};
 
@@ -33,12 +33,41 @@ fn policies() -> impl Strategy<Value = Policy> {
         Just(Anonymous::NotForAlerts)
     ];
     let unknown = prop_oneof![Just(UnknownSubjects::Count), Just(UnknownSubjects::Park)];
-    (repeats, anonymous, unknown).prop_map(|(repeats, anonymous, unknown_subjects)| Policy {
-        repeats,
-        anonymous,
-        unknown_subjects,
-        ..Policy::default()
-    })
+    (repeats, anonymous, unknown, any::<bool>()).prop_map(
+        |(repeats, anonymous, unknown_subjects, with_conditions)| {
+            let mut policy = Policy { repeats, anonymous, unknown_subjects, ..Policy::default() };
+            if with_conditions {
+                policy.rules.extend(conditions());
+            }
+            policy
+        },
+    )
+}
+
+/// Rules in CEL that ask for everything there is to ask for.
+pub(crate) fn conditions() -> Vec<Rule> {
+    let rules = r#"
+        [[rule]]
+        name = "sure"
+        when = 'probability("real") >= 0.6 && n >= 2'
+        then = "retire"
+        reason = "consensus"
+        [[rule]]
+        name = "weighty"
+        when = 'weighted_agreement("real") > 0.6 && votes(["real", "not sure"]) >= 2'
+        then = "webhook"
+        to = "team"
+        [[rule]]
+        name = "dull"
+        when = 'agreement("bogus") > 0.3 && (number("score") < 0.5 || n > 3)'
+        then = "move"
+        to = "bogus-kinds"
+    "#;
+    #[derive(serde::Deserialize)]
+    struct Rules {
+        rule: Vec<Rule>,
+    }
+    toml::from_str::<Rules>(rules).expect("rules").rule
 }
 
 proptest! {
@@ -303,7 +332,7 @@ fn a_retraction_touches_only_votes_of_its_source() {
 fn a_new_rule_judges_later_votes_and_tells_nothing_of_old_ones() {
     let strict = {
         let mut policy = Policy::default();
-        policy.rules[0].min_positive = 12;
+        policy.rules[0].min_positive = Some(12);
         policy
     };
     let mut heard = votes(&["real"; 9]);
@@ -329,7 +358,7 @@ fn those_who_opted_out_count_live_and_not_for_learning() {
     assert_eq!((summary(&memory).n, n_alerts(&memory)), (8, 1));
     let engine = memory.engine();
     let book = engine.book("s").expect("the subject has votes");
-    let without = book.tallies_without(|actor| engine.people().is_out(actor), engine.policy());
+    let without = book.tallies_without(|actor| engine.people().is_out(actor), engine.rules());
     // Counterfactual: the same as if that person had never voted.
     let never: Vec<Heard> = votes(&["real"; 8]).into_iter().filter(|(e, _)| e.key.id != "3").collect();
     let never = fold(&Policy::default(), &never);
@@ -345,4 +374,95 @@ fn those_who_opted_out_count_live_and_not_for_learning() {
         fold(&Policy::default(), &heard).engine().people().opted_out().collect::<Vec<_>>(),
         ["nobody"]
     );
+}
+
+/// Three good volunteers and three who guess, judged by validation subjects; a subject on which they differ.
+#[test]
+fn the_good_are_believed_and_all_labels_count() {
+    let mut policy = Policy { rules: conditions(), ..Policy::default() };
+    policy.rules.truncate(1);
+    policy.rules[0].when = Some(Condition::parse("probability(\"real\") >= 0.95").expect("CEL"));
+    let mut memory = Memory::new(policy.clone());
+    let mut id = 0;
+    let mut offer = |event: Event| {
+        memory.offer(event, 0);
+    };
+    for exam in 0..20 {
+        let name = format!("known{exam}");
+        let truth = if exam % 2 == 0 { "real" } else { "bogus" };
+        offer(subject(exam, 0, &name, true));
+        for user in 0..6 {
+            // The good are right; of the others every second answer is "real".
+            let guess = if (exam / 2 + user) % 2 == 0 { "real" } else { "bogus" };
+            id += 1;
+            offer(vote(1_000 + id, 1, &name, user, if user < 3 { truth } else { guess }));
+        }
+    }
+    for user in 3..6 {
+        offer(vote(2_000 + user, 2, "guessed", user, "real"));
+    }
+    for user in 0..3 {
+        offer(vote(3_000 + user, 2, "seen", user, "real"));
+    }
+    let retired: Vec<_> = memory
+        .effects()
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Retired { subject, reason, retirement, .. } => {
+                Some((subject.as_str(), reason.as_str(), retirement.n))
+            }
+            _ => None,
+        })
+        .collect();
+    let others: Vec<_> =
+        retired.into_iter().filter(|(subject, ..)| !subject.starts_with("known")).collect();
+    assert_eq!(others, [("seen", "consensus", 2)], "two of the good are enough, three guesses are not");
+}
+
+/// What one knows of a voter by later exams must not reach back: the state is the same however late they
+/// come, and a vote is judged by the exams before it alone.
+#[test]
+fn exams_do_not_reach_back() {
+    let mut policy = Policy { rules: conditions(), ..Policy::default() };
+    policy.rules.truncate(1);
+    policy.rules[0].when = Some(Condition::parse("probability(\"real\") > 0.7").expect("CEL"));
+    let exams: Vec<Heard> = (0..10)
+        .flat_map(|exam| {
+            let name = format!("known{exam}");
+            let truth = if exam % 2 == 0 { "real" } else { "bogus" };
+            [(subject(exam, 0, &name, true), 0), (vote(100 + exam, 10, &name, 1, truth), 10)]
+        })
+        .collect();
+    let before = (vote(500, 5, "early", 1, "real"), 5);
+    let after = (vote(501, 15, "late", 1, "real"), 15);
+    let retired = |heard: &[Heard]| -> Vec<String> {
+        let memory = fold(&policy, heard);
+        let summaries = memory.summaries();
+        let retired = summaries.iter().filter(|s| s.retired_at.is_some() && !s.validation);
+        retired.map(|s| s.subject.clone()).collect()
+    };
+    let in_order = [&[before.clone()], &exams[..], &[after.clone()]].concat();
+    let exams_last = [&[before, after], &exams[..]].concat();
+    assert_eq!(retired(&in_order), ["late"]);
+    assert_eq!(retired(&exams_last), ["late"], "exams that come late are counted where they belong");
+}
+
+/// A person retires and opens subjects; the latest word holds, and both are told.
+#[test]
+fn what_is_done_by_hand_holds() {
+    let word = |id, at_ms, retired| {
+        let (subject, workflow, reason) = ("s".to_owned(), "w".to_owned(), "human".to_owned());
+        event(id, at_ms, Kind::Retirement { subject, workflow, retired, reason })
+    };
+    let heard = [
+        (vote(1, 1, "s", 1, "real"), 1),
+        (word(2, 5, true), 5),
+        (word(3, 9, false), 9),
+        (word(4, 3, true), 10),
+    ];
+    let memory = fold(&Policy::default(), &heard);
+    let summary = &memory.summaries()[0];
+    assert_eq!((summary.by_hand, summary.is_open()), (Some(false), true), "the word of time 9 holds");
+    let told = memory.effects().iter().filter(|e| matches!(e, Effect::ByHand { .. })).count();
+    assert_eq!(told, 2, "an older word that comes late changes nothing and is not told");
 }

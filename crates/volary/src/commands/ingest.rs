@@ -11,6 +11,7 @@ use volary_live::incoming::{self, Parsed};
 use volary_live::{Effect, Event, Key, Kind, Live, Outcome, Policy};
 
 use crate::live::{StoreArgs, time_text, wait};
+use crate::live_tables;
 use crate::session::Session;
 
 /// Take classifications into the live store: each once, on disk before it is counted, with alerts and
@@ -21,15 +22,23 @@ use crate::session::Session;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary ingest events.ndjson --answer 0
+  volary ingest --subjects manifest.csv --drawn tonight.csv
   volary ingest --follow events.ndjson --answer 0 --project kilonova-seekers
   zcat events.ndjson.gz | volary ingest - --store postgres://volary@db/live
   volary --config volary.toml ingest events.ndjson      # rules from its [live] table")]
 pub(crate) struct Args {
     /// Files of events; - is standard input.
-    #[arg(value_name = "FILE", default_value = "-")]
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
     store: StoreArgs,
+    /// Tables of subjects: subject_id, and if you like validation, truth, and any facts. Panoptes' manifests
+    /// are understood. No votes are read then, unless files are named.
+    #[arg(long, value_name = "TABLE")]
+    subjects: Vec<PathBuf>,
+    /// Tables of draws, as `volary sample` writes them: what volunteers are to see, and how it was chosen.
+    #[arg(long, value_name = "TABLE")]
+    drawn: Vec<PathBuf>,
     /// Wait for more at the end of the file, until Ctrl-C, and print what happens as it happens.
     #[arg(long)]
     follow: bool,
@@ -73,7 +82,18 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         let before = live.counts().await?;
         set_policy(args, &session, &live).await?;
         let printer = (args.follow && !session.global.json).then(|| print_effects(&live));
-        for path in &args.files {
+        let mut known = Vec::new();
+        for path in &args.subjects {
+            known.extend(live_tables::subject_events(path, &mut session)?);
+        }
+        for path in &args.drawn {
+            known.extend(live_tables::drawn_events(path, &mut session)?);
+        }
+        store(known, &live, &mut counts).await?;
+        let has_tables = !args.subjects.is_empty() || !args.drawn.is_empty();
+        let input = [PathBuf::from("-")];
+        let files = if args.files.is_empty() && !has_tables { &input[..] } else { &args.files };
+        for path in files {
             read(path, args.follow, &live, &mut session, &mut counts).await?;
         }
         let after = live.counts().await?;
@@ -127,12 +147,12 @@ async fn set_policy(args: &Args, session: &Session, live: &Live) -> Result<()> {
 }
 
 fn print_effects(live: &Live) -> tokio::task::JoinHandle<()> {
-    let mut effects = live.effects();
+    let mut effects = live.told();
     tokio::spawn(async move {
         use tokio::sync::broadcast::error::RecvError;
         loop {
             let line = match effects.recv().await {
-                Ok(effect) => told(&effect),
+                Ok(message) => told(&message.body),
                 Err(RecvError::Lagged(n)) => {
                     format!("{n} messages were passed over; `volary alerts` shows all")
                 }
@@ -144,7 +164,15 @@ fn print_effects(live: &Live) -> tokio::task::JoinHandle<()> {
     })
 }
 
-fn told(effect: &Effect) -> String {
+/// An effect, as a line for people; one that this program does not know, as it is.
+fn told(body: &str) -> String {
+    match serde_json::from_str::<Effect>(body) {
+        Ok(effect) => sentence(&effect),
+        Err(_) => body.to_owned(),
+    }
+}
+
+fn sentence(effect: &Effect) -> String {
     match effect {
         Effect::Alert(alert) => format!(
             "{}  alert {}: subject {}, {} of {} votes",
@@ -160,6 +188,16 @@ fn told(effect: &Effect) -> String {
                 time_text(retirement.at_ms),
                 retirement.n
             )
+        }
+        Effect::Webhook { subject, rule, to, .. } => {
+            format!("rule {rule} was met: subject {subject}; webhook {to} will be called")
+        }
+        Effect::Moved { subject, rule, to, .. } => {
+            format!("rule {rule} was met: subject {subject} goes to workflow {to}")
+        }
+        Effect::ByHand { subject, workflow, retired, reason, .. } => {
+            let what = if *retired { "retired from" } else { "opened again in" };
+            format!("by hand: subject {subject} {what} workflow {workflow} ({reason})")
         }
         Effect::SupportLost { subject, .. } => {
             format!("look again: subject {subject} alerted, and a vote for it was taken back")
@@ -236,7 +274,11 @@ fn whole_value(file: &mut File) -> std::io::Result<Option<Vec<u8>>> {
 
 async fn take(parsed: Parsed, live: &Live, session: &mut Session, counts: &mut Counts) -> Result<()> {
     session.problems.absorb(&parsed.problems);
-    for batch in parsed.events.chunks(BATCH) {
+    store(parsed.events, live, counts).await
+}
+
+async fn store(events: Vec<Event>, live: &Live, counts: &mut Counts) -> Result<()> {
+    for batch in events.chunks(BATCH) {
         for outcome in live.submit(batch.to_vec()).await? {
             match outcome {
                 Outcome::New(_) => counts.n_new += 1,

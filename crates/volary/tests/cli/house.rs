@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::support::{root, walk};
 
 /// Which crates of ours a crate may stand on (docs/architecture.md says why).
-const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 8] = [
     ("volary-core", &[]),
     ("volary-ingest", &["volary-core"]),
     ("volary-crowd", &["volary-core"]),
     ("volary-release", &["volary-core", "volary-ingest"]),
-    ("volary-live", &["volary-core", "volary-crowd"]),
+    ("volary-live", &["volary-core", "volary-crowd", "volary-loop"]),
     ("volary-loop", &["volary-core", "volary-crowd"]),
+    ("volary-web", &["volary-core", "volary-crowd", "volary-ingest", "volary-live", "volary-loop"]),
     (
         "volary",
         &[
@@ -21,6 +22,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 7] = [
             "volary-release",
             "volary-live",
             "volary-loop",
+            "volary-web",
         ],
     ),
 ];

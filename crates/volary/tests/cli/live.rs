@@ -140,3 +140,93 @@ fn what_cannot_be_done_is_one_clear_error() {
     place.volary(&["credit", "--new-key", "k", "--day", "today"]).fails_with("2026-11-28");
     place.volary(&["credit", "--participants", "people.docx"]).fails_with(".txt");
 }
+
+#[test]
+fn rules_are_tried_on_what_happened() {
+    let place = place_with_an_alert();
+    place.write(
+        "stricter.toml",
+        r#"
+        [live]
+        retire_at = 20
+        [[live.rule]]
+        name = "alert"
+        when = 'votes("0") >= 10 && agreement("0") >= 0.9'
+        [[live.rule]]
+        name = "clear"
+        when = 'votes("0") >= 12'
+        then = "retire"
+        reason = "consensus"
+        "#,
+    );
+    let record = place.record(&["--config", "stricter.toml", "rules", "test", "-o", "differences.json"]);
+    let summary = &record["summary"];
+    assert_eq!((&summary["n_alerts_won"], &summary["n_alerts_lost"]), (&json!(0), &json!(0)));
+    // The fourth vote is against: ten of eleven are 0.909. Twelve positive votes come with the thirteenth.
+    let differences: Value = serde_json::from_str(&place.read("differences.json")).unwrap();
+    let marks: Vec<_> = differences
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| (d["what"].as_str().unwrap(), d["before"]["n"].as_u64(), d["after"]["n"].as_u64()))
+        .collect();
+    assert_eq!(marks, [("alert alert", Some(9), Some(11)), ("retired", Some(14), Some(13))]);
+    assert_eq!(place.record(&["rebuild"])["summary"]["is_same"], json!(true), "the store is untouched");
+
+    place.write(
+        "odd.toml",
+        "[live]\nretire_at = 14\n[[live.rule]]\nname = \"a\"\nwhen = 'votes(real) > 1'\n",
+    );
+    place.volary(&["--config", "odd.toml", "rules", "test"]).fails_with("at character 7");
+    place.volary(&["rules", "test"]).fails_with("write them under [live]");
+}
+
+#[test]
+fn two_sets_of_rules_meet_the_same_crowd() {
+    let place = Place::new();
+    place.write(
+        "strict.toml",
+        "[live]\nretire_at = 20\n[[live.rule]]\nname = \"alert\"\nwhen = 'votes(\"real\") >= 12'\n",
+    );
+    let arguments = ["simulate", "campaign", "--hours", "24", "--against", "strict.toml"];
+    let record = place.record(&arguments);
+    let summary = &record["summary"];
+    let figure = |of: &str, name: &str| summary[of][name]["value"].as_f64().unwrap();
+    assert_eq!(summary["first"]["n_subjects"], summary["second"]["n_subjects"]);
+    // Twelve votes come later than eight, and twenty are more than fourteen; by the same crowd surely so.
+    assert!(figure("second", "votes_at_alert") >= 12.0 && figure("first", "votes_at_alert") < 11.0);
+    assert!(summary["difference"]["hours_to_alert"]["low"].as_f64().unwrap() > 0.0);
+    let more = &summary["difference"]["votes_per_subject"];
+    assert!((more["value"].as_f64().unwrap() - 6.0).abs() < 1.0, "{more}");
+    assert_eq!(place.record(&arguments)["summary"], *summary, "the same seed, the same campaign");
+}
+
+#[test]
+fn subjects_and_draws_come_as_tables_and_the_truth_stays_inside() {
+    let place = Place::new();
+    place.write(
+        "manifest.csv",
+        "subject_id,!ra_deg,score,truth,//note\ns1,12.5,0.9,,hidden\nknown,1,0.2,1,hidden\n,1,1,,\n",
+    );
+    place.write(
+        "tonight.csv",
+        "subject_id,stream,frame,probability,seed,model\ns1,debiased,f1,0.25,7,m\ns2,debiased,f1,7,7,m\n",
+    );
+    let arguments = ["ingest", "--subjects", "manifest.csv", "--drawn", "tonight.csv"];
+    let record = place.record(&arguments);
+    assert_eq!(record["summary"]["n_new"], json!(3), "{record}");
+    assert_eq!(record["problems"], json!({"empty cell": 1, "odd value": 1}));
+    assert_eq!(
+        place.record(&arguments)["summary"]["n_repeated"],
+        json!(3),
+        "the same file, nothing new"
+    );
+    // A validation subject never alerts, however many say so.
+    let votes: Vec<Value> = (0..14).map(|n| vote(n, "known", n, 1)).collect();
+    place.write("votes.ndjson", lines(&votes));
+    let record = place.record(&["ingest", "votes.ndjson", "--answer", "1"]);
+    assert_eq!(
+        (&record["summary"]["n_retired"], &record["summary"]["n_alerts"]),
+        (&json!(1), &json!(0))
+    );
+}

@@ -3,14 +3,17 @@
 //! Agreement is a fraction of integers, never a float: 0.8 is read as 4/5 and compared by cross
 //! multiplication. A policy's version is the hash of its content, stored with every decision.
 
+mod exact;
+mod expression;
+mod rule;
+mod share;
+
 use serde::{Deserialize, Serialize};
 
-/// A share as numerator and denominator, in lowest terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Share {
-    numerator: u64,
-    denominator: u64,
-}
+pub(crate) use self::expression::Seen;
+pub use self::expression::{Condition, ConditionError, Counter};
+pub use self::rule::{Rule, Then};
+pub use self::share::Share;
 
 /// Why a share or a policy cannot be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,78 +35,9 @@ pub enum PolicyError {
     /// Nothing ever retires.
     #[error("retire_at is 0; give the number of votes at which a subject is done, 14 say")]
     RetireAt,
-}
-
-impl Share {
-    /// `numerator` of `denominator`, between 0 and 1.
-    #[must_use]
-    pub fn new(numerator: u64, denominator: u64) -> Option<Self> {
-        let divisor = gcd(numerator, denominator);
-        (denominator > 0 && numerator <= denominator)
-            .then(|| Self { numerator: numerator / divisor, denominator: denominator / divisor })
-    }
-
-    /// Reads `0.8`, `4/5`, `80%`.
-    ///
-    /// # Errors
-    /// [`PolicyError::Share`] for anything else.
-    pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        let wrong = || PolicyError::Share(text.to_owned());
-        let share = text.trim();
-        let found = if let Some((over, under)) = share.split_once('/') {
-            over.trim().parse().ok().zip(under.trim().parse().ok()).and_then(|(o, u)| Self::new(o, u))
-        } else if let Some(percent) = share.strip_suffix('%') {
-            decimal(percent.trim()).and_then(|(over, under)| Self::new(over, under.checked_mul(100)?))
-        } else {
-            decimal(share).and_then(|(over, under)| Self::new(over, under))
-        };
-        found.ok_or_else(wrong)
-    }
-
-    /// Whether `k` of `n` is at least this share; exact. Nothing of nothing is not.
-    #[must_use]
-    pub fn reached(self, k: u64, n: u64) -> bool {
-        n > 0
-            && u128::from(k) * u128::from(self.denominator) >= u128::from(n) * u128::from(self.numerator)
-    }
-}
-
-fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a.max(1) } else { gcd(b, a % b) }
-}
-
-fn decimal(text: &str) -> Option<(u64, u64)> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |s: &str| s.chars().all(|c| c.is_ascii_digit());
-    if part.len() > 15 || whole.is_empty() || !digits(whole) || !digits(part) {
-        return None;
-    }
-    let under = 10_u64.pow(u32::try_from(part.len()).ok()?);
-    let over = whole.parse::<u64>().ok()?.checked_mul(under)?;
-    Some((over.checked_add(if part.is_empty() { 0 } else { part.parse().ok()? })?, under))
-}
-
-impl Serialize for Share {
-    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&format_args!("{}/{}", self.numerator, self.denominator))
-    }
-}
-
-impl<'de> Deserialize<'de> for Share {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Text(String),
-            Number(f64),
-        }
-        // The shortest decimal that reads back as the same float is what somebody wrote: 0.8, not 0.8000….
-        let text = match Written::deserialize(from)? {
-            Written::Text(text) => text,
-            Written::Number(number) => number.to_string(),
-        };
-        Self::parse(&text).map_err(serde::de::Error::custom)
-    }
+    /// A prior that decides everything.
+    #[error("prior must lie between 0 and 1, without the ends; 0.5 is usual")]
+    Prior,
 }
 
 /// Which of a person's votes on one subject counts.
@@ -154,38 +88,8 @@ pub enum Denominator {
     Decided,
 }
 
-/// When a subject alerts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rule {
-    /// Its name; a subject alerts once per name.
-    pub name: String,
-    /// The workflow that it looks at; every workflow if absent.
-    #[serde(default)]
-    pub workflow: Option<String>,
-    /// The task whose answers count.
-    #[serde(default = "first_task")]
-    pub task: String,
-    /// The answers that speak for an alert. Several classes of "real" are one here.
-    pub positive: Vec<String>,
-    /// The answers that speak neither for nor against.
-    #[serde(default)]
-    pub neutral: Vec<String>,
-    /// Fewest positive votes.
-    pub min_positive: u64,
-    /// Least agreement.
-    pub min_agreement: Share,
-    /// Who is in the denominator.
-    #[serde(default)]
-    pub denominator: Denominator,
-    /// How sure a type must be before it is stated (0.9); no types if absent. Of `positive`, with a flat
-    /// prior: the probability that the leader is really ahead of the second.
-    #[serde(default)]
-    pub type_sure: Option<f64>,
-}
-
-fn first_task() -> String {
-    "T0".to_owned()
+fn half() -> Share {
+    Share::HALF
 }
 
 /// Everything that decides.
@@ -209,7 +113,10 @@ pub struct Policy {
     /// Votes on subjects that nobody announced.
     #[serde(default)]
     pub unknown_subjects: UnknownSubjects,
-    /// What alerts.
+    /// The share of subjects that are positive, before any vote; for `probability()` in conditions.
+    #[serde(default = "half")]
+    pub prior: Share,
+    /// What happens when.
     #[serde(default, rename = "rule")]
     pub rules: Vec<Rule>,
 }
@@ -225,17 +132,7 @@ impl Policy {
     /// At least 8 votes for `positive` and at least 80 % agreement; retirement at 14.
     #[must_use]
     pub fn kilonova_seekers(project: &str, task: &str, positive: &str) -> Self {
-        let rule = Rule {
-            name: "alert".to_owned(),
-            workflow: None,
-            task: task.to_owned(),
-            positive: vec![positive.to_owned()],
-            neutral: Vec::new(),
-            min_positive: 8,
-            min_agreement: Share { numerator: 4, denominator: 5 },
-            denominator: Denominator::All,
-            type_sure: None,
-        };
+        let rule = Rule::alert("alert", task, positive, 8, Share::FOUR_FIFTHS);
         Self {
             project: project.to_owned(),
             retire_at: 14,
@@ -243,6 +140,7 @@ impl Policy {
             repeats: Repeats::default(),
             anonymous: Anonymous::default(),
             unknown_subjects: UnknownSubjects::default(),
+            prior: Share::HALF,
             rules: vec![rule],
         }
     }
@@ -254,6 +152,12 @@ impl Policy {
         blake3::hash(&content).to_hex()[..16].to_owned()
     }
 
+    /// Whether a rule asks for the volunteers' skill.
+    #[must_use]
+    pub fn uses_skill(&self) -> bool {
+        self.rules.iter().any(Rule::uses_skill)
+    }
+
     /// Checks what the types leave open.
     ///
     /// # Errors
@@ -262,41 +166,16 @@ impl Policy {
         if self.retire_at == 0 {
             return Err(PolicyError::RetireAt);
         }
+        if !(self.prior.value() > 0.0 && self.prior.value() < 1.0) {
+            return Err(PolicyError::Prior);
+        }
         for (at, rule) in self.rules.iter().enumerate() {
-            let wrong = |what| Err(PolicyError::Rule { rule: rule.name.clone(), what });
-            if rule.name.trim().is_empty() {
-                return wrong("it has no name; give it one");
-            }
+            rule.check(self.retire_at)?;
             if self.rules[..at].iter().any(|other| other.name == rule.name) {
                 return Err(PolicyError::SameName(rule.name.clone()));
             }
-            if rule.positive.is_empty() {
-                return wrong("no positive answer; name at least one");
-            }
-            if rule.min_positive == 0 {
-                return wrong(
-                    "min_positive is 0, so that one vote for anything may alert; use 1 or more",
-                );
-            }
-            if rule.min_positive > self.retire_at {
-                return wrong("min_positive is beyond retire_at, so that it never alerts; lower it");
-            }
-            if rule.positive.iter().any(|answer| rule.neutral.contains(answer)) {
-                return wrong("an answer is both positive and neutral; take it out of one list");
-            }
-            if rule.type_sure.is_some_and(|sure| !(sure > 0.5 && sure < 1.0)) {
-                return wrong("type_sure must lie between 0.5 and 1; 0.9 is usual");
-            }
         }
         Ok(())
-    }
-}
-
-impl Rule {
-    /// Whether it looks at votes of `workflow`.
-    #[must_use]
-    pub fn looks_at(&self, workflow: &str) -> bool {
-        self.workflow.as_deref().is_none_or(|w| w == workflow)
     }
 }
 
@@ -342,7 +221,7 @@ mod tests {
         assert_eq!(policy, Policy::default());
         assert_eq!(policy.check(), Ok(()));
         let mut other = policy.clone();
-        other.rules[0].min_positive = 9;
+        other.rules[0].min_positive = Some(9);
         assert_ne!(policy.version(), other.version());
         assert!(
             toml::from_str::<Policy>("retire_at = 14\nretire = 3").is_err(),
@@ -358,8 +237,8 @@ mod tests {
             policy.check()
         };
         assert!(with(|p| p.retire_at = 0).is_err());
-        assert!(with(|p| p.rules[0].min_positive = 0).is_err());
-        assert!(with(|p| p.rules[0].min_positive = 15).is_err());
+        assert!(with(|p| p.rules[0].min_positive = Some(0)).is_err());
+        assert!(with(|p| p.rules[0].min_positive = Some(15)).is_err());
         assert!(with(|p| p.rules[0].positive.clear()).is_err());
         assert!(with(|p| p.rules[0].neutral.push("real".into())).is_err());
         assert!(with(|p| p.rules.push(p.rules[0].clone())).is_err());

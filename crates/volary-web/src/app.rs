@@ -1,0 +1,86 @@
+//! What every handler shares.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use tokio::sync::{Semaphore, watch};
+use volary_live::Live;
+
+use crate::bucket::Buckets;
+use crate::metrics::Metrics;
+use crate::queue::Queue;
+use crate::settings::Settings;
+use crate::signature::Verifier;
+use crate::tokens::Tokens;
+
+/// The server's state.
+pub(crate) struct App {
+    pub(crate) live: Live,
+    pub(crate) settings: Settings,
+    pub(crate) tokens: Tokens,
+    pub(crate) by_token: Buckets,
+    pub(crate) of_all: Buckets,
+    pub(crate) metrics: Metrics,
+    pub(crate) verifier: Option<Verifier>,
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) connections: Arc<Semaphore>,
+    /// Turns true when the server stops.
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) started_ms: i64,
+    /// What the `Host` header may say.
+    pub(crate) hosts: BTreeSet<String>,
+    /// Held while somebody acts on an alert that must be as they read it.
+    pub(crate) acting: tokio::sync::Mutex<()>,
+    pub(crate) n_requests: AtomicU64,
+    /// When the oldest item of the outbox was made; 0 if there is none.
+    pub(crate) oldest_waiting_ms: AtomicI64,
+}
+
+/// As handlers hold it.
+pub(crate) type Shared = Arc<App>;
+
+impl App {
+    pub(crate) fn now_ms(&self) -> i64 {
+        (self.settings.now_ms)()
+    }
+
+    /// The number of a request: when the server started, and its place since.
+    pub(crate) fn request_id(&self) -> String {
+        let n = self.n_requests.fetch_add(1, Ordering::Relaxed);
+        format!("{:x}-{n:x}", self.started_ms)
+    }
+
+    /// Writes a line of the log: pairs of names and values, made harmless.
+    pub(crate) fn log(&self, what: &str, pairs: &[(&str, &str)]) {
+        let time = jiff::Timestamp::from_millisecond(self.now_ms()).unwrap_or_default();
+        let mut line = format!("{time} {what}");
+        for (name, value) in pairs {
+            line.push_str(&format!(" {name}={:?}", harmless(value)));
+        }
+        (self.settings.log)(&line);
+    }
+}
+
+/// Printable ASCII as it is, everything else escaped, so that no line can be forged and no terminal driven;
+/// cut at 300 characters.
+pub(crate) fn harmless(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars().take(300) {
+        if c.is_ascii_graphic() || c == ' ' { out.push(c) } else { out.extend(c.escape_unicode()) }
+    }
+    out
+}
+
+/// Host names by which a server at `address` may be asked for.
+pub(crate) fn host_names(address: SocketAddr, more: &[String]) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = more.iter().map(|name| name.to_ascii_lowercase()).collect();
+    if address.ip().is_loopback() {
+        names.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
+    }
+    let own = if address.is_ipv6() { format!("[{}]", address.ip()) } else { address.ip().to_string() };
+    names.insert(own);
+    names
+}

@@ -1,0 +1,97 @@
+//! The resources under `/api/v1`, a file each, and the document that describes them.
+
+pub(crate) mod alerts;
+pub(crate) mod classifications;
+pub(crate) mod events;
+pub(crate) mod log;
+pub(crate) mod operations;
+pub(crate) mod reductions;
+pub(crate) mod subjects;
+pub(crate) mod webhooks;
+pub(crate) mod workflows;
+
+use std::sync::Arc;
+
+use axum::Router;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::Shared;
+use crate::problem::Problem;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Volary",
+        description = "Votes and subjects in, consensus and alerts out. Ids are strings, times RFC 3339 \
+                       UTC, lists come in pages, errors are RFC 9457 problems.",
+        license(name = "MIT")
+    ),
+    components(schemas(crate::problem::ProblemDocument)),
+    modifiers(&Bearer)
+)]
+struct Document;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", scheme);
+    }
+}
+
+fn all() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(classifications::list, classifications::post))
+        .routes(routes!(classifications::retract))
+        .routes(routes!(classifications::correct))
+        .routes(routes!(webhooks::panoptes))
+        .routes(routes!(webhooks::caesar))
+        .routes(routes!(subjects::list, subjects::post))
+        .routes(routes!(subjects::next))
+        .routes(routes!(subjects::one))
+        .routes(routes!(subjects::votes))
+        .routes(routes!(reductions::extracts))
+        .routes(routes!(reductions::subject_reductions))
+        .routes(routes!(reductions::user_reductions))
+        .routes(routes!(workflows::list))
+        .routes(routes!(workflows::statuses))
+        .routes(routes!(workflows::retire))
+        .routes(routes!(workflows::unretire))
+        .routes(routes!(alerts::list))
+        .routes(routes!(alerts::one))
+        .routes(routes!(alerts::act))
+        .routes(routes!(events::stream))
+        .routes(routes!(log::list, log::post))
+        .routes(routes!(log::policy))
+        .routes(routes!(operations::healthz))
+        .routes(routes!(operations::version))
+        .routes(routes!(operations::metrics))
+        .routes(routes!(operations::openapi))
+}
+
+/// All routes, without the guard.
+pub(crate) fn router(app: &Shared) -> Router {
+    let (router, _) = all().split_for_parts();
+    let nothing =
+        async || Problem::not_found("there is nothing at this path; openapi.json lists what there is");
+    router.fallback(nothing).with_state(Arc::clone(app))
+}
+
+/// The document that describes the API, as it is checked in.
+#[must_use]
+pub fn openapi_json() -> String {
+    let (_, document) = all().split_for_parts();
+    let mut text = document.to_pretty_json().expect("the document is plain text");
+    text.push('\n');
+    text
+}
+
+/// A time as the API writes it.
+pub(crate) fn time(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| format!("{time:.3}"))
+}

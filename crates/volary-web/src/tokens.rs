@@ -1,0 +1,356 @@
+//! Who may do what: bearer tokens with roles, kept as hashes in a file that only its owner can read.
+//!
+//! A token is `volary_ID_SECRET`; the file holds the SHA-256 of the secret. The secret is 32 random bytes,
+//! so that a plain hash is enough: nobody can try them all. A token is shown once, when it is made. The
+//! file is read again when it changes, so that a revoked token stops working within a second.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use data_encoding::{BASE32_NOPAD, HEXLOWER};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+/// What a token may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Look at results: counts, alerts, the event stream. No volunteer is told apart.
+    Read,
+    /// Send votes and subjects, and ask what to show next. Sees nothing that could sway a vote.
+    Write,
+    /// Everything, rules and volunteers' ids included.
+    Admin,
+}
+
+impl Role {
+    /// By its name in settings.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "read" => Some(Self::Read),
+            "write" => Some(Self::Write),
+            "admin" => Some(Self::Admin),
+            _ => None,
+        }
+    }
+
+    /// Its name in settings.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A token as the file keeps it: without the secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// Its public half.
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+    /// What it may do.
+    pub roles: BTreeSet<Role>,
+    /// When it was made; RFC 3339.
+    pub made: String,
+    /// SHA-256 of the secret, in hexadecimal.
+    pub sha256: String,
+}
+
+impl Token {
+    /// Whether it may do what `role` may. `admin` may do everything.
+    #[must_use]
+    pub fn may(&self, role: Role) -> bool {
+        self.roles.contains(&role) || self.roles.contains(&Role::Admin)
+    }
+}
+
+/// Why tokens cannot be read or written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TokenError {
+    /// The operating system said no.
+    #[error("{action} failed: {reason}: {path}", path = path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The system's answer.
+        reason: Arc<std::io::Error>,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Others can read it.
+    #[error("others can read it; run `chmod 600` on it, and make new tokens: {path}", path = .0.display())]
+    Open(PathBuf),
+    /// Not TOML of ours.
+    #[error("it cannot be read as a list of tokens ({reason}); make a new one with `volary token`: {path}", path = path.display())]
+    Broken {
+        /// Why not.
+        reason: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// No randomness.
+    #[error("the system gives no random bytes ({0}); try again")]
+    NoRandom(String),
+    /// Nothing to revoke.
+    #[error("no token has the id {0}; `volary token` lists them")]
+    Unknown(String),
+    /// A token that may do nothing.
+    #[error("a token needs at least one role: read, write or admin")]
+    NoRole,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Held {
+    #[serde(default)]
+    token: Vec<Token>,
+}
+
+/// The file of tokens.
+#[derive(Debug)]
+pub struct Tokens {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: Vec<Arc<Token>>,
+    modified: Option<SystemTime>,
+    looked_ms: i64,
+}
+
+/// How often the file is looked at.
+const LOOK_MS: i64 = 1_000;
+
+impl Tokens {
+    /// Reads a file of tokens; one that is not there holds none.
+    ///
+    /// # Errors
+    /// [`TokenError`]: it cannot be read, or others can read it too.
+    pub fn open(path: &Path) -> Result<Self, TokenError> {
+        let (held, modified) = read(path)?;
+        let state = Mutex::new(State { held, modified, looked_ms: 0 });
+        Ok(Self { path: path.to_owned(), state })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The tokens, without their secrets.
+    #[must_use]
+    pub fn list(&self) -> Vec<Arc<Token>> {
+        self.state().held.clone()
+    }
+
+    /// Makes a token, writes the file, and gives the token's text, which is kept nowhere.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub fn make(
+        &self,
+        name: &str,
+        roles: impl IntoIterator<Item = Role>,
+        now: jiff::Timestamp,
+    ) -> Result<String, TokenError> {
+        let roles: BTreeSet<Role> = roles.into_iter().collect();
+        if roles.is_empty() {
+            return Err(TokenError::NoRole);
+        }
+        let (mut id, mut secret) = ([0_u8; 5], [0_u8; 32]);
+        getrandom::fill(&mut id).map_err(|e| TokenError::NoRandom(e.to_string()))?;
+        getrandom::fill(&mut secret).map_err(|e| TokenError::NoRandom(e.to_string()))?;
+        let id = BASE32_NOPAD.encode(&id).to_ascii_lowercase();
+        let secret = BASE32_NOPAD.encode(&secret).to_ascii_lowercase();
+        let (text, sha256) = (format!("volary_{id}_{secret}"), hash(&secret));
+        let token = Token { id, name: name.to_owned(), roles, made: now.to_string(), sha256 };
+        let mut state = self.state();
+        state.held.push(Arc::new(token));
+        self.write(&mut state)?;
+        Ok(text)
+    }
+
+    /// Takes a token away.
+    ///
+    /// # Errors
+    /// [`TokenError::Unknown`] if there is none of this id; else as [`Tokens::make`].
+    pub fn revoke(&self, id: &str) -> Result<(), TokenError> {
+        let mut state = self.state();
+        let before = state.held.len();
+        state.held.retain(|token| token.id != id);
+        if state.held.len() == before {
+            return Err(TokenError::Unknown(id.to_owned()));
+        }
+        self.write(&mut state)
+    }
+
+    /// Whose token this is. Looks at the file again when a second has gone by; a file that has become
+    /// unreadable holds no token.
+    #[must_use]
+    pub fn find(&self, text: &str, now_ms: i64) -> Option<Arc<Token>> {
+        let held = {
+            let mut state = self.state();
+            if (now_ms - state.looked_ms).abs() >= LOOK_MS {
+                state.looked_ms = now_ms;
+                if modified(&self.path) != state.modified {
+                    let (held, modified) = read(&self.path).unwrap_or_default();
+                    (state.held, state.modified) = (held, modified);
+                }
+            }
+            state.held.clone()
+        };
+        let (id, secret) = text.strip_prefix("volary_")?.split_once('_')?;
+        let token = held.iter().find(|token| token.id == id)?;
+        let is_it: bool = hash(secret).as_bytes().ct_eq(token.sha256.as_bytes()).into();
+        is_it.then(|| Arc::clone(token))
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Beside its place, then renamed, and never readable by others in between.
+    fn write(&self, state: &mut State) -> Result<(), TokenError> {
+        let io = |action, reason| TokenError::Io {
+            action,
+            reason: Arc::new(reason),
+            path: self.path.clone(),
+        };
+        let held = Held { token: state.held.iter().map(|token| (**token).clone()).collect() };
+        let text = toml::to_string(&held)
+            .map_err(|e| TokenError::Broken { reason: e.to_string(), path: self.path.clone() })?;
+        let mut name = self.path.as_os_str().to_owned();
+        name.push(".new");
+        let beside = PathBuf::from(name);
+        let _ = fs::remove_file(&beside);
+        let mut file = owner_only(&beside).map_err(|e| io("making the file", e))?;
+        file.write_all(text.as_bytes()).map_err(|e| io("writing", e))?;
+        file.sync_all().map_err(|e| io("writing", e))?;
+        fs::rename(&beside, &self.path).map_err(|e| io("putting the file in its place", e))?;
+        state.modified = modified(&self.path);
+        Ok(())
+    }
+}
+
+fn hash(secret: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(secret.as_bytes()))
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|meta| meta.modified()).ok()
+}
+
+fn read(path: &Path) -> Result<(Vec<Arc<Token>>, Option<SystemTime>), TokenError> {
+    let modified = modified(path);
+    let Some(text) = read_secret(path)? else { return Ok((Vec::new(), None)) };
+    let broken = |e: toml::de::Error| TokenError::Broken {
+        // The message of the parser may show a line of the file.
+        reason: e.message().to_owned(),
+        path: path.to_owned(),
+    };
+    let held: Held = toml::from_str(&text).map_err(broken)?;
+    Ok((held.token.into_iter().map(Arc::new).collect(), modified))
+}
+
+/// A file that only its owner can read; nothing if it is not there.
+///
+/// # Errors
+/// [`TokenError`]: it cannot be read, or others can read it too.
+pub fn read_secret(path: &Path) -> Result<Option<String>, TokenError> {
+    let io =
+        |reason| TokenError::Io { action: "reading", reason: Arc::new(reason), path: path.to_owned() };
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io(error)),
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        if fs::metadata(path).map_err(io)?.permissions().mode() & 0o077 != 0 {
+            return Err(TokenError::Open(path.to_owned()));
+        }
+    }
+    Ok(Some(text))
+}
+
+/// A new file that only its owner can read.
+fn owner_only(path: &Path) -> std::io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> jiff::Timestamp {
+        jiff::Timestamp::from_second(1_800_000_000).unwrap()
+    }
+
+    #[test]
+    fn a_token_is_known_by_its_text_until_it_is_revoked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.toml");
+        let tokens = Tokens::open(&path).unwrap();
+        let text = tokens.make("camera", [Role::Write], now()).unwrap();
+        let other = tokens.make("team", [Role::Read], now()).unwrap();
+        let found = tokens.find(&text, 0).expect("known");
+        assert!(found.may(Role::Write) && !found.may(Role::Read) && !found.may(Role::Admin));
+        assert_ne!(tokens.find(&other, 0).unwrap().id, found.id);
+        for wrong in ["", "volary_", &text[..text.len() - 1], &format!("{text}a"), &text.to_uppercase()]
+        {
+            assert!(tokens.find(wrong, 0).is_none(), "{wrong}");
+        }
+        // The id of one with the secret of the other.
+        let mixed = format!("volary_{}_{}", found.id, other.rsplit_once('_').unwrap().1);
+        assert!(tokens.find(&mixed, 0).is_none());
+        // A server that was started before sees what another process does to the file.
+        let command = Tokens::open(&path).unwrap();
+        command.revoke(&found.id).unwrap();
+        assert!(matches!(command.revoke(&found.id), Err(TokenError::Unknown(_))));
+        assert!(tokens.find(&text, 5_000).is_none(), "revoked");
+        assert!(tokens.find(&other, 5_000).is_some());
+    }
+
+    #[test]
+    fn the_file_holds_no_secret_and_is_the_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.toml");
+        let text = Tokens::open(&path).unwrap().make("a", [Role::Admin], now()).unwrap();
+        let secret = text.rsplit_once('_').unwrap().1;
+        assert!(secret.len() >= 50);
+        assert!(!fs::read_to_string(&path).unwrap().contains(secret));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+            assert!(matches!(Tokens::open(&path), Err(TokenError::Open(_))));
+        }
+        assert!(matches!(
+            Tokens::open(&folder.path().join("none")).unwrap().make("a", [], now()),
+            Err(TokenError::NoRole)
+        ));
+    }
+}

@@ -1,0 +1,180 @@
+//! Tables for the live store: subjects with what is known of them, draws, embeddings.
+//!
+//! A table may be read again: its rows are known by their content and by the file's time, so that a file
+//! that has not changed says nothing new.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use volary_core::ProblemKind;
+use volary_ingest::tables::{Cells, for_each_batch};
+use volary_live::event::Answers;
+use volary_live::learning::Embeddings;
+use volary_live::{Event, Key, Kind};
+
+use crate::session::Session;
+
+/// Columns of a subject table that are not facts.
+const OWN_COLUMNS: [&str; 3] = ["subject_id", "validation", "truth"];
+
+/// Subjects: `subject_id`, and if you like `validation` (true, false), `truth` (the answer of the first task,
+/// several joined by `;`) or `truth:TASK`; every other column is a fact. Panoptes' own columns
+/// `#training_subject` and `#feedback_1_answer` are understood; what else begins with `#` or `//` stays hidden.
+pub(crate) fn subject_events(path: &Path, session: &mut Session) -> Result<Vec<Event>> {
+    let at_ms = file_time_ms(path)?;
+    session.input_file(path)?;
+    let (mut events, mut problems) = (Vec::new(), Vec::new());
+    let mut number = 1;
+    for_each_batch(path, &["subject_id"], &session.progress, |batch| {
+        for row in 0..batch.n_rows() {
+            number += 1;
+            match subject_event(batch, row, at_ms) {
+                Some(event) => match event.check() {
+                    Ok(()) => events.push(event),
+                    Err(error) => problems.push((number, ProblemKind::OddValue, error.to_string())),
+                },
+                None => problems.push((number, ProblemKind::EmptyCell, "no subject_id".to_owned())),
+            }
+        }
+        Ok(())
+    })?;
+    for (row, kind, detail) in problems {
+        session.problems.add(row, "subject_id", kind, detail);
+    }
+    Ok(events)
+}
+
+fn subject_event(batch: &dyn Cells, row: usize, at_ms: i64) -> Option<Event> {
+    let subject = batch.text("subject_id", row)?.trim().to_owned();
+    if subject.is_empty() {
+        return None;
+    }
+    let is_true = |column: &str| {
+        let cell = batch.text(column, row);
+        cell.is_some_and(|text| ["true", "1", "yes"].contains(&text.trim().to_lowercase().as_str()))
+    };
+    let (mut facts, mut truth) = (BTreeMap::new(), Answers::new());
+    for column in batch.columns(row) {
+        let Some(text) = batch.text(&column, row).map(|text| text.trim().to_owned()) else { continue };
+        if let Some(task) = truth_of(&column) {
+            truth.insert(task.to_owned(), labels(&text));
+        } else if !is_hidden(&column) && !text.is_empty() {
+            facts.insert(column.trim_start_matches(['!', '%']).to_owned(), text);
+        }
+    }
+    let validation = is_true("validation") || is_true("#training_subject") || !truth.is_empty();
+    // One id for each state of the subject in this file.
+    let content = serde_json::to_vec(&(&facts, validation, &truth)).ok()?;
+    let state = &blake3::hash(&content).to_hex()[..12];
+    let key = Key { source: "manifest".into(), id: format!("subject/{subject}/{at_ms}/{state}") };
+    Some(Event { key, at_ms, kind: Kind::Subject { subject, validation, truth, facts } })
+}
+
+fn is_hidden(column: &str) -> bool {
+    OWN_COLUMNS.contains(&column)
+        || column.is_empty()
+        || column.starts_with('#')
+        || column.starts_with("//")
+}
+
+/// The task whose truth a column holds.
+fn truth_of(column: &str) -> Option<&str> {
+    match column {
+        "truth" | "#feedback_1_answer" => Some("T0"),
+        _ => column.strip_prefix("truth:").map(str::trim).filter(|task| !task.is_empty()),
+    }
+}
+
+/// `-1` is Panoptes' word for "no answer is right".
+fn labels(text: &str) -> Vec<String> {
+    if text == "-1" {
+        return Vec::new();
+    }
+    text.split(';').map(|label| label.trim().to_owned()).filter(|label| !label.is_empty()).collect()
+}
+
+/// Draws, as `volary sample` writes them.
+pub(crate) fn drawn_events(path: &Path, session: &mut Session) -> Result<Vec<Event>> {
+    let at_ms = file_time_ms(path)?;
+    session.input_file(path)?;
+    let (mut events, mut problems) = (Vec::new(), Vec::new());
+    let mut number = 1;
+    for_each_batch(path, &["subject_id", "stream", "probability"], &session.progress, |batch| {
+        let cell =
+            |column, row| batch.text(column, row).map(|t| t.trim().to_owned()).unwrap_or_default();
+        for row in 0..batch.n_rows() {
+            number += 1;
+            let (subject, stream, frame) =
+                (cell("subject_id", row), cell("stream", row), cell("frame", row));
+            let seed = cell("seed", row).parse().unwrap_or(0);
+            let kind = Kind::Drawn {
+                subject: subject.clone(),
+                stream: stream.clone(),
+                p_included: cell("probability", row).parse().ok(),
+                frame: frame.clone(),
+                model: cell("model", row),
+                seed,
+            };
+            let id = format!("drawn/{frame}/{stream}/{seed}/{at_ms}/{subject}");
+            let event = Event { key: Key { source: "sample".into(), id }, at_ms, kind };
+            match event.check() {
+                Ok(()) => events.push(event),
+                Err(error) => problems.push((number, ProblemKind::OddValue, error.to_string())),
+            }
+        }
+        Ok(())
+    })?;
+    for (row, kind, detail) in problems {
+        session.problems.add(row, "subject_id", kind, detail);
+    }
+    Ok(events)
+}
+
+/// Embeddings: `subject_id` and one column an entry, `e0`, `e1`, ….
+pub(crate) fn embeddings(path: &Path, model: &str, session: &mut Session) -> Result<Embeddings> {
+    session.input_file(path)?;
+    let mut made = Embeddings { model: model.to_owned(), ..Embeddings::default() };
+    let (mut columns, mut problems) = (Vec::new(), Vec::new());
+    let mut number = 1;
+    for_each_batch(path, &["subject_id"], &session.progress, |batch| {
+        if columns.is_empty() {
+            columns = entry_columns(&batch.columns(0));
+        }
+        for row in 0..batch.n_rows() {
+            number += 1;
+            let values: Option<Vec<f64>> = columns
+                .iter()
+                .map(|column| batch.text(column, row)?.trim().parse::<f64>().ok())
+                .collect();
+            match (batch.text("subject_id", row), values) {
+                (Some(subject), Some(values)) if values.iter().all(|v| v.is_finite()) => {
+                    made.of.insert(subject.trim().to_owned(), values);
+                }
+                _ => problems.push(number),
+            }
+        }
+        Ok(())
+    })?;
+    for row in problems {
+        session.problems.add(row, "e0", ProblemKind::OddValue, "no finite number in every entry");
+    }
+    made.dimension = columns.len();
+    if made.dimension == 0 {
+        bail!("no embedding in it; it needs the columns e0, e1, …: {}", path.display());
+    }
+    Ok(made)
+}
+
+fn entry_columns(names: &[String]) -> Vec<String> {
+    let place = |name: &String| Some((name.strip_prefix('e')?.parse::<u32>().ok()?, name.clone()));
+    let mut found: Vec<(u32, String)> = names.iter().filter_map(place).collect();
+    found.sort();
+    found.into_iter().map(|(_, name)| name).collect()
+}
+
+fn file_time_ms(path: &Path) -> Result<i64> {
+    let what = || format!("reading failed: {}", path.display());
+    let time = std::fs::metadata(path).with_context(what)?.modified().with_context(what)?;
+    Ok(jiff::Timestamp::try_from(time).with_context(what)?.as_millisecond())
+}
