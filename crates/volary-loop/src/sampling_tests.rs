@@ -1,3 +1,4 @@
+use super::frame::edge;
 use super::*;
 
 fn candidate(id: &str, score: f64) -> Candidate {
@@ -228,8 +229,7 @@ fn tiny_weights_do_not_underflow() {
 #[test]
 fn the_effective_size_is_the_closed_form() {
     let frame = frame(&stream(4_000));
-    let weights: Vec<f64> =
-        frame.members.iter().map(|(_, bin)| 1.0 / frame.counts[*bin] as f64).collect();
+    let weights: Vec<f64> = frame.members().map(|(_, bin)| 1.0 / frame.counts[bin] as f64).collect();
     let (sum, squares) = (weights.iter().sum::<f64>(), weights.iter().map(|w| w * w).sum::<f64>());
     assert!((frame.effective_size() - sum * sum / squares).abs() < 1e-6);
     assert!((p_in_either(0.5, 0.2) - 0.6).abs() < 1e-12);

@@ -24,7 +24,7 @@ use volary_loop::learner::{
 };
 use volary_loop::prequential::{Prequential, PrequentialParams, Report};
 
-pub use self::follow::Follower;
+pub use self::follow::{FollowError, Follower};
 pub use self::watch::{Drift, DriftAlarm};
 use crate::book::Effect;
 use crate::event::{Actor, Kind, Logged};

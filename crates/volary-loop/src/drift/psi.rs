@@ -6,9 +6,10 @@
 //! degrees of freedom (Yurdakul 2018, "Statistical properties of population stability index", Western
 //! Michigan University), so the limit here is (1/n + 1/m) times its quantile.
 //!
-//! Bins are quantiles of the reference, cut where values change, so that none is empty in the reference
-//! and a constant feature has a single one, which says nothing. An empty bin of the window counts as half
-//! a value, since the logarithm of zero would be an alarm by itself.
+//! Bins are quantiles of the reference, cut where values change, so that none is empty in the reference;
+//! a constant has bins below, at and above it. An empty bin of the window counts as half
+//! a value, since the logarithm of zero would be an alarm by itself. What is no number has a bin of its own,
+//! where there is any: a sensor that falls silent is a drift.
 
 use statrs::distribution::{ChiSquared, ContinuousCDF as _};
 
@@ -30,7 +31,7 @@ pub struct Psi {
     pub limit: Option<f64>,
     /// Values in the window that are numbers.
     pub n: u64,
-    /// Values in it that are none: not compared, but to be looked at if they are many.
+    /// Values in it that are none.
     pub n_not_finite: u64,
     /// Share of values that are no numbers in the reference.
     pub reference_not_finite: f64,
@@ -66,6 +67,10 @@ impl Reference {
                 edges.push(edge);
             }
         }
+        // Of a constant: below, at and above it.
+        if let (true, Some(&constant)) = (edges.is_empty() && n_bins > 1, sorted.first()) {
+            edges = vec![constant.next_down(), constant];
+        }
         let mut reference = Self { edges, counts: Vec::new(), n_not_finite: 0 };
         (reference.counts, reference.n_not_finite) = reference.count(values);
         reference
@@ -95,17 +100,23 @@ impl Reference {
     /// A window with fewer than five values per bin gives a value and no limit.
     #[must_use]
     pub fn compare(&self, window: &[f64], p_false: f64) -> Psi {
-        let (counts, n_not_finite) = self.count(window);
-        let n: u64 = counts.iter().sum();
-        let n_reference: u64 = self.counts.iter().sum();
+        let (mut counts, n_not_finite) = self.count(window);
+        let n_finite: u64 = counts.iter().sum();
+        let mut reference = self.counts.clone();
+        if self.n_not_finite + n_not_finite > 0 {
+            counts.push(n_not_finite);
+            reference.push(self.n_not_finite);
+        }
+        // A bin that is empty on both sides is none.
+        let pairs = reference.into_iter().zip(counts).filter(|(a, b)| a + b > 0);
+        let (reference, counts): (Vec<u64>, Vec<u64>) = pairs.unzip();
+        let (all, n): (u64, u64) = (reference.iter().sum(), counts.iter().sum());
         let enough = LEAST_PER_BIN * counts.len() as u64;
-        let is_defined = n > 0 && n_reference > 0 && counts.len() > 1;
-        let all = n_reference + self.n_not_finite;
+        let is_defined = n > 0 && all > 0 && counts.len() > 1;
         Psi {
-            value: is_defined.then(|| index(&self.counts, &counts)),
-            limit: (is_defined && n.min(n_reference) >= enough)
-                .then(|| limit(counts.len(), n_reference, n, p_false)),
-            n,
+            value: is_defined.then(|| index(&reference, &counts)),
+            limit: (is_defined && n.min(all) >= enough).then(|| limit(counts.len(), all, n, p_false)),
+            n: n_finite,
             n_not_finite,
             reference_not_finite: if all == 0 { 0.0 } else { self.n_not_finite as f64 / all as f64 },
         }

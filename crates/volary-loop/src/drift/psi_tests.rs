@@ -78,16 +78,25 @@ fn planted_shifts_are_found_the_sooner_the_larger() {
 }
 
 #[test]
-fn a_constant_feature_no_numbers_one_value_and_nothing_are_no_alarm_and_no_panic() {
+fn a_constant_feature_no_numbers_one_value_and_nothing_have_their_answers() {
     let constant = Reference::new(&[3.0; 1_000], 10);
-    assert_eq!(constant.n_bins(), 1);
-    assert_eq!(constant.compare(&[4.0; 500], 0.01).value, None);
+    assert_eq!(constant.compare(&[3.0; 500], 0.01).value, None, "nothing to compare");
+    assert!(
+        constant.compare(&[4.0; 500], 0.01).is_alarm() && constant.compare(&[2.0; 500], 0.01).is_alarm()
+    );
     let none = Reference::new(&[f64::NAN; 100], 10);
+    assert_eq!(none.compare(&[f64::NAN; 50], 0.01).value, None, "as silent as ever");
     let psi = none.compare(&[1.0, 2.0], 0.01);
-    assert_eq!((psi.value, psi.limit, psi.reference_not_finite), (None, None, 1.0));
+    assert_eq!((psi.limit, psi.is_alarm(), psi.reference_not_finite), (None, false, 1.0));
+    assert!(none.compare(&[1.0; 50], 0.01).is_alarm(), "and now it speaks");
     let usual = Reference::new(&(0..1_000).map(f64::from).collect::<Vec<_>>(), 10);
     let all_nan = usual.compare(&[f64::NAN; 100], 0.01);
-    assert_eq!((all_nan.value, all_nan.n, all_nan.n_not_finite), (None, 0, 100));
+    assert_eq!((all_nan.is_alarm(), all_nan.n, all_nan.n_not_finite), (true, 0, 100));
+    // One in a hundred that is none, as in the reference, is no drift.
+    let values =
+        |n: u32| (0..n).map(|at| if at % 100 == 7 { f64::NAN } else { f64::from(at % 89) }).collect();
+    let (reference, window): (Vec<f64>, Vec<f64>) = (values(20_000), values(500));
+    assert!(!Reference::new(&reference, 10).compare(&window, 0.01).is_alarm());
     let one = usual.compare(&[5.0], 0.01);
     assert!(one.value.is_some() && one.limit.is_none() && !one.is_alarm());
     assert_eq!(usual.compare(&[], 0.01).value, None);

@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 pub(crate) mod classifications;
 pub(crate) mod events;
+pub(crate) mod learner;
 pub(crate) mod log;
 pub(crate) mod operations;
 pub(crate) mod reductions;
@@ -68,6 +69,7 @@ fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(events::stream))
         .routes(routes!(log::list, log::post))
         .routes(routes!(log::policy))
+        .routes(routes!(learner::status))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::version))
         .routes(routes!(operations::metrics))

@@ -54,8 +54,8 @@ pub(crate) struct Args {
     /// Where bins are cut: score (equal width) or logit (finer near 0 and 1).
     #[arg(long, value_name = "SPACING", default_value = "score", value_parser = ["score", "logit"])]
     spacing: String,
-    /// How to draw: batch (an exact number from each bin) or stream (each by its own rank, so that
-    /// the same subject keeps its rank when more candidates come).
+    /// How to draw: batch (an exact number from each bin) or stream (by a random rank that each subject
+    /// has of its own).
     #[arg(long, value_name = "HOW", default_value = "batch", value_parser = ["batch", "stream"])]
     draw: String,
     /// Scores were made in 32 bits: read them, and compare with --above, as such.

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use volary_live::{Live, LiveError};
+use volary_loop::pool::Mixture;
 use volary_web::poll::PollToken;
 use volary_web::tokens::read_secret;
-use volary_web::{Poll, Role, Secret, Server, Settings, Target, Tokens, Webhook};
+use volary_web::{Choosing, Poll, Role, Secret, Server, Settings, Target, Tokens, Webhook};
 
 use crate::live::{RulesArgs, StoreArgs};
 use crate::session::Session;
@@ -69,9 +70,35 @@ pub(crate) struct Args {
     /// Seconds between questions when nothing is new.
     #[arg(long, default_value_t = 30, value_name = "SECONDS", requires = "poll")]
     poll_interval: u64,
+    #[command(flatten)]
+    mixture: MixtureArgs,
     /// Refuse votes on subjects that nobody announced.
     #[arg(long)]
     known_subjects_only: bool,
+}
+
+/// What volunteers are shown: weights of the streams.
+#[derive(Clone, Debug, clap::Args)]
+struct MixtureArgs {
+    /// Weight of subjects that a score found, or that nobody drew.
+    #[arg(long, default_value_t = 0.6, value_name = "WEIGHT")]
+    real_time: f64,
+    /// Weight of subjects drawn evenly over the scores (`volary sample`).
+    #[arg(long, default_value_t = 0.25, value_name = "WEIGHT")]
+    debiased: f64,
+    /// Weight of subjects from which the learner would learn most.
+    #[arg(long, default_value_t = 0.15, value_name = "WEIGHT")]
+    active: f64,
+    /// Share of validation subjects.
+    #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
+    validation_rate: f64,
+}
+
+impl MixtureArgs {
+    fn to_mixture(&self) -> Mixture {
+        let Self { real_time, debiased, active, validation_rate } = *self;
+        Mixture { real_time, debiased, active, validation_rate }
+    }
 }
 
 /// How often Ctrl-C and the store are looked at.
@@ -86,7 +113,9 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let counts = runtime.block_on(async {
         let live = args.store.open().await?;
         args.rules.put_into(&live, &session).await?;
-        let server = Server::start(live.clone(), settings).await?;
+        let mixture = args.mixture.to_mixture();
+        let queue = Choosing::start(&live, mixture, session.global.seed, None).await?;
+        let server = Server::start_with(live.clone(), settings, queue).await?;
         greet(args, server.address(), first_token.as_deref());
         let ended = until_stopped(&live, &session).await;
         server.stop().await;
