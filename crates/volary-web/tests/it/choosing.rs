@@ -17,7 +17,7 @@ fn events() -> Vec<Value> {
     let mut events = Vec::new();
     let mut push = |id: String, kind: Value| {
         let mut event = json!({"source": "team", "id": id, "at_ms": 1});
-        event.as_object_mut().unwrap().extend(kind.as_object().unwrap().clone());
+        event.as_object_mut().expect("is there").extend(kind.as_object().expect("is there").clone());
         events.push(event);
     };
     for n in 0..30 {
@@ -78,10 +78,10 @@ fn until(site: &Site, is_so: impl Fn(&Value) -> bool) -> Value {
 
 fn next(site: &Site, volunteer: &str, n: usize) -> Vec<String> {
     let path = format!("/subjects/next?volunteer={volunteer}&n={n}");
-    let answer = site.get(&path, &site.read).is(200);
+    let answer = site.get(&path, &site.write).is(200);
     assert!(!answer.text.contains("truth") && !answer.text.contains("score"), "{}", answer.text);
-    let listed = answer.json()["subjects"].as_array().unwrap().clone();
-    listed.iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect()
+    let listed = answer.json()["subjects"].as_array().expect("is there").clone();
+    listed.iter().map(|s| s["id"].as_str().expect("is there").to_owned()).collect()
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn what_is_done_leaves_and_what_is_learnt_shows() {
     let counts = &status["learner"]["counts"];
     assert_eq!((&counts["n_subjects"], &counts["n_votes"]), (&json!(30), &json!(420)));
     let gold = &status["learner"]["evaluation"]["gold"];
-    assert!(gold["n"] == 10 && gold["brier"].as_f64().unwrap() < 0.25, "{gold}");
+    assert!(gold["n"] == 10 && gold["brier"].as_f64().expect("is there") < 0.25, "{gold}");
     assert_eq!(status["learner"]["in_use"], "safe");
 
     // Who opts out is forgotten, by reading everything again.
