@@ -161,6 +161,16 @@ impl Live {
         rows.iter().map(|row| self.cell(row, 0)).collect()
     }
 
+    /// Subjects whose truth is known. It looks at every subject, so ask once.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn validation_subjects(&self) -> Result<Vec<String>, LiveError> {
+        // Quotes within a fact are escaped, so that no fact can look like this.
+        let sql = "SELECT subject FROM subjects WHERE body LIKE '%\"validation\":true%'";
+        self.rows(sql, &[]).await?.iter().map(|row| self.cell(row, 0)).collect()
+    }
+
     /// What was done about alerts, in the order of the log.
     ///
     /// # Errors

@@ -104,7 +104,7 @@ impl Site {
         settings.address.set_port(0);
         settings.retry_after = Duration::from_millis(10);
         let lines = Arc::clone(&log);
-        settings.log = Arc::new(move |line| lines.lock().unwrap().push(line.to_owned()));
+        settings.log = Arc::new(move |line| lines.lock().expect("no panic").push(line.to_owned()));
         let of = Arc::clone(&clock);
         settings.now_ms = Arc::new(move || of.load(Ordering::Relaxed));
         change(&mut settings);
@@ -207,7 +207,7 @@ impl Site {
     }
 
     pub(crate) fn log_text(&self) -> String {
-        self.log.lock().unwrap().join("\n")
+        self.log.lock().expect("no panic").join("\n")
     }
 
     /// A counter or gauge.
