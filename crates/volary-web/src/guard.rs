@@ -101,7 +101,18 @@ fn known_method(method: &Method) -> &str {
 /// The path without the query, and nothing of it if a token stands in it.
 fn shown_path(uri: &Uri) -> String {
     let path = uri.path();
-    if path.contains("volary_") { "(withheld)".to_owned() } else { path.chars().take(300).collect() }
+    if holds_token(path) { "(withheld)".to_owned() } else { path.chars().take(300).collect() }
+}
+
+/// Whether a token of ours, or most of one, stands in a text.
+fn holds_token(text: &str) -> bool {
+    let is_token = |(at, prefix): (usize, &str)| {
+        let rest = &text[at + prefix.len()..];
+        let Some((id, secret)) = rest.split_once('_') else { return false };
+        let n = secret.bytes().take_while(u8::is_ascii_alphanumeric).count();
+        id.len() == 8 && id.bytes().all(|b| b.is_ascii_alphanumeric()) && n >= 32
+    };
+    text.match_indices("volary_").any(is_token)
 }
 
 fn admit(app: &Shared, request: &Request) -> Result<Asker, Problem> {
@@ -164,9 +175,9 @@ fn check_url(uri: &Uri) -> Result<(), Problem> {
     let query = uri.query().unwrap_or_default();
     let names_secret = query.split('&').any(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str()) || value.contains("volary_")
+        SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str()) || holds_token(value)
     });
-    if names_secret || path.contains("volary_") {
+    if names_secret || holds_token(path) {
         let detail = "a token in a URL ends up in logs and histories; send it as `Authorization: Bearer`, \
                       and revoke this one";
         return Err(Problem::bad_request(detail).kind("token-in-url", "A token never goes into a URL"));

@@ -25,7 +25,7 @@ use crate::session::Session;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary serve --answer real
-  volary serve --embeddings embeddings.parquet --mixture 0.5,0.2,0.3
+  volary serve --embeddings embeddings.parquet --active 0.3
   volary serve --store postgres://volary@db/live --address 0.0.0.0:8420 --host volary.example.org
   volary serve --webhook https://example.org/alerts --signing-secret out.secret
   volary serve --poll https://www.zooniverse.org/api --project-id 1234 --poll-token panoptes.token
@@ -73,21 +73,41 @@ pub(crate) struct Args {
     /// Seconds between questions when nothing is new.
     #[arg(long, default_value_t = 30, value_name = "SECONDS", requires = "poll")]
     poll_interval: u64,
+    #[command(flatten)]
+    mixture: MixtureArgs,
     /// Refuse votes on subjects that nobody announced.
     #[arg(long)]
     known_subjects_only: bool,
-    /// Shares of the streams in what volunteers are shown: real-time, de-biased and active.
-    #[arg(long, value_name = "R,D,A", default_value = "0.6,0.25,0.15")]
-    mixture: String,
-    /// Share of what they are shown whose truth is known.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
-    validation_rate: f64,
     /// Run the online learner on these embeddings: a table with subject_id, e0, e1, ….
     #[arg(long, value_name = "TABLE")]
     embeddings: Option<PathBuf>,
     /// The name of what made the embeddings; a learner of another one is never mixed with it.
     #[arg(long, value_name = "NAME", default_value = "embeddings", requires = "embeddings")]
     embedding_model: String,
+}
+
+/// What volunteers are shown: weights of the streams.
+#[derive(Clone, Debug, clap::Args)]
+struct MixtureArgs {
+    /// Weight of subjects that a score found, or that nobody drew.
+    #[arg(long, default_value_t = 0.6, value_name = "WEIGHT")]
+    real_time: f64,
+    /// Weight of subjects drawn evenly over the scores (`volary sample`).
+    #[arg(long, default_value_t = 0.25, value_name = "WEIGHT")]
+    debiased: f64,
+    /// Weight of subjects from which the learner would learn most.
+    #[arg(long, default_value_t = 0.15, value_name = "WEIGHT")]
+    active: f64,
+    /// Share of validation subjects.
+    #[arg(long, default_value_t = 0.05, value_name = "SHARE")]
+    validation_rate: f64,
+}
+
+impl MixtureArgs {
+    fn to_mixture(&self) -> Mixture {
+        let Self { real_time, debiased, active, validation_rate } = *self;
+        Mixture { real_time, debiased, active, validation_rate }
+    }
 }
 
 /// How often Ctrl-C and the store are looked at.
@@ -97,7 +117,6 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let settings = args.settings()?;
     let first_token = first_token(&args.tokens)?;
-    let mixture = args.mixture()?;
     let learner = match &args.embeddings {
         Some(path) => {
             let embeddings = live_tables::embeddings(path, &args.embedding_model, &mut session)?;
@@ -110,6 +129,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let counts = runtime.block_on(async {
         let live = args.store.open().await?;
         args.rules.put_into(&live, &session).await?;
+        let mixture = args.mixture.to_mixture();
         let queue = Choosing::start(&live, mixture, session.global.seed, learner).await?;
         let server = Server::start_with(live.clone(), settings, queue).await?;
         greet(&args.store.to_string(), server.address(), first_token.as_deref());
@@ -168,15 +188,6 @@ pub(crate) fn first_token(path: &Path) -> Result<Option<String>> {
 }
 
 impl Args {
-    fn mixture(&self) -> Result<Mixture> {
-        let parts: Vec<f64> =
-            self.mixture.split(',').filter_map(|part| part.trim().parse().ok()).collect();
-        let [real_time, debiased, active] = parts[..] else {
-            bail!("--mixture has three numbers, 0.6,0.25,0.15 say, and is {:?}", self.mixture);
-        };
-        Ok(Mixture { real_time, debiased, active, validation_rate: self.validation_rate })
-    }
-
     fn settings(&self) -> Result<Settings> {
         let mut settings = Settings::new(self.tokens.clone());
         settings.address = self.address;
