@@ -142,16 +142,6 @@ impl Live {
         }
     }
 
-    /// Subjects whose truth is known. It looks at every subject, so ask once.
-    ///
-    /// # Errors
-    /// [`LiveError`].
-    pub async fn validation_subjects(&self) -> Result<Vec<String>, LiveError> {
-        // Quotes within a fact are escaped, so that no fact can look like this.
-        let sql = "SELECT subject FROM subjects WHERE body LIKE '%\"validation\":true%'";
-        self.rows(sql, &[]).await?.iter().map(|row| self.cell(row, 0)).collect()
-    }
-
     /// The last place in the log; 0 while it is empty.
     ///
     /// # Errors
@@ -169,6 +159,16 @@ impl Live {
         let sql = "SELECT DISTINCT subject FROM events WHERE actor = $1";
         let rows = self.rows(sql, &[actor.to_text().into()]).await?;
         rows.iter().map(|row| self.cell(row, 0)).collect()
+    }
+
+    /// Subjects whose truth is known. It looks at every subject, so ask once.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn validation_subjects(&self) -> Result<Vec<String>, LiveError> {
+        // Quotes within a fact are escaped, so that no fact can look like this.
+        let sql = "SELECT subject FROM subjects WHERE body LIKE '%\"validation\":true%'";
+        self.rows(sql, &[]).await?.iter().map(|row| self.cell(row, 0)).collect()
     }
 
     /// What was done about alerts, in the order of the log.

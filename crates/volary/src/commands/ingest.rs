@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use volary_live::incoming::{self, Parsed};
-use volary_live::{Effect, Live, Outcome, Policy};
+use volary_live::{Effect, Event, Live, Outcome, Policy};
 
 use crate::live::{RulesArgs, StoreArgs, time_text, wait};
 use crate::live_tables;
@@ -119,7 +119,8 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     session.finish(None)
 }
 
-fn print_effects(live: &Live) -> tokio::task::JoinHandle<()> {
+/// Prints what is told, as it is told, until the store is closed.
+pub(crate) fn print_effects(live: &Live) -> tokio::task::JoinHandle<()> {
     let mut effects = live.told();
     tokio::spawn(async move {
         use tokio::sync::broadcast::error::RecvError;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use volary_live::learning::LearningParams;
 use volary_live::{Live, LiveError};
 use volary_loop::pool::Mixture;
 use volary_web::poll::PollToken;
@@ -14,6 +15,7 @@ use volary_web::tokens::read_secret;
 use volary_web::{Choosing, Poll, Role, Secret, Server, Settings, Target, Tokens, Webhook};
 
 use crate::live::{RulesArgs, StoreArgs};
+use crate::live_tables;
 use crate::session::Session;
 
 /// Serve the live store over HTTP: votes and subjects in, consensus, alerts and an event stream out.
@@ -23,6 +25,7 @@ use crate::session::Session;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary serve --answer real
+  volary serve --embeddings embeddings.parquet --active 0.3
   volary serve --store postgres://volary@db/live --address 0.0.0.0:8420 --host volary.example.org
   volary serve --webhook https://example.org/alerts --signing-secret out.secret
   volary serve --poll https://www.zooniverse.org/api --project-id 1234 --poll-token panoptes.token
@@ -75,6 +78,12 @@ pub(crate) struct Args {
     /// Refuse votes on subjects that nobody announced.
     #[arg(long)]
     known_subjects_only: bool,
+    /// Run the online learner on these embeddings: a table with subject_id, e0, e1, ….
+    #[arg(long, value_name = "TABLE")]
+    embeddings: Option<PathBuf>,
+    /// The name of what made the embeddings; a learner of another one is never mixed with it.
+    #[arg(long, value_name = "NAME", default_value = "embeddings", requires = "embeddings")]
+    embedding_model: String,
 }
 
 /// What volunteers are shown: weights of the streams.
@@ -108,15 +117,22 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let settings = args.settings()?;
     let first_token = first_token(&args.tokens)?;
+    let learner = match &args.embeddings {
+        Some(path) => {
+            let embeddings = live_tables::embeddings(path, &args.embedding_model, &mut session)?;
+            Some((embeddings, LearningParams::default()))
+        }
+        None => None,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("starting the server's threads failed")?;
     let counts = runtime.block_on(async {
         let live = args.store.open().await?;
         args.rules.put_into(&live, &session).await?;
         let mixture = args.mixture.to_mixture();
-        let queue = Choosing::start(&live, mixture, session.global.seed, None).await?;
+        let queue = Choosing::start(&live, mixture, session.global.seed, learner).await?;
         let server = Server::start_with(live.clone(), settings, queue).await?;
-        greet(args, server.address(), first_token.as_deref());
+        greet(&args.store.to_string(), server.address(), first_token.as_deref());
         let ended = until_stopped(&live, &session).await;
         server.stop().await;
         ended?;
@@ -132,13 +148,13 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
 }
 
 /// Where it is and how to get in; on standard error, which is read by people.
-fn greet(args: &Args, address: SocketAddr, first_token: Option<&str>) {
+pub(crate) fn greet(what: &str, address: SocketAddr, first_token: Option<&str>) {
     let mut to = std::io::stderr().lock();
     // A closed pipe is the reader's choice.
-    let _ = writeln!(to, "http://{address}/api/v1 serves {}", args.store);
+    let _ = writeln!(to, "http://{address}/api/v1 serves {what}");
     let _ = match first_token {
         Some(token) => writeln!(to, "a token for an admin was made, and is shown this once: {token}"),
-        None => writeln!(to, "its tokens are in {}; `volary token` makes more", args.tokens.display()),
+        None => writeln!(to, "`volary token list` shows its tokens, `volary token make` makes more"),
     };
     if !address.ip().is_loopback() {
         let _ =
@@ -163,7 +179,7 @@ async fn until_stopped(live: &Live, session: &Session) -> Result<()> {
 }
 
 /// A token for an admin where there is none at all.
-fn first_token(path: &Path) -> Result<Option<String>> {
+pub(crate) fn first_token(path: &Path) -> Result<Option<String>> {
     let tokens = Tokens::open(path)?;
     if !tokens.list().is_empty() {
         return Ok(None);
