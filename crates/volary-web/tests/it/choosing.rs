@@ -32,7 +32,7 @@ fn events() -> Vec<Value> {
             format!("d{n}"),
             json!({"kind": "drawn", "subject": format!("s{n}"), "stream": "debiased", "p_included": 0.25}),
         );
-        let truth = if n % 2 == 0 { "real" } else { "bogus" };
+        let truth = if n.is_multiple_of(2) { "real" } else { "bogus" };
         push(
             format!("v{n}"),
             json!({"kind": "subject", "subject": format!("v{n}"), "validation": true, "truth": {"T0": [truth]}}),
