@@ -22,6 +22,7 @@ use volary_loop::prequential::Report;
 use volary_loop::sampling::Stream;
 
 use crate::queue::{Next, Queue, Status};
+use crate::routes::subjects::SCORE;
 
 /// Subjects, and events, read at a time.
 const CHUNK: u32 = 1_000;
@@ -149,7 +150,10 @@ impl State {
             Some("active") => Stream::Active,
             _ => Stream::RealTime,
         };
-        let score = || card.facts.get("score").and_then(|score| score.parse().ok());
+        // By a manifest's column, or the first of the scores that came by the API.
+        let by_api =
+            || card.facts.iter().find(|(name, _)| name.starts_with(SCORE)).map(|(_, score)| score);
+        let score = || card.facts.get("score").or_else(by_api).and_then(|score| score.parse().ok());
         let uncertainty = || {
             let learning = self.follower.as_ref()?.learning();
             Some(entropy(&learning.predict(&card.subject)?.p_class))
