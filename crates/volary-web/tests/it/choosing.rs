@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use volary_live::learning::{Embeddings, LearningParams};
+use volary_live::Kind;
+use volary_live::learning::{Embeddings, LearningParams, VetoParams};
 use volary_live::store::Place;
 use volary_loop::pool::Mixture;
 use volary_web::Choosing;
@@ -44,7 +45,8 @@ fn events() -> Vec<Value> {
 fn embeddings() -> Embeddings {
     let of =
         |name: &str, n: usize| (format!("{name}{n}"), vec![if n % 2 == 0 { 1.0 } else { -1.0 }, 0.5]);
-    let all = (0..30).map(|n| of("s", n)).chain((0..10).map(|n| of("v", n)));
+    let later = (0..40).map(|n| of("n", n));
+    let all = (0..30).map(|n| of("s", n)).chain((0..10).map(|n| of("v", n))).chain(later);
     Embeddings { model: "m".into(), dimension: 2, of: all.collect::<HashMap<_, _>>() }
 }
 
@@ -57,7 +59,10 @@ fn site() -> Site {
         place,
         |_| {},
         async |live| {
-            let learner = Some((embeddings(), LearningParams::default()));
+            // Five real ones without a miss are enough to certify this veto; nobody should allow so much.
+            let veto = VetoParams { key: [7; 32], audit_share: 0.05, below: 0.35, allowed: 0.5 };
+            let params = LearningParams { veto: Some(veto), ..LearningParams::default() };
+            let learner = Some((embeddings(), params));
             Choosing::start(live, mixture, 7, learner).await.expect("starts") as _
         },
     )
@@ -78,7 +83,7 @@ fn until(site: &Site, is_so: impl Fn(&Value) -> bool) -> Value {
 
 fn next(site: &Site, volunteer: &str, n: usize) -> Vec<String> {
     let path = format!("/subjects/next?volunteer={volunteer}&n={n}");
-    let answer = site.get(&path, &site.read).is(200);
+    let answer = site.get(&path, &site.write).is(200);
     assert!(!answer.text.contains("truth") && !answer.text.contains("score"), "{}", answer.text);
     let listed = answer.json()["subjects"].as_array().unwrap().clone();
     listed.iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect()
@@ -135,6 +140,39 @@ fn what_is_done_leaves_and_what_is_learnt_shows() {
     let gold = &status["learner"]["evaluation"]["gold"];
     assert!(gold["n"] == 10 && gold["brier"].as_f64().unwrap() < 0.25, "{gold}");
     assert_eq!(status["learner"]["in_use"], "safe");
+
+    assert_eq!(status["learner"]["veto"], "in use", "{status}");
+    // New subjects come: some are drawn because the learner would learn from them, and the log says so.
+    let subject = |n: u64| json!({"source": "team", "id": format!("n{n}"), "at_ms": 3, "kind": "subject", "subject": format!("n{n}")});
+    let later: Vec<Value> = (0..40).map(subject).collect();
+    site.post("/log", &site.admin, &json!(later)).is(200);
+    until(&site, |s| s["open_subjects"]["active"].as_u64() > Some(10));
+    let drawn = site.wait(site.live.log_of("drawn", 0, 1_000)).expect("read");
+    let own: Vec<&Kind> =
+        drawn.iter().filter(|l| l.event.key.source == "volary").map(|l| &l.event.kind).collect();
+    let with_probability = own.iter().filter(|kind| match kind {
+        Kind::Drawn { stream, p_included, .. } => {
+            assert_eq!(p_included.is_some(), stream == "debiased", "{kind:?}");
+            p_included.is_some()
+        }
+        _ => false,
+    });
+    let n_probability = with_probability.count();
+    assert!(
+        n_probability * 5 >= own.len() && n_probability < own.len(),
+        "{n_probability} of {}",
+        own.len()
+    );
+    // The vetoed come last, and they come.
+    let shown: Vec<String> = next(&site, "99", 60).into_iter().filter(|s| s.starts_with('n')).collect();
+    assert_eq!(shown.len(), 40);
+    let mean_place = |is_even: bool| {
+        let of = |s: &str| s[1..].parse::<u32>().unwrap().is_multiple_of(2) == is_even;
+        let places: Vec<f64> =
+            (0_u32..).zip(&shown).filter(|(_, s)| of(s)).map(|(at, _)| f64::from(at)).collect();
+        places.iter().sum::<f64>() / places.len() as f64
+    };
+    assert!(mean_place(true) + 8.0 < mean_place(false), "{shown:?}");
 
     // Who opts out is forgotten, by reading everything again.
     let out =
