@@ -24,6 +24,13 @@ const OPEN: [&str; 3] = ["/api/v1/healthz", "/api/v1/version", "/api/v1/openapi.
 const SIGNED: &str = "/api/v1/webhooks/";
 /// Lasts as long as the asker listens.
 const ENDLESS: &str = "/api/v1/events";
+/// What people decide: each time a line in the log.
+const AUDITED: [&str; 4] = [
+    "/api/v1/log",
+    "/api/v1/workflows/{id}/retired_subjects",
+    "/api/v1/workflows/{id}/unretire_subjects",
+    "/api/v1/alerts/{id}/actions",
+];
 /// Parameters that people put tokens into.
 const SECRET_PARAMETERS: [&str; 7] =
     ["token", "access_token", "auth_token", "bearer", "api_key", "apikey", "authorization"];
@@ -84,6 +91,10 @@ pub(crate) async fn guard(State(app): State<Shared>, mut request: Request, next:
             pairs.push(("why", why));
         }
         app.log("refused", &pairs);
+    }
+    if status.is_success() && AUDITED.contains(&route.as_str()) && method == Method::POST {
+        let pairs = [("request", request_id.as_str()), ("path", path.as_str()), ("token", who.as_str())];
+        app.log("changed", &pairs);
     }
     response
 }

@@ -24,7 +24,7 @@ use crate::reply::{Reply, choose};
 use crate::tokens::Role;
 
 /// Faults that one answer names.
-const MAX_FAULTS: usize = 100;
+pub(super) const MAX_FAULTS: usize = 100;
 
 /// Whether a vote on a validation subject was right.
 #[derive(Debug, Serialize, ToSchema)]

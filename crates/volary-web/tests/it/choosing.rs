@@ -18,7 +18,7 @@ fn events() -> Vec<Value> {
     let mut events = Vec::new();
     let mut push = |id: String, kind: Value| {
         let mut event = json!({"source": "team", "id": id, "at_ms": 1});
-        event.as_object_mut().unwrap().extend(kind.as_object().unwrap().clone());
+        event.as_object_mut().expect("is there").extend(kind.as_object().expect("is there").clone());
         events.push(event);
     };
     for n in 0..30 {
@@ -33,7 +33,7 @@ fn events() -> Vec<Value> {
             format!("d{n}"),
             json!({"kind": "drawn", "subject": format!("s{n}"), "stream": "debiased", "p_included": 0.25}),
         );
-        let truth = if n % 2 == 0 { "real" } else { "bogus" };
+        let truth = if n.is_multiple_of(2) { "real" } else { "bogus" };
         push(
             format!("v{n}"),
             json!({"kind": "subject", "subject": format!("v{n}"), "validation": true, "truth": {"T0": [truth]}}),
@@ -85,8 +85,8 @@ fn next(site: &Site, volunteer: &str, n: usize) -> Vec<String> {
     let path = format!("/subjects/next?volunteer={volunteer}&n={n}");
     let answer = site.get(&path, &site.write).is(200);
     assert!(!answer.text.contains("truth") && !answer.text.contains("score"), "{}", answer.text);
-    let listed = answer.json()["subjects"].as_array().unwrap().clone();
-    listed.iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect()
+    let listed = answer.json()["subjects"].as_array().expect("is there").clone();
+    listed.iter().map(|s| s["id"].as_str().expect("is there").to_owned()).collect()
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn what_is_done_leaves_and_what_is_learnt_shows() {
     let counts = &status["learner"]["counts"];
     assert_eq!((&counts["n_subjects"], &counts["n_votes"]), (&json!(30), &json!(420)));
     let gold = &status["learner"]["evaluation"]["gold"];
-    assert!(gold["n"] == 10 && gold["brier"].as_f64().unwrap() < 0.25, "{gold}");
+    assert!(gold["n"] == 10 && gold["brier"].as_f64().expect("is there") < 0.25, "{gold}");
     assert_eq!(status["learner"]["in_use"], "safe");
 
     assert_eq!(status["learner"]["veto"], "in use", "{status}");

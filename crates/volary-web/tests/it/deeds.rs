@@ -20,12 +20,23 @@ fn a_vote_is_told_whether_it_was_right_and_only_then() {
     let told = site.post("/classifications", &site.write, &batch).is(201).json();
     assert_eq!(told["classifications"][0]["feedback"]["right"], false);
     assert!(told["classifications"][1].get("feedback").is_none());
+    let skill = site.get("/user_reductions/user:2", &site.admin).is(200).json();
+    let cell = &skill["confusion"][0];
+    assert_eq!(
+        (&cell["truth"], &cell["given"], &cell["n"]),
+        (&json!("real"), &json!("bogus"), &json!(1))
+    );
+    assert!(cell["p_low"].as_f64() > Some(0.1) && cell["p_high"].as_f64() <= Some(1.0), "{cell}");
     // Saying that one was right changes nothing.
     let mut forged = vote(4, "v", 4, "bogus");
     forged["success"] = json!(true);
     forged["feedback"] = json!({"right": true});
     let told = site.post("/classifications", &site.write, &forged).is(201).json();
     assert_eq!(told["classifications"][0]["feedback"]["right"], false);
+    // After a restart too.
+    let site = site.restart(|_| {});
+    let again = site.post("/classifications", &site.write, &vote(1, "v", 1, "real")).is(200);
+    assert_eq!(again.text, right.text);
     // A validation subject raises no alert.
     site.post("/classifications", &site.write, &eight("v")).is(201);
     assert_eq!(site.get("/alerts", &site.read).is(200).json()["alerts"], json!([]));
@@ -93,6 +104,7 @@ fn what_is_done_about_an_alert_is_added_and_never_lost() {
     let first =
         act(&site, &site.admin, &[("if-match", &tag), ("idempotency-key", "k1")], &claim).is(201);
     assert_eq!(first.json()["actions"][0]["who"], "Ada");
+    assert!(site.log_text().contains("changed request="), "decisions are on record");
     // Somebody who read the alert before that is told.
     let other = json!({"action": "claim", "who": "Bo"});
     act(&site, &site.admin, &[("if-match", &tag)], &other).is(412);

@@ -153,7 +153,7 @@ fn a_role_sees_what_it_may() {
     ] {
         site.get(path, &site.write).is(403);
     }
-    for path in ["/user_reductions", "/log"] {
+    for path in ["/user_reductions", "/user_reductions/1", "/log"] {
         site.get(path, &site.write).is(403);
         site.get(path, &site.read).is(403);
         site.get(path, &site.admin).is(200);
@@ -291,9 +291,15 @@ fn a_row_of_a_manifest_is_an_event_once() {
         json!({"id": "a", "at": "yesterday"}),
         json!([{"id": "a"}, {}]),
         json!("a"),
+        json!({"subjects": {"id": "a"}}),
+        json!({"subjects": [], "id": "a"}),
     ] {
         site.post("/subjects", &site.write, &wrong).is(422);
     }
+    let wrong = json!([{"id": "a"}, {"id": "b", "fact": {}}]);
+    let problem = site.post("/subjects", &site.write, &wrong).is(422).json();
+    assert_eq!(problem["errors"][0]["pointer"], "/1");
+    assert!(problem["errors"][0]["message"].as_str().expect("a text").contains("unknown field `fact`"));
     assert_eq!(site.wait(site.live.counts()).expect("read").n_events, 2);
 }
 

@@ -129,7 +129,6 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let settings = args.settings()?;
-    let first_token = first_token(&args.tokens)?;
     let learner = match &args.embeddings {
         Some(path) => {
             let embeddings = live_tables::embeddings(path, &args.embedding_model, &mut session)?;
@@ -146,6 +145,8 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         let mixture = args.mixture.to_mixture();
         let queue = Choosing::start(&live, mixture, session.global.seed, learner).await?;
         let server = Server::start_with(live.clone(), settings, queue).await?;
+        // Last: where the server cannot start, nobody would be shown the token.
+        let first_token = first_token(&args.tokens)?;
         greet(&args.store.to_string(), server.address(), first_token.as_deref());
         let ended = until_stopped(&live, &session).await;
         server.stop().await;

@@ -90,7 +90,7 @@ fn the_page_is_walked_through() {
         place.record(&["token", "make", name, "--role", role, "-o", &format!("{role}.token")]);
     }
     let served = Served::start(&place, &["--answer", "real", "--project", "kilonova-seekers"]);
-    assert!(served.greeting.contains("tokens.toml") && !served.greeting.contains("volary_"));
+    assert!(served.greeting.contains("volary token") && !served.greeting.contains("volary_"));
     let blocks = walk_through();
     assert!(blocks.len() >= 6, "{}", blocks.len());
     let mut said = String::new();
