@@ -28,7 +28,7 @@ fn events() -> Vec<Value> {
             json!({"kind": "subject", "subject": format!("s{n}"), "facts": {"score": score}}),
         );
     }
-    for n in 0..10 {
+    for n in 0..10_u32 {
         push(
             format!("d{n}"),
             json!({"kind": "drawn", "subject": format!("s{n}"), "stream": "debiased", "p_included": 0.25}),
