@@ -74,6 +74,9 @@ struct State {
     follower: Option<Follower>,
     /// Open subjects that nobody drew.
     undrawn: BTreeSet<String>,
+    /// Open subjects that rules moved into a workflow, by workflow; what was told up to here.
+    moved: BTreeMap<String, Pool>,
+    told: i64,
 }
 
 impl Choosing {
@@ -94,7 +97,8 @@ impl Choosing {
         };
         let cursor = live.last_seq().await?;
         let (pool, undrawn) = (Pool::new(mixture, seed)?, BTreeSet::new());
-        let mut state = State { pool, cursor, at_ms: 0, follower, undrawn };
+        let (moved, told) = (BTreeMap::new(), 0);
+        let mut state = State { pool, cursor, at_ms: 0, follower, undrawn, moved, told };
         let mut after = String::new();
         loop {
             let cards = live.cards_after(&after, CHUNK).await?;
@@ -103,6 +107,7 @@ impl Choosing {
             let subjects: Vec<String> = cards.into_iter().map(|card| card.subject).collect();
             state.refresh(live, &subjects).await?;
         }
+        state.follow_moves(live).await?;
         let made = Arc::new(Self { state: Mutex::new(state), tickets: AtomicU64::new(0) });
         tokio::spawn(follow(Arc::downgrade(&made), live.clone()));
         Ok(made)
@@ -130,6 +135,9 @@ impl State {
             events.iter().filter_map(|(_, subject)| subject.clone()).collect();
         let touched: Vec<String> = touched.into_iter().collect();
         self.refresh(live, &touched).await?;
+        if !events.is_empty() {
+            self.follow_moves(live).await?;
+        }
         if let Some((last, _)) = events.last() {
             (self.cursor, self.at_ms) = (last.seq, last.received_ms);
         }
@@ -142,6 +150,22 @@ impl State {
             self.draw_active(live).await?;
         }
         Ok(!is_idle)
+    }
+
+    /// Puts subjects that rules moved into the pool of their new workflow.
+    async fn follow_moves(&mut self, live: &Live) -> Result<(), LiveError> {
+        let (moved, told) = live.moved(self.told).await?;
+        self.told = told;
+        for (workflow, subjects) in moved {
+            let pool = self.moved.entry(workflow).or_insert_with(|| self.pool.empty());
+            for subject in &subjects {
+                let (stream, n_votes, priority) = (Stream::RealTime, 0, 0.0);
+                pool.upsert(&Item { subject: subject.clone(), stream, n_votes, priority });
+            }
+            // Some may have been done with since.
+            self.refresh(live, &subjects.into_iter().collect::<Vec<_>>()).await?;
+        }
+        Ok(())
     }
 
     /// Draws subjects from which the learner would learn most, once it knows anything.
@@ -182,11 +206,23 @@ impl State {
         }
         let cards = live.cards_of(subjects).await?;
         let mut votes: BTreeMap<String, (u64, bool)> = BTreeMap::new();
-        for ([subject, ..], body) in live.summaries_of(subjects).await? {
+        for ([subject, workflow, _], body) in live.summaries_of(subjects).await? {
             let summary: Value = serde_json::from_str(&body).unwrap_or_default();
+            let (n, is_retired) = (summary["n"].as_u64().unwrap_or(0), !summary["retired"].is_null());
+            // What is asked of a subject that was moved has a count of its own.
+            if let Some(pool) = self.moved.get_mut(&workflow)
+                && let Some(item) = pool.get(&subject)
+            {
+                if is_retired || summary["by_hand"] == true {
+                    pool.remove(&subject);
+                } else {
+                    pool.upsert(&Item { n_votes: u32::try_from(n).unwrap_or(u32::MAX), ..item });
+                }
+                continue;
+            }
             let of = votes.entry(subject).or_default();
-            of.0 += summary["n"].as_u64().unwrap_or(0);
-            of.1 |= !summary["retired"].is_null();
+            of.0 += n;
+            of.1 |= is_retired;
         }
         for (subject, card) in &cards {
             let (n_votes, is_retired) = votes.get(subject).copied().unwrap_or_default();
@@ -281,12 +317,23 @@ fn is_open(card: &Card, is_retired: bool) -> bool {
 }
 
 impl Queue for Choosing {
-    fn next<'a>(&'a self, live: &'a Live, volunteer: &'a Actor, n: u32) -> Next<'a> {
+    fn next<'a>(
+        &'a self,
+        live: &'a Live,
+        volunteer: &'a Actor,
+        workflow: Option<&'a str>,
+        n: u32,
+    ) -> Next<'a> {
         Box::pin(async move {
-            let seen: HashSet<String> = live.seen_by(volunteer).await?;
             let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
             let state = self.state.lock().await;
-            let served = state.pool.next(&|subject| seen.contains(subject), n as usize, ticket);
+            let moved = workflow.and_then(|workflow| state.moved.get(workflow).zip(workflow.into()));
+            let seen: HashSet<String> = match moved {
+                Some((_, workflow)) => live.seen_by_in(volunteer, workflow).await?,
+                None => live.seen_by(volunteer).await?,
+            };
+            let pool = moved.map_or(&state.pool, |(pool, _)| pool);
+            let served = pool.next(&|subject| seen.contains(subject), n as usize, ticket);
             Ok(served.into_iter().map(|served| served.subject).collect())
         })
     }

@@ -321,6 +321,12 @@ impl Book {
         book
     }
 
+    /// The votes that count, strand by strand in canonical order.
+    pub fn counted(&self) -> impl Iterator<Item = &Ballot> {
+        let of = |strand: &'_ Strand| strand.tally.prefix(&strand.ballots, strand.tally.n_members());
+        self.strands.values().flat_map(of)
+    }
+
     /// Who voted on it, each as often as they did.
     pub(crate) fn actors(&self) -> impl Iterator<Item = &Actor> {
         self.strands.values().flat_map(|strand| &strand.ballots).map(|ballot| &ballot.actor)
