@@ -111,7 +111,7 @@ pub enum Kind {
     Drawn {
         /// The subject.
         subject: String,
-        /// The stream that drew it (`real_time`, `debiased`, `active`, `random`).
+        /// The stream that drew it (`real-time`, `debiased`, `active`).
         stream: String,
         /// The probability with which it was going to be drawn; absent where nobody can say.
         #[serde(default, skip_serializing_if = "Option::is_none")]

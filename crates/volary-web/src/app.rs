@@ -1,12 +1,12 @@
 //! What every handler shares.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Semaphore, watch};
-use volary_live::Live;
+use volary_live::{Event, Kind, Live};
 
 use crate::bucket::Buckets;
 use crate::metrics::Metrics;
@@ -32,6 +32,9 @@ pub(crate) struct App {
     pub(crate) started_ms: i64,
     /// What the `Host` header may say.
     pub(crate) hosts: BTreeSet<String>,
+    /// Subjects whose truth is or was known: only votes on these are asked for a verdict, since asking
+    /// stops the store's writer for a moment.
+    pub(crate) validation: RwLock<HashSet<String>>,
     /// Held while somebody acts on an alert that must be as they read it.
     pub(crate) acting: tokio::sync::Mutex<()>,
     pub(crate) n_requests: AtomicU64,
@@ -51,6 +54,23 @@ impl App {
     pub(crate) fn request_id(&self) -> String {
         let n = self.n_requests.fetch_add(1, Ordering::Relaxed);
         format!("{:x}-{n:x}", self.started_ms)
+    }
+
+    /// Remembers the validation subjects among these events; before they are stored, so that no vote
+    /// slips between.
+    pub(crate) fn note<'a>(&self, events: impl Iterator<Item = &'a Event>) {
+        for event in events {
+            if let Kind::Subject { subject, validation: true, .. } = &event.kind {
+                let mut known = self.validation.write().unwrap_or_else(PoisonError::into_inner);
+                known.insert(subject.clone());
+            }
+        }
+    }
+
+    /// Whether this is a vote that a verdict may be given on.
+    pub(crate) fn is_exam(&self, event: &Event) -> bool {
+        let Kind::Vote { subject, .. } = &event.kind else { return false };
+        self.validation.read().unwrap_or_else(PoisonError::into_inner).contains(subject)
     }
 
     /// Writes a line of the log: pairs of names and values, made harmless.

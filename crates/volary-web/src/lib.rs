@@ -10,6 +10,7 @@
 
 mod app;
 mod bucket;
+pub mod choosing;
 mod extract;
 mod guard;
 mod metrics;
@@ -29,6 +30,7 @@ pub mod tokens;
 pub mod workflows;
 
 pub use bucket::Rate;
+pub use choosing::Choosing;
 pub use outgoing::Target;
 pub use poll::Poll;
 pub use queue::Queue;

@@ -181,7 +181,8 @@ async fn take(app: &App, body: &[u8], cursor: (String, String)) -> Result<(), Li
     }
     let is_told = |event: &Event| matches!(event.kind, Kind::Vote { .. } | Kind::Subject { .. });
     let told = parsed.events.into_iter().filter(is_told);
-    let events = told.map(|event| Heard { received_ms: None, event }).collect();
+    let events: Vec<Heard> = told.map(|event| Heard { received_ms: None, event }).collect();
+    app.note(events.iter().map(|heard| &heard.event));
     let outcomes = app.live.submit_heard(events, Some(cursor)).await?;
     count(app, &outcomes);
     Ok(())

@@ -10,10 +10,18 @@ use volary_live::{Actor, Live, LiveError};
 /// Subjects for a volunteer, or why there are none.
 pub type Next<'a> = Pin<Box<dyn Future<Output = Result<Vec<String>, LiveError>> + Send + 'a>>;
 
+/// What a queue says of itself; nothing, if it has nothing to say.
+pub type Status<'a> = Pin<Box<dyn Future<Output = Option<serde_json::Value>> + Send + 'a>>;
+
 /// Chooses what to show.
 pub trait Queue: Send + Sync {
     /// At most `n` subjects that this volunteer has not voted on, in the order in which to show them.
     fn next<'a>(&'a self, live: &'a Live, volunteer: &'a Actor, n: u32) -> Next<'a>;
+
+    /// How it chooses now: open subjects by stream, what the learner has learnt.
+    fn status(&self) -> Status<'_> {
+        Box::pin(async { None })
+    }
 }
 
 /// Fewest votes first. It looks at all announced subjects each time, which is quick for some ten thousand.

@@ -4,8 +4,8 @@
 //! head and the number of connections must be bounded.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use volary_live::Live;
+use volary_live::{Live, LiveError};
 
 use crate::app::{App, Shared, host_names};
 use crate::bucket::Buckets;
@@ -45,6 +45,9 @@ pub enum ServeError {
     /// The tokens cannot be read.
     #[error(transparent)]
     Tokens(#[from] TokenError),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] LiveError),
 }
 
 /// A server that runs until it is stopped.
@@ -76,6 +79,7 @@ impl Server {
         let wanted = settings.address;
         let failed = |reason| ServeError::Listen { address: wanted, reason };
         let tokens = Tokens::open(&settings.tokens)?;
+        let validation = live.validation_subjects().await?;
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (stop, stopped) = watch::channel(false);
@@ -94,6 +98,7 @@ impl Server {
             stop: stopped,
             started_ms,
             hosts: host_names(address, &settings.hosts),
+            validation: RwLock::new(validation.into_iter().collect()),
             acting: tokio::sync::Mutex::new(()),
             n_requests: AtomicU64::new(0),
             oldest_waiting_ms: AtomicI64::new(0),

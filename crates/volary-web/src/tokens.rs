@@ -225,22 +225,10 @@ impl Tokens {
 
     /// Beside its place, then renamed, and never readable by others in between.
     fn write(&self, state: &mut State) -> Result<(), TokenError> {
-        let io = |action, reason| TokenError::Io {
-            action,
-            reason: Arc::new(reason),
-            path: self.path.clone(),
-        };
         let held = Held { token: state.held.iter().map(|token| (**token).clone()).collect() };
-        let text = toml::to_string(&held)
-            .map_err(|e| TokenError::Broken { reason: e.to_string(), path: self.path.clone() })?;
-        let mut name = self.path.as_os_str().to_owned();
-        name.push(".new");
-        let beside = PathBuf::from(name);
-        let _ = fs::remove_file(&beside);
-        let mut file = owner_only(&beside).map_err(|e| io("making the file", e))?;
-        file.write_all(text.as_bytes()).map_err(|e| io("writing", e))?;
-        file.sync_all().map_err(|e| io("writing", e))?;
-        fs::rename(&beside, &self.path).map_err(|e| io("putting the file in its place", e))?;
+        let broken =
+            |e: toml::ser::Error| TokenError::Broken { reason: e.to_string(), path: self.path.clone() };
+        write_secret(&self.path, &toml::to_string(&held).map_err(broken)?)?;
         state.modified = modified(&self.path);
         Ok(())
     }
@@ -286,6 +274,22 @@ pub fn read_secret(path: &Path) -> Result<Option<String>, TokenError> {
         }
     }
     Ok(Some(text))
+}
+
+/// Writes a file that only its owner can read; one of that name is replaced.
+///
+/// # Errors
+/// [`TokenError::Io`].
+pub fn write_secret(path: &Path, text: &str) -> Result<(), TokenError> {
+    let io = |action, reason| TokenError::Io { action, reason: Arc::new(reason), path: path.to_owned() };
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let beside = PathBuf::from(name);
+    let _ = fs::remove_file(&beside);
+    let mut file = owner_only(&beside).map_err(|e| io("making the file", e))?;
+    file.write_all(text.as_bytes()).map_err(|e| io("writing", e))?;
+    file.sync_all().map_err(|e| io("writing", e))?;
+    fs::rename(&beside, path).map_err(|e| io("putting the file in its place", e))
 }
 
 /// A new file that only its owner can read.

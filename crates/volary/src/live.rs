@@ -1,8 +1,10 @@
 //! What the live commands share: where the store is, opening it, running its asynchronous half.
 
 use anyhow::{Context as _, Result};
-use volary_live::Live;
 use volary_live::store::{Options, Place};
+use volary_live::{Event, Key, Kind, Live, Policy};
+
+use crate::session::Session;
 
 /// Where the events are.
 #[derive(Clone, Debug, clap::Args)]
@@ -35,6 +37,49 @@ impl StoreArgs {
             let what = || format!("no store is there; `volary ingest` makes one: {}", path.display());
             std::fs::metadata(&path).with_context(what)?;
         }
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for StoreArgs {
+    /// Without the password of a URL.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Place::parse(&self.store).fmt(f)
+    }
+}
+
+/// Rules given on the command line, or else by the settings.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RulesArgs {
+    /// The answer that speaks for an alert: with it, the rules are at least 8 votes for it, at least 80 %
+    /// agreement, and retirement at 14. Rules of one's own go into the settings file, under `[live]`.
+    #[arg(long, value_name = "ANSWER")]
+    answer: Option<String>,
+    /// The task that --answer is of.
+    #[arg(long, default_value = "T0", value_name = "TASK")]
+    task: String,
+    /// The project's name, which credit draws and reports carry.
+    #[arg(long, default_value = "", value_name = "NAME")]
+    project: String,
+}
+
+impl RulesArgs {
+    /// Puts the rules that are asked for into the log, unless they are in force already.
+    pub(crate) async fn put_into(&self, live: &Live, session: &Session) -> Result<()> {
+        let wanted = match (&self.answer, &session.settings.live) {
+            (Some(answer), _) => Policy::kilonova_seekers(&self.project, &self.task, answer),
+            (None, Some(policy)) => policy.clone(),
+            (None, None) => return Ok(()),
+        };
+        wanted.check()?;
+        let (present, _) = live.people().await?;
+        if present == wanted {
+            return Ok(());
+        }
+        let at_ms = session.now_ms();
+        let key = Key { source: "volary".into(), id: format!("policy/{}/{at_ms}", wanted.version()) };
+        let event = Event { key, at_ms, kind: Kind::Policy { policy: Box::new(wanted) } };
+        live.submit(vec![event]).await?;
         Ok(())
     }
 }

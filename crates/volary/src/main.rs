@@ -80,6 +80,8 @@ enum Command {
     Alerts(commands::alerts::Args),
     Credit(commands::credit::Args),
     Rebuild(commands::rebuild::Args),
+    Serve(Box<commands::serve::Args>),
+    Token(commands::token::Args),
     Rules(commands::rules::Args),
 }
 
@@ -117,6 +119,8 @@ fn main() -> ExitCode {
         Command::Alerts(args) => commands::alerts::run(&args, session),
         Command::Credit(args) => commands::credit::run(&args, session),
         Command::Rebuild(args) => commands::rebuild::run(&args, session),
+        Command::Serve(args) => commands::serve::run(&args, session),
+        Command::Token(args) => commands::token::run(&args, session),
         Command::Rules(args) => commands::rules::run(&args, session),
     };
     match result {
@@ -154,6 +158,8 @@ impl Command {
             Self::Alerts(_) => "alerts",
             Self::Credit(_) => "credit",
             Self::Rebuild(_) => "rebuild",
+            Self::Serve(_) => "serve",
+            Self::Token(_) => "token",
             Self::Rules(_) => "rules",
         }
     }

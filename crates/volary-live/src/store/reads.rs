@@ -4,12 +4,12 @@
 //! costs what the first one does. Text is compared as the database sorts it, which is why the order of
 //! subjects may differ between databases; a walk through all pages meets each row once in either.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::database::Cell;
 use super::{Live, LiveError, database_error, logged, parsed};
 use crate::book::Card;
-use crate::event::Logged;
+use crate::event::{Actor, Logged};
 
 /// Subject, workflow and major version.
 pub type StrandId = [String; 3];
@@ -140,6 +140,35 @@ impl Live {
             }
             asked *= 4;
         }
+    }
+
+    /// The last place in the log; 0 while it is empty.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn last_seq(&self) -> Result<i64, LiveError> {
+        let rows = self.rows("SELECT COALESCE(MAX(seq), 0) FROM events", &[]).await?;
+        rows.first().map_or(Ok(0), |row| self.cell(row, 0))
+    }
+
+    /// The subjects that somebody has voted on.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn seen_by(&self, actor: &Actor) -> Result<HashSet<String>, LiveError> {
+        let sql = "SELECT DISTINCT subject FROM events WHERE actor = $1";
+        let rows = self.rows(sql, &[actor.to_text().into()]).await?;
+        rows.iter().map(|row| self.cell(row, 0)).collect()
+    }
+
+    /// Subjects whose truth is known. It looks at every subject, so ask once.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn validation_subjects(&self) -> Result<Vec<String>, LiveError> {
+        // Quotes within a fact are escaped, so that no fact can look like this.
+        let sql = "SELECT subject FROM subjects WHERE body LIKE '%\"validation\":true%'";
+        self.rows(sql, &[]).await?.iter().map(|row| self.cell(row, 0)).collect()
     }
 
     /// What was done about alerts, in the order of the log.

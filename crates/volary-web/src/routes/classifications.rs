@@ -24,7 +24,7 @@ use crate::reply::{Reply, choose};
 use crate::tokens::Role;
 
 /// Faults that one answer names.
-const MAX_FAULTS: usize = 100;
+pub(super) const MAX_FAULTS: usize = 100;
 
 /// Whether a vote on a validation subject was right.
 #[derive(Debug, Serialize, ToSchema)]
@@ -118,14 +118,15 @@ async fn take(app: &App, body: &Body, kinds: &[&str]) -> Result<Reply, Problem> 
         check_known(app, &parsed.events).await?;
     }
     let votes: Vec<Key> = parsed.events.iter().map(|event| event.key.clone()).collect();
+    let exams: Vec<Key> =
+        parsed.events.iter().filter(|event| app.is_exam(event)).map(|event| event.key.clone()).collect();
     let outcomes = submit(app, parsed.events).await?;
+    let mut feedback = feedback(app, exams).await?;
     let mut accepted = Vec::with_capacity(votes.len());
-    let verdicts = app.live.verdicts(&votes).await?;
-    for (at, ((key, outcome), verdict)) in votes.into_iter().zip(&outcomes).zip(verdicts).enumerate() {
+    for (at, (key, outcome)) in votes.into_iter().zip(&outcomes).enumerate() {
         match outcome {
             Outcome::New(_) | Outcome::Duplicate => {
-                let feedback =
-                    verdict.map(|verdict| Feedback { right: verdict.is_right, truth: verdict.truth });
+                let feedback = feedback.remove(&key);
                 accepted.push(Accepted { id: key.id, source: key.source, feedback });
             }
             Outcome::Conflict => {
@@ -145,8 +146,22 @@ async fn take(app: &App, body: &Body, kinds: &[&str]) -> Result<Reply, Problem> 
     Ok(Reply::new(&AllAccepted { classifications: accepted }).status(status))
 }
 
+/// Whether votes on validation subjects were right.
+async fn feedback(app: &App, votes: Vec<Key>) -> Result<BTreeMap<Key, Feedback>, Problem> {
+    if votes.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let verdicts = app.live.verdicts(&votes).await?;
+    let told = votes.into_iter().zip(verdicts).filter_map(|(key, verdict)| {
+        let verdict = verdict?;
+        Some((key, Feedback { right: verdict.is_right, truth: verdict.truth }))
+    });
+    Ok(told.collect())
+}
+
 /// Hands events to the store and counts what became of them.
 pub(crate) async fn submit(app: &App, events: Vec<Event>) -> Result<Vec<Outcome>, Problem> {
+    app.note(events.iter());
     let outcomes = app.live.submit(events).await?;
     count(app, &outcomes);
     Ok(outcomes)

@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 pub(crate) mod classifications;
 pub(crate) mod events;
+pub(crate) mod learner;
 pub(crate) mod log;
 pub(crate) mod operations;
 pub(crate) mod reductions;
@@ -17,6 +18,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use volary_live::Actor;
 
 use crate::app::Shared;
 use crate::problem::Problem;
@@ -58,6 +60,7 @@ fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(reductions::extracts))
         .routes(routes!(reductions::subject_reductions))
         .routes(routes!(reductions::user_reductions))
+        .routes(routes!(reductions::user_skill))
         .routes(routes!(workflows::list))
         .routes(routes!(workflows::statuses))
         .routes(routes!(workflows::retire))
@@ -68,6 +71,7 @@ fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(events::stream))
         .routes(routes!(log::list, log::post))
         .routes(routes!(log::policy))
+        .routes(routes!(learner::status))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::version))
         .routes(routes!(operations::metrics))
@@ -89,6 +93,15 @@ pub fn openapi_json() -> String {
     let mut text = document.to_pretty_json().expect("the document is plain text");
     text.push('\n');
     text
+}
+
+/// Somebody as the API names them: `user:7`, `anonymous:3f…`, or a user's id.
+pub(crate) fn actor(text: &str) -> Actor {
+    match text.split_once(':') {
+        Some(("anonymous", session)) => Actor::Anonymous(session.to_owned()),
+        Some(("user", id)) => Actor::User(id.to_owned()),
+        _ => Actor::User(text.to_owned()),
+    }
 }
 
 /// A time as the API writes it.

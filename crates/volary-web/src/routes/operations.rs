@@ -1,5 +1,6 @@
 //! Is it well, what is it, what has it counted, what does it offer.
 
+use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 
 use axum::extract::State;
@@ -32,7 +33,8 @@ pub(crate) struct Health {
 pub(crate) async fn healthz(State(app): State<Shared>) -> Result<Reply, Problem> {
     let stopped =
         |_| Problem::busy("the store has stopped; what was acknowledged is on disk: start again");
-    app.live.people().await.map_err(stopped)?;
+    // Nothing is asked, but the writer must answer.
+    app.live.verdicts(&[]).await.map_err(stopped)?;
     Ok(Reply::new(&Health { status: "ok", store: true }))
 }
 
@@ -83,7 +85,12 @@ pub(crate) async fn metrics(State(app): State<Shared>, _: Reader) -> Result<Resp
 /// What does it offer?
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "operations", responses((status = 200, body = Object)))]
 pub(crate) async fn openapi() -> Response {
-    let body = super::openapi_json();
-    let tag = crate::reply::etag(body.as_bytes());
-    ([(header::CONTENT_TYPE, "application/json".to_owned()), (header::ETAG, tag)], body).into_response()
+    // Made once: it is asked for without a token.
+    static MADE: LazyLock<(String, String)> = LazyLock::new(|| {
+        let body = super::openapi_json();
+        (crate::reply::etag(body.as_bytes()), body)
+    });
+    let (tag, body) = &*MADE;
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::ETAG, tag.as_str())];
+    (headers, body.as_str()).into_response()
 }

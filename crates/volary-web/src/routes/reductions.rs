@@ -11,7 +11,7 @@ use volary_live::store::StrandId;
 
 use super::time;
 use crate::app::Shared;
-use crate::extract::{Admin, Params, Reader};
+use crate::extract::{Admin, Id, Params, Reader};
 use crate::paging;
 use crate::problem::Problem;
 use crate::reply::{Reply, choose};
@@ -295,4 +295,56 @@ pub(crate) async fn user_reductions(
     let query = [("page_size", params.page_size.map(|n| n.to_string()))];
     let path = "/api/v1/user_reductions";
     Ok(Reply::new(&paging::page("user_reductions", items.collect(), path, &query, next)))
+}
+
+/// How a volunteer answers where the truth is known.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct UserSkill {
+    id: String,
+    reducer_key: &'static str,
+    /// Cells of the confusion matrices.
+    confusion: Vec<Cell>,
+}
+
+/// A cell of a confusion matrix.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Cell {
+    workflow_id: String,
+    task: String,
+    truth: String,
+    given: String,
+    n: u64,
+    /// Votes where this is the truth.
+    n_truth: u64,
+    /// 95 % interval of the share, low end.
+    p_low: f64,
+    /// High end.
+    p_high: f64,
+}
+
+/// A volunteer's skill
+///
+/// By validation subjects, as of now. For `admin` only.
+#[utoipa::path(get, path = "/api/v1/user_reductions/{id}", tag = "reductions", security(("token" = ["admin"])),
+    params(("id" = String, Path, description = "`user:ID`, `anonymous:DIGEST`, or a user's id.")),
+    responses((status = 200, body = UserSkill)))]
+pub(crate) async fn user_skill(
+    State(app): State<Shared>,
+    _: Admin,
+    Id(id): Id,
+) -> Result<Reply, Problem> {
+    let actor = super::actor(&id);
+    let cells = app.live.skill(&actor).await?;
+    let cell = |cell: volary_live::skill::Confusion| Cell {
+        workflow_id: cell.workflow,
+        task: cell.task,
+        truth: cell.truth,
+        given: cell.given,
+        n: cell.n,
+        n_truth: cell.n_truth,
+        p_low: cell.low,
+        p_high: cell.high,
+    };
+    let confusion = cells.into_iter().map(cell).collect();
+    Ok(Reply::new(&UserSkill { id: actor.to_text(), reducer_key: "skill", confusion }))
 }

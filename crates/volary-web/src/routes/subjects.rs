@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use volary_live::book::Card;
 use volary_live::event::Answers;
-use volary_live::{Actor, Book, Event, Key, Kind, Outcome};
+use volary_live::{Book, Event, Key, Kind, Outcome};
 
 use super::classifications::submit;
 use super::time;
@@ -53,15 +53,6 @@ pub(crate) struct Row {
     at: Option<String>,
 }
 
-/// The forms in which rows come.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Rows {
-    Named { subjects: Vec<Row> },
-    List(Vec<Row>),
-    One(Box<Row>),
-}
-
 /// What was accepted.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Announced {
@@ -83,23 +74,34 @@ pub(crate) struct SubjectId {
     (status = 200, body = Announced, description = "All of it was there."),
     (status = 422, body = crate::problem::ProblemDocument)))]
 pub(crate) async fn post(State(app): State<Shared>, _: Writer, body: Body) -> Result<Reply, Problem> {
-    let rows = match body.read::<Rows>()? {
-        Rows::Named { subjects } => subjects,
-        Rows::List(rows) => rows,
-        Rows::One(row) => vec![*row],
+    let rows = match body.read::<Value>()? {
+        Value::Object(mut object) if object.contains_key("subjects") => {
+            match object.remove("subjects") {
+                Some(Value::Array(rows)) if object.is_empty() => rows,
+                _ => return Err(Problem::unprocessable("`subjects` is a list, and stands alone")),
+            }
+        }
+        Value::Array(rows) => rows,
+        row => vec![row],
     };
-    let ids: Vec<SubjectId> = rows.iter().map(|row| SubjectId { id: row.id.clone() }).collect();
+    let mut ids = Vec::with_capacity(rows.len());
     let mut events = Vec::with_capacity(rows.len());
     let mut faults = Vec::new();
     for (at, row) in rows.into_iter().enumerate() {
-        match row.event() {
-            Ok(event) => events.push(event),
+        let row = serde_json::from_value::<Row>(row).map_err(|error| error.to_string());
+        let id = row.as_ref().map(|row| row.id.clone()).unwrap_or_default();
+        match row.and_then(Row::event) {
+            Ok(event) => {
+                ids.push(SubjectId { id });
+                events.push(event);
+            }
             Err(message) => {
                 faults.push(Fault { pointer: format!("/{at}"), code: "form".into(), message });
             }
         }
     }
     if !faults.is_empty() {
+        faults.truncate(super::classifications::MAX_FAULTS);
         return Err(Problem::unprocessable("nothing was stored; mend what is listed").with(faults));
     }
     let outcomes = submit(&app, events).await?;
@@ -368,11 +370,7 @@ pub(crate) async fn next(
     if !(1..=100).contains(&n) {
         return Err(Problem::bad_request(format!("n is {n}; use 1 to 100")));
     }
-    let volunteer = match params.volunteer.split_once(':') {
-        Some(("anonymous", session)) => Actor::Anonymous(session.to_owned()),
-        Some(("user", id)) => Actor::User(id.to_owned()),
-        _ => Actor::User(params.volunteer.clone()),
-    };
+    let volunteer = super::actor(&params.volunteer);
     let ids = app.queue.next(&app.live, &volunteer, n).await?;
     let mut known = app.live.cards_of(&ids).await?;
     let cards: Vec<Card> = ids.iter().filter_map(|id| known.remove(id)).collect();

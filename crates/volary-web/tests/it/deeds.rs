@@ -20,12 +20,23 @@ fn a_vote_is_told_whether_it_was_right_and_only_then() {
     let told = site.post("/classifications", &site.write, &batch).is(201).json();
     assert_eq!(told["classifications"][0]["feedback"]["right"], false);
     assert!(told["classifications"][1].get("feedback").is_none());
+    let skill = site.get("/user_reductions/user:2", &site.admin).is(200).json();
+    let cell = &skill["confusion"][0];
+    assert_eq!(
+        (&cell["truth"], &cell["given"], &cell["n"]),
+        (&json!("real"), &json!("bogus"), &json!(1))
+    );
+    assert!(cell["p_low"].as_f64() > Some(0.1) && cell["p_high"].as_f64() <= Some(1.0), "{cell}");
     // Saying that one was right changes nothing.
     let mut forged = vote(4, "v", 4, "bogus");
     forged["success"] = json!(true);
     forged["feedback"] = json!({"right": true});
     let told = site.post("/classifications", &site.write, &forged).is(201).json();
     assert_eq!(told["classifications"][0]["feedback"]["right"], false);
+    // After a restart too.
+    let site = site.restart(|_| {});
+    let again = site.post("/classifications", &site.write, &vote(1, "v", 1, "real")).is(200);
+    assert_eq!(again.text, right.text);
     // A validation subject raises no alert.
     site.post("/classifications", &site.write, &eight("v")).is(201);
     assert_eq!(site.get("/alerts", &site.read).is(200).json()["alerts"], json!([]));
@@ -43,8 +54,8 @@ fn subjects_are_retired_and_opened_by_hand_in_panoptes_words() {
     site.post("/classifications", &site.write, &vote(1, "5", 1, "real")).is(201);
     let next = || -> Vec<String> {
         let found = site.get("/subjects/next?volunteer=99", &site.write).is(200).json();
-        let ids = found["subjects"].as_array().unwrap().iter();
-        ids.map(|subject| subject["id"].as_str().unwrap().to_owned()).collect()
+        let ids = found["subjects"].as_array().expect("is there").iter();
+        ids.map(|subject| subject["id"].as_str().expect("is there").to_owned()).collect()
     };
     assert_eq!(next(), ["6", "5"]);
     let body = json!({"subject_ids": [5, "6"], "retirement_reason": "blank"});
@@ -89,10 +100,11 @@ fn what_is_done_about_an_alert_is_added_and_never_lost() {
     act(&site, &site.read, &[], &claim).is(403);
     act(&site, &site.write, &[], &claim).is(403);
     let alert = site.get("/alerts/1", &site.admin).is(200);
-    let tag = alert.header("etag").unwrap().to_owned();
+    let tag = alert.header("etag").expect("is there").to_owned();
     let first =
         act(&site, &site.admin, &[("if-match", &tag), ("idempotency-key", "k1")], &claim).is(201);
     assert_eq!(first.json()["actions"][0]["who"], "Ada");
+    assert!(site.log_text().contains("changed request="), "decisions are on record");
     // Somebody who read the alert before that is told.
     let other = json!({"action": "claim", "who": "Bo"});
     act(&site, &site.admin, &[("if-match", &tag)], &other).is(412);
@@ -104,8 +116,12 @@ fn what_is_done_about_an_alert_is_added_and_never_lost() {
     act(&site, &site.admin, &[], &json!({"act": "note"})).is(422);
     let site = site.restart(|_| {});
     let actions = site.get("/alerts/1", &site.read).is(200).json()["actions"].clone();
-    let words: Vec<&str> =
-        actions.as_array().unwrap().iter().map(|a| a["action"].as_str().unwrap()).collect();
+    let words: Vec<&str> = actions
+        .as_array()
+        .expect("is there")
+        .iter()
+        .map(|a| a["action"].as_str().expect("is there"))
+        .collect();
     assert_eq!(words, ["claim", "known"]);
     site.post("/alerts/2/actions", &site.admin, &claim).is(404);
 }
@@ -114,7 +130,7 @@ fn what_is_done_about_an_alert_is_added_and_never_lost() {
 fn of_two_who_act_on_what_they_read_one_gets_through() {
     let site = Site::start();
     site.post("/classifications", &site.write, &eight("s")).is(201);
-    let tag = site.get("/alerts/1", &site.admin).is(200).header("etag").unwrap().to_owned();
+    let tag = site.get("/alerts/1", &site.admin).is(200).header("etag").expect("is there").to_owned();
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let claims: Vec<_> = (0..8)
             .map(|n| {

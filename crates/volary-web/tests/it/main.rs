@@ -1,5 +1,6 @@
 //! The API from outside, over a real store and real sockets.
 
+mod choosing;
 mod deeds;
 mod hostile;
 mod openapi;

@@ -16,11 +16,12 @@ fn the_file_is_what_the_code_says() {
 #[test]
 fn every_path_is_described_needs_a_token_and_is_there() {
     let site = Site::start();
-    let document: serde_json::Value = serde_json::from_str(&volary_web::openapi_json()).unwrap();
-    let paths = document["paths"].as_object().unwrap();
+    let document: serde_json::Value =
+        serde_json::from_str(&volary_web::openapi_json()).expect("is there");
+    let paths = document["paths"].as_object().expect("is there");
     assert!(paths.len() > 20, "{}", paths.len());
     for (path, methods) in paths {
-        for (method, operation) in methods.as_object().unwrap() {
+        for (method, operation) in methods.as_object().expect("is there") {
             let what = format!("{method} {path}");
             assert!(operation["summary"].is_string(), "{what} has no summary");
             let concrete = path.replace("{id}", "1");

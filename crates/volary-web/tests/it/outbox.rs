@@ -60,7 +60,7 @@ impl Receiver {
                 let _ = reader.read_exact(&mut body);
                 let one = Got { line: line.trim_end().to_owned(), headers, body };
                 let answer = answering(n.fetch_add(1, Ordering::Relaxed), &one);
-                seen.lock().unwrap().push(one);
+                seen.lock().expect("no panic").push(one);
                 if let Some((status, body)) = answer {
                     let head = format!(
                         "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
@@ -109,7 +109,7 @@ fn a_receiver_that_fails_first_gets_everything_signed_and_can_tell_repeats() {
     site.post("/classifications", &site.write, &eight("a")).is(201);
     site.post("/classifications", &site.write, &eight("b")).is(201);
     until("all is delivered", || site.wait(site.live.counts()).expect("read").n_waiting == 0);
-    let got = receiver.got.lock().unwrap().clone();
+    let got = receiver.got.lock().expect("no panic").clone();
     let mut by_key: BTreeMap<&str, Vec<&Got>> = BTreeMap::new();
     for one in &got {
         assert_eq!(one.line, "POST /hook HTTP/1.1");
@@ -141,17 +141,17 @@ fn what_waits_is_seen_and_sent_after_a_restart_to_each_once() {
     let site = Site::with(|settings| settings.webhooks = all(targets));
     site.post("/classifications", &site.write, &eight("a")).is(201);
     until("both were tried", || {
-        !up.got.lock().unwrap().is_empty() && !away.got.lock().unwrap().is_empty()
+        !up.got.lock().expect("no panic").is_empty() && !away.got.lock().expect("no panic").is_empty()
     });
     site.clock.store(NOW_MS + 90_000, Ordering::Relaxed);
     assert_eq!(site.metric("volary_outbox_oldest_seconds"), 90.0, "its age is visible");
-    until("tried again", || away.got.lock().unwrap().len() > 1);
-    assert_eq!(up.got.lock().unwrap().len(), 1, "who has taken it is not asked again");
+    until("tried again", || away.got.lock().expect("no panic").len() > 1);
+    assert_eq!(up.got.lock().expect("no panic").len(), 1, "who has taken it is not asked again");
     let back = Receiver::start(Arc::new(|_, _| Some((200, vec![]))));
     let targets = vec![back.target()];
     let site = site.restart(|settings| settings.webhooks = all(targets));
     until("delivered", || site.wait(site.live.counts()).expect("read").n_waiting == 0);
-    assert_eq!(back.got.lock().unwrap().len(), 1);
+    assert_eq!(back.got.lock().expect("no panic").len(), 1);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn nothing_is_sent_to_this_machine_unless_it_was_named() {
     let site = Site::with(|settings| settings.webhooks = all(vec![target]));
     site.post("/classifications", &site.write, &eight("a")).is(201);
     until("tried", || site.metric("volary_deliveries_total{result=\"failed\"}") > 0.0);
-    assert!(receiver.got.lock().unwrap().is_empty());
+    assert!(receiver.got.lock().expect("no panic").is_empty());
     assert_eq!(site.wait(site.live.counts()).expect("read").n_waiting, 1);
 }
 
@@ -182,4 +182,28 @@ fn redirects_are_not_followed() {
     site.post("/classifications", &site.write, &eight("a")).is(201);
     until("refused", || site.metric("volary_deliveries_total{result=\"failed\"}") > 0.0);
     assert_eq!(site.wait(site.live.counts()).expect("read").n_waiting, 1);
+}
+
+#[test]
+fn a_rule_calls_a_webhook_by_its_name() {
+    let taking = || Receiver::start(Arc::new(|_, _| Some((200, vec![]))));
+    let (brokers, team) = (taking(), taking());
+    let hooks = vec![
+        Webhook { name: Some("brokers".to_owned()), target: brokers.target() },
+        Webhook { name: None, target: team.target() },
+    ];
+    let site = Site::with(|settings| settings.webhooks = hooks);
+    let rule = serde_json::json!({"name": "tell", "positive": ["real"], "min_positive": 2,
+        "min_agreement": "1/2", "then": "webhook", "to": "brokers"});
+    let policy = serde_json::json!({"source": "a", "id": "p", "at_ms": 1, "kind": "policy",
+        "policy": {"retire_at": 8, "rule": [rule]}});
+    site.post("/log", &site.admin, &policy).is(200);
+    site.post("/classifications", &site.write, &eight("s")).is(201);
+    until("both are told", || site.wait(site.live.counts()).expect("read").n_waiting == 0);
+    let effects = |of: &Receiver| -> Vec<String> {
+        let got = of.got.lock().expect("no panic");
+        let body = |one: &Got| serde_json::from_slice::<serde_json::Value>(&one.body).expect("JSON");
+        got.iter().map(|one| body(one)["effect"].as_str().expect("a word").to_owned()).collect()
+    };
+    assert_eq!((effects(&brokers), effects(&team)), (vec!["webhook".into()], vec!["retired".into()]));
 }

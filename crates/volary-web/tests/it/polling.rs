@@ -31,8 +31,13 @@ fn page(ids: &Mutex<BTreeSet<u64>>, got: &Got) -> (u16, Vec<u8>) {
         return (401, vec![]);
     }
     let (last, size): (u64, usize) = (last.parse().expect("a number"), size.parse().expect("a number"));
-    let found: Vec<Value> =
-        ids.lock().unwrap().range(last + 1..).take(size).map(|id| classification(*id)).collect();
+    let found: Vec<Value> = ids
+        .lock()
+        .expect("no panic")
+        .range(last + 1..)
+        .take(size)
+        .map(|id| classification(*id))
+        .collect();
     (200, json!({"classifications": found, "meta": {}}).to_string().into_bytes())
 }
 
@@ -73,11 +78,11 @@ fn everything_comes_once_over_failures_growth_and_restarts() {
     let n_votes = |site: &Site| site.wait(site.live.counts()).expect("read").n_votes as usize;
     until("all are there", || n_votes(&site) == 55);
     // More, one of them with an id before the last that was read.
-    ids.lock().unwrap().remove(&1_034);
-    ids.lock().unwrap().extend([1_035, 1_036]);
+    ids.lock().expect("no panic").remove(&1_034);
+    ids.lock().expect("no panic").extend([1_035, 1_036]);
     until("the new ones", || n_votes(&site) == 57);
     let site = site.restart(|settings| settings.polls = vec![again]);
-    ids.lock().unwrap().extend(1_040..1_060);
+    ids.lock().expect("no panic").extend(1_040..1_060);
     until("after a restart too", || n_votes(&site) == 77);
     let counts = site.wait(site.live.counts()).expect("read");
     assert_eq!((counts.n_events, counts.n_quarantined), (77, 0), "nothing twice, nothing in quarantine");
@@ -86,7 +91,7 @@ fn everything_comes_once_over_failures_growth_and_restarts() {
     let asked_again = receiver
         .got
         .lock()
-        .unwrap()
+        .expect("is there")
         .iter()
         .skip(1)
         .filter(|got| got.line.contains("last_id=0&"))
@@ -103,7 +108,7 @@ fn one_that_shows_up_behind_the_last_id_is_found() {
     let site = Site::with(|settings| settings.polls = vec![source]);
     let n_votes = || site.wait(site.live.counts()).expect("read").n_votes;
     until("three", || n_votes() == 3);
-    ids.lock().unwrap().insert(3);
+    ids.lock().expect("no panic").insert(3);
     until("the late one", || n_votes() == 4);
 }
 

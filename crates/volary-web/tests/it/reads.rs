@@ -19,9 +19,13 @@ fn a_walk_through_all_pages_meets_each_row_once() {
     let (mut seen, mut n_pages) = (Vec::new(), 0);
     loop {
         let page = site.ask("GET", &path, Some(&site.read), "").is(200).json();
-        for subject in page["subjects"].as_array().unwrap() {
-            assert_eq!(subject.as_object().unwrap().len(), 1, "only the field that was asked for");
-            seen.push(subject["id"].as_str().unwrap().to_owned());
+        for subject in page["subjects"].as_array().expect("is there") {
+            assert_eq!(
+                subject.as_object().expect("is there").len(),
+                1,
+                "only the field that was asked for"
+            );
+            seen.push(subject["id"].as_str().expect("is there").to_owned());
         }
         n_pages += 1;
         match page["links"]["next"].as_str() {
@@ -85,7 +89,7 @@ fn caesars_names_and_shapes() {
     site.post("/classifications", &site.write, &eight("s")).is(201);
     site.post("/classifications", &site.write, &vote("x", "s", 99, "bogus")).is(201);
     let extracts = site.get("/extracts?subject_id=s", &site.read).is(200).json();
-    let extracts = extracts["extracts"].as_array().unwrap();
+    let extracts = extracts["extracts"].as_array().expect("is there");
     assert_eq!(extracts.len(), 9);
     for (name, value) in [
         ("extractor_key", json!("t0")),
@@ -108,7 +112,7 @@ fn caesars_names_and_shapes() {
     assert_eq!(workflows["workflows"][0]["id"], "10");
     assert_eq!(workflows["workflows"][0]["retirement"]["options"]["count"], 14);
     let users = site.get("/user_reductions?page_size=4", &site.admin).is(200).json();
-    assert_eq!(users["user_reductions"].as_array().unwrap().len(), 4);
+    assert_eq!(users["user_reductions"].as_array().expect("is there").len(), 4);
     assert!(users["links"]["next"].is_string());
 }
 
@@ -119,16 +123,16 @@ fn an_alert_stands_as_it_was_raised() {
         site.post("/classifications", &site.write, &eight(subject)).is(201);
     }
     let alerts = site.get("/alerts", &site.read).is(200).json();
-    let alerts = alerts["alerts"].as_array().unwrap();
+    let alerts = alerts["alerts"].as_array().expect("is there");
     assert_eq!(alerts.len(), 2);
     assert_eq!((&alerts[1]["id"], &alerts[1]["n_positive"]), (&json!("2"), &json!(8)));
     assert_eq!(alerts[1]["previous"], alerts[0]["hash"]);
     let one = site.get("/alerts/2", &site.read).is(200).json();
     let mut bare = one.clone();
-    assert_eq!(bare.as_object_mut().unwrap().remove("actions"), Some(json!([])));
+    assert_eq!(bare.as_object_mut().expect("is there").remove("actions"), Some(json!([])));
     assert_eq!(bare, alerts[1]);
     let voters = site.get("/alerts/2", &site.admin).is(200).json();
-    assert_eq!(voters["voters"].as_array().unwrap().len(), 8);
+    assert_eq!(voters["voters"].as_array().expect("is there").len(), 8);
     for none in ["0", "3", "-1", "x", "18446744073709551615", "99999999999999999999"] {
         site.get(&format!("/alerts/{none}"), &site.read).is(404);
     }
@@ -149,7 +153,7 @@ fn a_role_sees_what_it_may() {
     ] {
         site.get(path, &site.write).is(403);
     }
-    for path in ["/user_reductions", "/log"] {
+    for path in ["/user_reductions", "/user_reductions/1", "/log"] {
         site.get(path, &site.write).is(403);
         site.get(path, &site.read).is(403);
         site.get(path, &site.admin).is(200);
@@ -218,8 +222,12 @@ fn before_the_vote_nothing_gives_the_answer_away() {
         shapes.push(answer);
     }
     let next = shapes[2].json();
-    let ids: Vec<&str> =
-        next["subjects"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> = next["subjects"]
+        .as_array()
+        .expect("is there")
+        .iter()
+        .map(|s| s["id"].as_str().expect("is there"))
+        .collect();
     assert_eq!(ids, ["o", "v"], "both kinds are handed out");
     // A validation subject and another one of the same facts differ in their id and in nothing else.
     assert_eq!(shapes[0].text.replace("\"v\"", "\"o\""), shapes[1].text);
@@ -243,8 +251,8 @@ fn nobody_gets_a_subject_twice() {
     let site = with_subjects(3);
     let next = |n: u32| -> Vec<String> {
         let found = site.get(&format!("/subjects/next?volunteer=7&n={n}"), &site.write).is(200).json();
-        let ids = found["subjects"].as_array().unwrap().iter();
-        ids.map(|subject| subject["id"].as_str().unwrap().to_owned()).collect()
+        let ids = found["subjects"].as_array().expect("is there").iter();
+        ids.map(|subject| subject["id"].as_str().expect("is there").to_owned()).collect()
     };
     assert_eq!(next(10), ["s000", "s001", "s002"]);
     site.post("/classifications", &site.write, &vote(1, "s001", 7, "real")).is(201);
@@ -283,9 +291,15 @@ fn a_row_of_a_manifest_is_an_event_once() {
         json!({"id": "a", "at": "yesterday"}),
         json!([{"id": "a"}, {}]),
         json!("a"),
+        json!({"subjects": {"id": "a"}}),
+        json!({"subjects": [], "id": "a"}),
     ] {
         site.post("/subjects", &site.write, &wrong).is(422);
     }
+    let wrong = json!([{"id": "a"}, {"id": "b", "fact": {}}]);
+    let problem = site.post("/subjects", &site.write, &wrong).is(422).json();
+    assert_eq!(problem["errors"][0]["pointer"], "/1");
+    assert!(problem["errors"][0]["message"].as_str().expect("a text").contains("unknown field `fact`"));
     assert_eq!(site.wait(site.live.counts()).expect("read").n_events, 2);
 }
 

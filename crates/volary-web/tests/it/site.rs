@@ -81,6 +81,16 @@ impl Site {
         place: Place,
         change: impl FnOnce(&mut Settings),
     ) -> Self {
+        Self::choosing(folder, place, change, async |_| Arc::new(volary_web::queue::FewestVotes) as _)
+    }
+
+    /// With a queue of one's own.
+    pub(crate) fn choosing(
+        folder: Arc<tempfile::TempDir>,
+        place: Place,
+        change: impl FnOnce(&mut Settings),
+        queue: impl AsyncFnOnce(&Live) -> Arc<dyn volary_web::Queue>,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let path = folder.path().join("tokens.toml");
@@ -94,14 +104,16 @@ impl Site {
         settings.address.set_port(0);
         settings.retry_after = Duration::from_millis(10);
         let lines = Arc::clone(&log);
-        settings.log = Arc::new(move |line| lines.lock().unwrap().push(line.to_owned()));
+        settings.log = Arc::new(move |line| lines.lock().expect("no panic").push(line.to_owned()));
         let of = Arc::clone(&clock);
         settings.now_ms = Arc::new(move || of.load(Ordering::Relaxed));
         change(&mut settings);
         let now_ms = Arc::clone(&settings.now_ms);
         let options = Options { now_ms, ..Options::default() };
         let live = runtime.block_on(Live::open(&place, options)).expect("opens");
-        let server = runtime.block_on(Server::start(live.clone(), settings)).expect("starts");
+        let queue = runtime.block_on(queue(&live));
+        let started = runtime.block_on(Server::start_with(live.clone(), settings, queue));
+        let server = started.expect("starts");
         let address = server.address();
         Self {
             address,
@@ -195,7 +207,7 @@ impl Site {
     }
 
     pub(crate) fn log_text(&self) -> String {
-        self.log.lock().unwrap().join("\n")
+        self.log.lock().expect("no panic").join("\n")
     }
 
     /// A counter or gauge.

@@ -29,7 +29,7 @@ impl Listener {
             "GET /api/v1/events{query} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n{last}\r\n",
             site.address
         );
-        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(head.as_bytes()).expect("is there");
         let mut listener = Self { lines: BufReader::new(stream) };
         loop {
             let line = listener.line().expect("a head");
@@ -112,7 +112,7 @@ fn a_listener_that_comes_back_misses_nothing_and_hears_nothing_twice() {
                 let told = listener.next();
                 last = told.id;
                 heard.push(told.id);
-                subjects.insert(told.data["subject"].as_str().unwrap().to_owned());
+                subjects.insert(told.data["subject"].as_str().expect("is there").to_owned());
             }
             if heard.len() == n_alerts {
                 break;

@@ -36,13 +36,13 @@ fn repeats_and_conflicts(site: &Site) {
     assert_eq!(first.text, again.text, "a repeat gets the first answer");
     let mixed = json!([vote(1, "s", 1, "bogus"), vote(3, "s", 3, "real")]);
     let conflict = site.post("/classifications", &site.write, &mixed).is(409).json();
-    assert_eq!(conflict["errors"].as_array().unwrap().len(), 1);
+    assert_eq!(conflict["errors"].as_array().expect("is there").len(), 1);
     assert_eq!(conflict["errors"][0]["pointer"], "/0");
     let counts = site.wait(site.live.counts()).expect("read");
     assert_eq!((counts.n_votes, counts.n_quarantined), (3, 1), "the other one is on disk");
     // The log has what was acknowledged, after the process is gone too.
     let again = site.get("/classifications", &site.admin).is(200).json();
-    assert_eq!(again["classifications"].as_array().unwrap().len(), 3);
+    assert_eq!(again["classifications"].as_array().expect("is there").len(), 3);
 }
 
 fn fifty_at_once(site: &Site) {
@@ -56,7 +56,7 @@ fn fifty_at_once(site: &Site) {
     assert_eq!(statuses.iter().filter(|s| **s == 201).count(), 1, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|s| **s == 200).count(), 49, "{statuses:?}");
     let found = site.get("/classifications?subject_id=p", &site.read).is(200).json();
-    assert_eq!(found["classifications"].as_array().unwrap().len(), 1, "H12: one row");
+    assert_eq!(found["classifications"].as_array().expect("is there").len(), 1, "H12: one row");
 }
 
 fn retractions_and_corrections(site: &Site) {
@@ -74,8 +74,9 @@ fn retractions_and_corrections(site: &Site) {
     let one = &reduced["subject_reductions"][0];
     assert_eq!((&one["data"], &one["n"]), (&json!({"bogus": 1, "real": 6}), &json!(7)));
     let votes = site.get("/subjects/r/votes", &site.read).is(200).json();
-    let marked =
-        |name: &str| votes["votes"].as_array().unwrap().iter().filter(|v| v[name] == true).count();
+    let marked = |name: &str| {
+        votes["votes"].as_array().expect("is there").iter().filter(|v| v[name] == true).count()
+    };
     assert_eq!((marked("retracted"), marked("corrected")), (1, 1));
 }
 
@@ -150,5 +151,5 @@ fn votes_that_cannot_be_are_told_from_those_that_come_late() {
     let status = &status["subject_workflow_statuses"][0];
     assert_eq!(status["classifications_count"], 15, "late votes are stored and counted");
     assert_eq!(status["retirement_reason"], "classification_count");
-    assert!(status["retired_at"].as_str().unwrap().starts_with("2027-"), "{status}");
+    assert!(status["retired_at"].as_str().expect("is there").starts_with("2027-"), "{status}");
 }

@@ -1,5 +1,6 @@
 //! `volary demo`: a whole project out of nothing.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -7,6 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::commands::{init, run::note_stages};
 use crate::demo::{self, DemoSize};
+use crate::live::wait;
 use crate::project::Project;
 use crate::session::Session;
 
@@ -14,7 +16,8 @@ use crate::session::Session;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary demo
-  volary demo /tmp/tour --subjects 2000 --seed 7")]
+  volary demo /tmp/tour --subjects 2000 --seed 7
+  volary demo --serve                    # then open http://127.0.0.1:8420/api/v1/healthz")]
 pub(crate) struct Args {
     /// Folder to write.
     #[arg(default_value = "volary-demo", value_name = "DIR")]
@@ -25,6 +28,16 @@ pub(crate) struct Args {
     /// Volunteers to simulate.
     #[arg(long, default_value_t = DemoSize::default().n_volunteers)]
     volunteers: u32,
+    /// Then show a night live: candidates arrive, simulated volunteers vote, alerts are raised, and the API
+    /// serves it, until Ctrl-C or until all is done.
+    #[arg(long)]
+    serve: bool,
+    /// Where to listen; port 0 picks a free one.
+    #[arg(long, default_value = "127.0.0.1:8420", value_name = "ADDRESS:PORT", requires = "serve")]
+    address: SocketAddr,
+    /// Stop after so many votes, and cast them as fast as they can be taken.
+    #[arg(long, value_name = "N", requires = "serve")]
+    votes: Option<u64>,
 }
 
 /// Runs it.
@@ -61,5 +74,23 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         report.display(),
         args.folder.display()
     ));
+    if args.serve {
+        serve(args, &mut session)?;
+    }
     session.finish(Some(&place("run.json")))
+}
+
+/// The night, live.
+fn serve(args: &Args, session: &mut Session) -> Result<()> {
+    let mut settings = volary_web::Settings::new(args.folder.join("tokens.toml"));
+    settings.address = args.address;
+    let night = wait(demo::live::run(&args.folder, settings, args.votes, session))?;
+    let summary = &mut session.summary;
+    summary.count("n_live_votes", "votes of the night", night.n_votes);
+    summary.count("n_live_retired", "  candidates retired", night.n_retired);
+    summary.count("n_live_alerts", "  alerts", night.n_alerts);
+    summary.count("n_live_false", "    of bogus ones", night.n_false);
+    summary.count("n_live_missed", "  real ones missed", night.n_missed);
+    summary.note(&format!("The store is {}.", args.folder.join("live.db").display()));
+    Ok(())
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use volary_live::incoming::{self, Parsed};
-use volary_live::{Effect, Event, Key, Kind, Live, Outcome, Policy};
+use volary_live::{Effect, Event, Live, Outcome, Policy};
 
-use crate::live::{StoreArgs, time_text, wait};
+use crate::live::{RulesArgs, StoreArgs, time_text, wait};
 use crate::live_tables;
 use crate::session::Session;
 
@@ -42,16 +42,8 @@ pub(crate) struct Args {
     /// Wait for more at the end of the file, until Ctrl-C, and print what happens as it happens.
     #[arg(long)]
     follow: bool,
-    /// The answer that speaks for an alert: with it, the rules are at least 8 votes for it, at least 80 %
-    /// agreement, and retirement at 14. Rules of one's own go into the settings file, under `[live]`.
-    #[arg(long, value_name = "ANSWER")]
-    answer: Option<String>,
-    /// The task that --answer is of.
-    #[arg(long, default_value = "T0", value_name = "TASK")]
-    task: String,
-    /// The project's name, which credit draws and reports carry.
-    #[arg(long, default_value = "", value_name = "NAME")]
-    project: String,
+    #[command(flatten)]
+    rules: RulesArgs,
 }
 
 /// Lines in one transaction.
@@ -80,7 +72,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let (before, after, policy) = wait(async {
         let live = args.store.open().await?;
         let before = live.counts().await?;
-        set_policy(args, &session, &live).await?;
+        args.rules.put_into(&live, &session).await?;
         let printer = (args.follow && !session.global.json).then(|| print_effects(&live));
         let mut known = Vec::new();
         for path in &args.subjects {
@@ -127,26 +119,8 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     session.finish(None)
 }
 
-/// Puts the rules that are asked for into the log, unless they are in force already.
-async fn set_policy(args: &Args, session: &Session, live: &Live) -> Result<()> {
-    let wanted = match (&args.answer, &session.settings.live) {
-        (Some(answer), _) => Policy::kilonova_seekers(&args.project, &args.task, answer),
-        (None, Some(policy)) => policy.clone(),
-        (None, None) => return Ok(()),
-    };
-    wanted.check()?;
-    let (present, _) = live.people().await?;
-    if present == wanted {
-        return Ok(());
-    }
-    let at_ms = session.now_ms();
-    let key = Key { source: "volary".into(), id: format!("policy/{}/{at_ms}", wanted.version()) };
-    let event = Event { key, at_ms, kind: Kind::Policy { policy: Box::new(wanted) } };
-    live.submit(vec![event]).await?;
-    Ok(())
-}
-
-fn print_effects(live: &Live) -> tokio::task::JoinHandle<()> {
+/// Prints what is told, as it is told, until the store is closed.
+pub(crate) fn print_effects(live: &Live) -> tokio::task::JoinHandle<()> {
     let mut effects = live.told();
     tokio::spawn(async move {
         use tokio::sync::broadcast::error::RecvError;

@@ -3,6 +3,7 @@
 
 mod curves;
 mod export;
+pub(crate) mod live;
 
 use std::path::Path;
 

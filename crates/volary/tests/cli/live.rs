@@ -230,3 +230,32 @@ fn subjects_and_draws_come_as_tables_and_the_truth_stays_inside() {
         (&json!(1), &json!(0))
     );
 }
+
+#[test]
+fn the_demo_shows_a_night_live() {
+    let place = Place::new();
+    let arguments = [
+        "demo",
+        "night",
+        "--subjects",
+        "40",
+        "--volunteers",
+        "30",
+        "--serve",
+        "--address",
+        "127.0.0.1:0",
+        "--votes",
+        "1200",
+    ];
+    let record = place.record(&arguments);
+    let summary = &record["summary"];
+    let count = |name: &str| summary[name].as_u64().unwrap();
+    assert_eq!(count("n_live_votes"), 1_200);
+    // Good volunteers, a quarter real: alerts come, and most are right.
+    assert!(count("n_live_alerts") >= 5, "{summary}");
+    assert!(count("n_live_false") * 4 <= count("n_live_alerts"), "{summary}");
+    let listed = place.record(&["alerts", "--store", "night/live.db"]);
+    assert_eq!(listed["summary"]["n_alerts"], summary["n_live_alerts"]);
+    let rebuilt = place.record(&["rebuild", "--store", "night/live.db"]);
+    assert_eq!(rebuilt["summary"]["is_same"], json!(true));
+}

@@ -18,6 +18,7 @@ mod real_data;
 mod release;
 mod retire;
 mod sample;
+mod serve;
 mod shapes;
 mod simulate;
 mod support;

@@ -1,0 +1,148 @@
+//! `volary serve` and `volary token`, as the book's page tells it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{Place, VOLARY, root};
+
+/// A server on a free port; told to stop when dropped.
+struct Served {
+    child: Child,
+    url: String,
+    greeting: String,
+}
+
+impl Served {
+    fn start(place: &Place, arguments: &[&str]) -> Self {
+        let mut child = Command::new(VOLARY)
+            .args(["serve", "--address", "127.0.0.1:0"])
+            .args(arguments)
+            .current_dir(place.path("."))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        let mut greeting = String::new();
+        while !greeting.contains("Ctrl-C stops it") {
+            let line = lines.next().unwrap_or_else(|| panic!("it ended: {greeting}")).expect("text");
+            greeting.push_str(&line);
+            greeting.push('\n');
+        }
+        // The rest must be read, or the server blocks on a full pipe one day.
+        std::thread::spawn(move || lines.count());
+        let url = greeting.split("/api/v1").next().expect("an address").to_owned();
+        Self { child, url, greeting }
+    }
+
+    /// Ctrl-C; what it says at its end.
+    fn stop(mut self) -> String {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill starts").success());
+        let started = Instant::now();
+        while self.child.try_wait().expect("is ours").is_none() {
+            assert!(started.elapsed() < Duration::from_secs(20), "it does not stop");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut self.child.stdout.take().expect("piped"), &mut said)
+            .expect("text");
+        said
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn sh(place: &Place, script: &str) -> String {
+    let output = Command::new("sh")
+        .args(["-c", script])
+        .current_dir(place.path("."))
+        .stdin(Stdio::null())
+        .output()
+        .expect("sh starts");
+    assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The page's `sh` blocks that talk to the server of the page.
+fn walk_through() -> Vec<String> {
+    let page = std::fs::read_to_string(root().join("docs/src/serve.md")).expect("a page");
+    let blocks = page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.filter(|block| !block.starts_with("volary serve")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_page_is_walked_through() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        eprintln!("skipped: curl is not installed");
+        return;
+    }
+    let place = Place::new();
+    for (name, role) in [("classify-page", "write"), ("screen", "read")] {
+        place.record(&["token", "make", name, "--role", role, "-o", &format!("{role}.token")]);
+    }
+    let served = Served::start(&place, &["--answer", "real", "--project", "kilonova-seekers"]);
+    assert!(served.greeting.contains("volary token") && !served.greeting.contains("volary_"));
+    let blocks = walk_through();
+    assert!(blocks.len() >= 6, "{}", blocks.len());
+    let mut said = String::new();
+    for block in &blocks {
+        let block = block.replace("http://127.0.0.1:8420", &served.url);
+        // A listener in the background keeps nobody waiting, and ends with the server.
+        said.push_str(&sh(&place, &block.replace(".txt &", ".txt 2>&1 & sleep 1")));
+    }
+    for words in
+        ["\"status\":\"ok\"", "\"alerts\":[{\"id\":\"1\"", "event: alert.created", "\"id\":\"8\""]
+    {
+        assert!(said.contains(words), "{words} is missing in\n{said}");
+    }
+    assert!(!said.contains("problems"), "{said}");
+    assert!(!sh(&place, "cat heard.txt").contains("voters"));
+    let end = served.stop();
+    assert!(end.contains("alerts"), "{end}");
+    // Everything is in the store.
+    let alerts = place.record(&["alerts"]);
+    assert_eq!(alerts["summary"]["n_alerts"], 1);
+}
+
+#[test]
+fn the_first_start_makes_a_token_and_shows_it_once() {
+    let place = Place::new();
+    let served = Served::start(&place, &[]);
+    let token = served.greeting.split("this once: ").nth(1).and_then(|rest| rest.split('\n').next());
+    let token = token.expect("a token").to_owned();
+    let ask = |path: &str| {
+        let url = format!("{}/api/v1{path}", served.url);
+        sh(&place, &format!("curl -s {url} -H 'Authorization: Bearer {token}'"))
+    };
+    let policy: Value = serde_json::from_str(&ask("/policy")).expect("JSON");
+    assert_eq!(policy["policy"]["retire_at"], 14);
+    // The store is in use, and another server says so.
+    place.volary(&["serve", "--address", "127.0.0.1:0"]).fails_with("another volary writes to it");
+    // Revoked, it stops working while the server runs.
+    let listed = place.record(&["token", "list"]);
+    let id = listed["summary"]["tokens"][0]["id"].as_str().expect("an id").to_owned();
+    place.record(&["token", "revoke", &id]);
+    std::thread::sleep(Duration::from_millis(1_200));
+    assert!(ask("/policy").contains("unauthenticated"));
+    served.stop();
+}
+
+#[test]
+fn what_cannot_be_served_is_said_in_a_sentence() {
+    let place = Place::new();
+    place.volary(&["serve", "--webhook", "http://example.org/"]).fails_with("use https");
+    place.volary(&["serve", "--webhook", "https://127.0.0.1/"]).fails_with("private");
+    place.volary(&["serve", "--webhook-secret", "none"]).fails_with("no such file");
+    place.volary(&["token", "revoke", "nobody"]).fails_with("no token has the id");
+    place.write("tokens.toml", "[[token]]\n");
+    place.volary(&["serve"]).fails_with("chmod 600");
+}
