@@ -323,8 +323,9 @@ impl Book {
 
     /// The votes that count, strand by strand in canonical order.
     pub fn counted(&self) -> impl Iterator<Item = &Ballot> {
-        let of = |strand: &'_ Strand| strand.tally.prefix(&strand.ballots, strand.tally.n_members());
-        self.strands.values().flat_map(of)
+        self.strands
+            .values()
+            .flat_map(|strand| strand.tally.prefix(&strand.ballots, strand.tally.n_members()))
     }
 
     /// Who voted on it, each as often as they did.

@@ -182,3 +182,45 @@ fn what_is_done_leaves_and_what_is_learnt_shows() {
     assert_eq!(until(&site, |s| s["learner"]["counts"]["n_votes"] == 390)["learner"]["in_use"], "safe");
     assert!(status["learner"]["alarms"].is_array());
 }
+
+#[test]
+fn a_rule_seeds_the_next_workflow() {
+    let site = site();
+    let rule =
+        json!({"name": "circle it", "when": "votes(\"real\") >= 2", "then": "move", "to": "draw"});
+    let policy = json!({"source": "team", "id": "rules", "at_ms": 1, "kind": "policy",
+        "policy": {"retire_at": 3, "rule": [rule]}});
+    site.post("/log", &site.admin, &policy).is(200);
+    site.post("/log", &site.admin, &json!(events())).is(200);
+    until(&site, |s| s["open_subjects"]["real-time"] == 20);
+    let in_draw = |volunteer: u64| {
+        let path = format!("/subjects/next?volunteer={volunteer}&workflow_id=draw&n=60");
+        site.get(&path, &site.write).is(200).json()["subjects"].as_array().unwrap().clone()
+    };
+    assert!(in_draw(9).len() >= 30, "before anything was moved, all that is open");
+    for user in 1..4 {
+        site.post("/classifications", &site.write, &vote(user, "s7", user, "real")).is(201);
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while in_draw(1).len() != 1 {
+        assert!(Instant::now() < deadline, "{:?}", in_draw(1));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // Whoever saw it in the first workflow may well circle it in the second, once.
+    assert_eq!(in_draw(1)[0]["id"], "s7");
+    let circled = |id: u64, user: u64| {
+        let mut drawn = vote(id, "s7", user, "circle");
+        drawn["workflow"] = json!("draw");
+        drawn
+    };
+    site.post("/classifications", &site.write, &circled(100, 1)).is(201);
+    assert!(in_draw(1).is_empty() && in_draw(2).len() == 1);
+    for user in 2..4 {
+        site.post("/classifications", &site.write, &circled(100 + user, user)).is(201);
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !in_draw(8).is_empty() {
+        assert!(Instant::now() < deadline, "it has retired there");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
