@@ -142,6 +142,17 @@ impl Pool {
         Ok(Self { mixture, seed, queues: Default::default(), places: HashMap::new() })
     }
 
+    /// A pool with the same mixture and seed and nothing in it.
+    #[must_use]
+    pub fn empty(&self) -> Self {
+        Self {
+            mixture: self.mixture,
+            seed: self.seed,
+            queues: Default::default(),
+            places: HashMap::new(),
+        }
+    }
+
     /// Subjects in it.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -15,8 +15,15 @@ pub type Status<'a> = Pin<Box<dyn Future<Output = Option<serde_json::Value>> + S
 
 /// Chooses what to show.
 pub trait Queue: Send + Sync {
-    /// At most `n` subjects that this volunteer has not voted on, in the order in which to show them.
-    fn next<'a>(&'a self, live: &'a Live, volunteer: &'a Actor, n: u32) -> Next<'a>;
+    /// At most `n` subjects that this volunteer has not voted on, in the order in which to show them; those
+    /// that rules moved into `workflow`, if one is named that any were moved into.
+    fn next<'a>(
+        &'a self,
+        live: &'a Live,
+        volunteer: &'a Actor,
+        workflow: Option<&'a str>,
+        n: u32,
+    ) -> Next<'a>;
 
     /// How it chooses now: open subjects by stream, what the learner has learnt.
     fn status(&self) -> Status<'_> {
@@ -29,7 +36,13 @@ pub trait Queue: Send + Sync {
 pub struct FewestVotes;
 
 impl Queue for FewestVotes {
-    fn next<'a>(&'a self, live: &'a Live, volunteer: &'a Actor, n: u32) -> Next<'a> {
+    fn next<'a>(
+        &'a self,
+        live: &'a Live,
+        volunteer: &'a Actor,
+        _workflow: Option<&'a str>,
+        n: u32,
+    ) -> Next<'a> {
         Box::pin(async move { live.unseen(&volunteer.to_text(), n).await })
     }
 }

@@ -16,12 +16,14 @@ pub struct StrandKey {
 }
 
 /// When a subject's retirement was announced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retirement {
     /// Votes at that moment.
     pub n: u64,
     /// When the last of them was received.
     pub at_ms: i64,
+    /// Version of the rules that decided it.
+    pub policy: String,
 }
 
 /// Something to be told, once.
@@ -58,6 +60,8 @@ pub enum Effect {
         n: u64,
         /// The positive ones.
         k: u64,
+        /// Version of the rules.
+        policy: String,
     },
     /// A rule puts the subject into another workflow.
     Moved {
@@ -70,6 +74,8 @@ pub enum Effect {
         rule: String,
         /// The workflow that it goes to.
         to: String,
+        /// Version of the rules.
+        policy: String,
     },
     /// A person retired it, or opened it again.
     ByHand {
@@ -134,12 +140,18 @@ impl Effect {
 }
 
 /// What is told where a rule that neither alerts nor retires is met.
-pub(super) fn done(subject: &str, key: &StrandKey, rule: &Rule, n: u64, k: u64) -> Option<Effect> {
+pub(super) fn done(
+    subject: &str,
+    key: &StrandKey,
+    rule: &Rule,
+    (n, k): (u64, u64),
+    policy: String,
+) -> Option<Effect> {
     let (subject, strand, to) = (subject.to_owned(), key.clone(), rule.to.clone()?);
     let rule_name = rule.name.clone();
     match rule.then {
-        Then::Webhook => Some(Effect::Webhook { subject, strand, rule: rule_name, to, n, k }),
-        Then::Move => Some(Effect::Moved { subject, strand, rule: rule_name, to }),
+        Then::Webhook => Some(Effect::Webhook { subject, strand, rule: rule_name, to, n, k, policy }),
+        Then::Move => Some(Effect::Moved { subject, strand, rule: rule_name, to, policy }),
         Then::Alert | Then::Retire => None,
     }
 }

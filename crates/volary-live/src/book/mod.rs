@@ -272,7 +272,8 @@ impl Book {
             if rule.then != Then::Alert {
                 let is_open = strand.announced.retired.is_none();
                 if is_new && is_open && strand.announced.done.insert(rule.name.clone()) {
-                    effects.extend(done(&subject, key, rule, seen.n, seen.k));
+                    let counts = (seen.n, seen.k);
+                    effects.extend(done(&subject, key, rule, counts, policy.version()));
                 }
                 continue;
             }
@@ -288,8 +289,8 @@ impl Book {
             }
         }
         if strand.tally.retired_at.is_some() && strand.announced.retired.is_none() {
-            let retirement = Retirement { n: strand.tally.n, at_ms };
-            strand.announced.retired = Some(retirement);
+            let retirement = Retirement { n: strand.tally.n, at_ms, policy: policy.version() };
+            strand.announced.retired = Some(retirement.clone());
             let reason = strand.tally.reason(policy).to_owned();
             effects.push(Effect::Retired { subject, strand: key.clone(), reason, retirement });
         }
@@ -318,6 +319,13 @@ impl Book {
         }
         book.recount_all(rules);
         book
+    }
+
+    /// The votes that count, strand by strand in canonical order.
+    pub fn counted(&self) -> impl Iterator<Item = &Ballot> {
+        self.strands
+            .values()
+            .flat_map(|strand| strand.tally.prefix(&strand.ballots, strand.tally.n_members()))
     }
 
     /// Who voted on it, each as often as they did.
@@ -400,7 +408,7 @@ impl Book {
             n_parked: if is_parked { strand.ballots.len() as u64 } else { 0 },
             retired_at: strand.tally.retired_at,
             retired_by: strand.tally.retired_by.clone(),
-            retired: strand.announced.retired,
+            retired: strand.announced.retired.clone(),
             by_hand: self.by_hand.get(&key.workflow).map(|(_, retired)| *retired),
             validation: self.validation,
             rules: policy.rules.iter().enumerate().map(of_rule).collect(),

@@ -23,6 +23,7 @@ use volary_loop::learner::{
     ActorCap, Embedding, Label, Learner, LearnerError, LearnerParams, Method, Prediction,
 };
 use volary_loop::prequential::{Prequential, PrequentialParams, Report};
+use volary_loop::veto::{Requirement, Veto, VetoError, certify, is_audited};
 
 pub use self::follow::{FollowError, Follower};
 pub use self::watch::{Drift, DriftAlarm};
@@ -57,6 +58,27 @@ pub struct LearningParams {
     pub duel: DuelParams,
     /// Values in a window of the drift watch; the first window is the reference.
     pub drift_window: usize,
+    /// A veto against bogus subjects, once it is certified; none if absent.
+    pub veto: Option<VetoParams>,
+}
+
+/// A veto that is asked for.
+#[derive(Clone)]
+pub struct VetoParams {
+    /// The server's secret: who has it can tell audits from others.
+    pub key: [u8; 32],
+    /// Share of the vetoed that is shown all the same.
+    pub audit_share: f64,
+    /// Vetoed below this probability to be real.
+    pub below: f64,
+    /// Largest share of real subjects that may be vetoed, to be shown before the veto is used.
+    pub allowed: f64,
+}
+
+impl std::fmt::Debug for VetoParams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VetoParams").field("below", &self.below).finish_non_exhaustive()
+    }
 }
 
 impl Default for LearningParams {
@@ -68,6 +90,7 @@ impl Default for LearningParams {
             pass_at: 0.5,
             duel: DuelParams::default(),
             drift_window: 500,
+            veto: None,
         }
     }
 }
@@ -114,6 +137,10 @@ pub struct LearningCounts {
     pub n_without_embedding: u64,
     /// Votes that the cap on one person, or a broken embedding, kept out.
     pub n_refused: u64,
+    /// Real subjects, of those whose truth is known and of the audited ones.
+    pub n_real: u64,
+    /// Of these, those that a veto would have put last.
+    pub n_real_vetoed: u64,
 }
 
 /// The two models and how good they are.
@@ -267,6 +294,7 @@ impl Learning {
             && self.predicted.contains_key(subject)
         {
             let is_real = 2 * k > n;
+            self.count_veto(subject, is_real, false);
             self.drift.label(logged.seq, f64::from(u8::from(is_real)));
             // Scored on what was said before the first vote; only then learnt.
             let is_scored = self.evaluation.label(subject, logged.received_ms, is_real).is_ok();
@@ -305,6 +333,7 @@ impl Learning {
         let Some((safe, fast)) = self.predicted.get(subject).copied() else { return };
         let Ok(scored) = self.evaluation.label(subject, logged.received_ms, is_real) else { return };
         self.counts.n_gold += 1;
+        self.count_veto(subject, is_real, true);
         self.drift.error(logged.seq, scored.brier);
         let passes = |p: f64| p >= self.params.pass_at;
         let (old, new) = match self.in_use {
@@ -333,6 +362,30 @@ impl Learning {
         }
     }
 
+    /// Evidence for or against the veto: real subjects whose being shown did not depend on the model.
+    fn count_veto(&mut self, subject: &str, is_real: bool, is_gold: bool) {
+        let (Some(veto), Some(both)) = (&self.params.veto, self.predicted.get(subject)) else { return };
+        let p = match self.in_use {
+            Arm::Safe => both.0,
+            Arm::Fast => both.1,
+        };
+        if is_real && (is_gold || is_audited(&veto.key, subject, veto.audit_share)) {
+            self.counts.n_real += 1;
+            self.counts.n_real_vetoed += u64::from(p < veto.below);
+        }
+    }
+
+    /// The veto, if one is asked for; or why it may not be used yet.
+    ///
+    /// # Errors
+    /// [`VetoError`]: the evidence does not carry it, or a setting is none.
+    pub fn veto(&self) -> Option<Result<Veto, VetoError>> {
+        let VetoParams { key, audit_share, below, allowed } = self.params.veto.clone()?;
+        let requirement = Requirement { allowed, level: 0.95 };
+        let certificate = certify(self.counts.n_real_vetoed, self.counts.n_real, requirement);
+        Some(certificate.and_then(|certificate| Veto::new(key, audit_share, below, certificate)))
+    }
+
     fn promote(&mut self, seq: i64, fast: bool, who: &str, why: &str) {
         let to = if fast { Arm::Fast } else { Arm::Safe };
         if to == self.in_use {
@@ -356,9 +409,14 @@ impl Learning {
     /// What the model in use says of a subject; `None` without an embedding.
     #[must_use]
     pub fn predict(&self, subject: &str) -> Option<Prediction> {
+        self.learner(self.in_use).predict(&self.embedding(subject)?).ok()
+    }
+
+    /// The embedding of a subject.
+    #[must_use]
+    pub fn embedding(&self, subject: &str) -> Option<Embedding<'_>> {
         let values = self.embeddings.of.get(subject)?;
-        let x = Embedding { model: &self.embeddings.model, values };
-        self.learner(self.in_use).predict(&x).ok()
+        Some(Embedding { model: &self.embeddings.model, values })
     }
 
     /// One of the models.

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::database::Cell;
 use super::{Live, LiveError, database_error, logged, parsed};
-use crate::book::Card;
-use crate::event::{Actor, Logged};
+use crate::book::{Card, Effect};
+use crate::event::{Actor, Event, Kind, Logged};
 
 /// Subject, workflow and major version.
 pub type StrandId = [String; 3];
@@ -142,6 +142,27 @@ impl Live {
         }
     }
 
+    /// Subjects that rules moved into other workflows, by workflow, after place `after` of what was told;
+    /// and the last place that was looked at.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn moved(
+        &self,
+        after: i64,
+    ) -> Result<(BTreeMap<String, BTreeSet<String>>, i64), LiveError> {
+        let sql = "SELECT seq, body FROM outbox WHERE seq > $1 AND id LIKE 'moved/%' ORDER BY seq";
+        let (mut moved, mut last): (BTreeMap<String, BTreeSet<String>>, i64) = (BTreeMap::new(), after);
+        for row in &self.rows(sql, &[after.into()]).await? {
+            last = self.cell(row, 0)?;
+            let body: String = self.cell(row, 1)?;
+            if let Effect::Moved { subject, to, .. } = parsed(&body, last, &self.place)? {
+                moved.entry(to).or_default().insert(subject);
+            }
+        }
+        Ok((moved, last))
+    }
+
     /// The last place in the log; 0 while it is empty.
     ///
     /// # Errors
@@ -169,6 +190,23 @@ impl Live {
         // Quotes within a fact are escaped, so that no fact can look like this.
         let sql = "SELECT subject FROM subjects WHERE body LIKE '%\"validation\":true%'";
         self.rows(sql, &[]).await?.iter().map(|row| self.cell(row, 0)).collect()
+    }
+
+    /// The same in one workflow only.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn seen_by_in(&self, actor: &Actor, workflow: &str) -> Result<HashSet<String>, LiveError> {
+        let sql = "SELECT subject, body FROM events WHERE actor = $1";
+        let mut seen = HashSet::new();
+        for row in &self.rows(sql, &[actor.to_text().into()]).await? {
+            let (subject, body): (String, String) = (self.cell(row, 0)?, self.cell(row, 1)?);
+            let event: Event = parsed(&body, 0, &self.place)?;
+            if matches!(event.kind, Kind::Vote { workflow: of, .. } if of == workflow) {
+                seen.insert(subject);
+            }
+        }
+        Ok(seen)
     }
 
     /// What was done about alerts, in the order of the log.

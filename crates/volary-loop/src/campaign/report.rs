@@ -81,6 +81,8 @@ impl Run {
         let real = self.fates.iter().filter(|f| f.is_real);
         let mut hours: Vec<f64> = real.filter_map(hours_to_alert).collect();
         hours.sort_unstable_by(f64::total_cmp);
+        // Nothing is alerted before it arrives.
+        let hours_at = |q| quantile(&hours, q, level).map(|e| Estimate { low: e.low.max(0.0), ..e });
         let at_alert: Vec<f64> = self.fates.iter().filter_map(|f| f.n_at_alert.map(f64::from)).collect();
         let retired = self.fates.iter().filter(|f| is_retired(f));
         let votes: Vec<f64> = retired.map(|f| f64::from(f.n_votes)).collect();
@@ -91,9 +93,9 @@ impl Run {
             n_votes: self.fates.iter().map(|f| u64::from(f.n_votes)).sum(),
             n_late: self.fates.iter().map(|f| u64::from(f.n_late)).sum(),
             n_idle: self.n_idle,
-            hours_to_alert_fast: quantile(&hours, 0.1, level),
-            hours_to_alert: quantile(&hours, 0.5, level),
-            hours_to_alert_slow: quantile(&hours, 0.9, level),
+            hours_to_alert_fast: hours_at(0.1),
+            hours_to_alert: hours_at(0.5),
+            hours_to_alert_slow: hours_at(0.9),
             votes_at_alert: mean(&at_alert, level),
             votes_per_subject: mean(&votes, level),
             false_alerts: share(closed().filter(|f| !f.is_real).map(is_alerted), level),

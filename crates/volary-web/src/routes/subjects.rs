@@ -345,6 +345,8 @@ fn votes_of(book: &Book, asker: &Asker) -> Vec<Vote> {
 pub(crate) struct NextParams {
     /// User id, or `anonymous:` and the digest of a session.
     volunteer: String,
+    /// Subjects that a rule moved into this workflow; where none were, all that are open.
+    workflow_id: Option<String>,
     /// 1 to 100; 10 if absent.
     n: Option<u32>,
 }
@@ -371,7 +373,7 @@ pub(crate) async fn next(
         return Err(Problem::bad_request(format!("n is {n}; use 1 to 100")));
     }
     let volunteer = super::actor(&params.volunteer);
-    let ids = app.queue.next(&app.live, &volunteer, n).await?;
+    let ids = app.queue.next(&app.live, &volunteer, params.workflow_id.as_deref(), n).await?;
     let mut known = app.live.cards_of(&ids).await?;
     let cards: Vec<Card> = ids.iter().filter_map(|id| known.remove(id)).collect();
     // Bare for everybody, a token with more roles too: these go to people who have not voted.

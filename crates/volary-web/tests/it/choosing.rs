@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use volary_live::learning::{Embeddings, LearningParams};
+use volary_live::Kind;
+use volary_live::learning::{Embeddings, LearningParams, VetoParams};
 use volary_live::store::Place;
 use volary_loop::pool::Mixture;
 use volary_web::Choosing;
@@ -27,7 +28,7 @@ fn events() -> Vec<Value> {
             json!({"kind": "subject", "subject": format!("s{n}"), "facts": {"score": score}}),
         );
     }
-    for n in 0..10 {
+    for n in 0..10_u32 {
         push(
             format!("d{n}"),
             json!({"kind": "drawn", "subject": format!("s{n}"), "stream": "debiased", "p_included": 0.25}),
@@ -44,7 +45,8 @@ fn events() -> Vec<Value> {
 fn embeddings() -> Embeddings {
     let of =
         |name: &str, n: usize| (format!("{name}{n}"), vec![if n % 2 == 0 { 1.0 } else { -1.0 }, 0.5]);
-    let all = (0..30).map(|n| of("s", n)).chain((0..10).map(|n| of("v", n)));
+    let later = (0..40).map(|n| of("n", n));
+    let all = (0..30).map(|n| of("s", n)).chain((0..10).map(|n| of("v", n))).chain(later);
     Embeddings { model: "m".into(), dimension: 2, of: all.collect::<HashMap<_, _>>() }
 }
 
@@ -57,7 +59,10 @@ fn site() -> Site {
         place,
         |_| {},
         async |live| {
-            let learner = Some((embeddings(), LearningParams::default()));
+            // Five real ones without a miss are enough to certify this veto; nobody should allow so much.
+            let veto = VetoParams { key: [7; 32], audit_share: 0.05, below: 0.35, allowed: 0.5 };
+            let params = LearningParams { veto: Some(veto), ..LearningParams::default() };
+            let learner = Some((embeddings(), params));
             Choosing::start(live, mixture, 7, learner).await.expect("starts") as _
         },
     )
@@ -136,6 +141,39 @@ fn what_is_done_leaves_and_what_is_learnt_shows() {
     assert!(gold["n"] == 10 && gold["brier"].as_f64().expect("is there") < 0.25, "{gold}");
     assert_eq!(status["learner"]["in_use"], "safe");
 
+    assert_eq!(status["learner"]["veto"], "in use", "{status}");
+    // New subjects come: some are drawn because the learner would learn from them, and the log says so.
+    let subject = |n: u64| json!({"source": "team", "id": format!("n{n}"), "at_ms": 3, "kind": "subject", "subject": format!("n{n}")});
+    let later: Vec<Value> = (0..40).map(subject).collect();
+    site.post("/log", &site.admin, &json!(later)).is(200);
+    until(&site, |s| s["open_subjects"]["active"].as_u64() > Some(10));
+    let drawn = site.wait(site.live.log_of("drawn", 0, 1_000)).expect("read");
+    let own: Vec<&Kind> =
+        drawn.iter().filter(|l| l.event.key.source == "volary").map(|l| &l.event.kind).collect();
+    let with_probability = own.iter().filter(|kind| match kind {
+        Kind::Drawn { stream, p_included, .. } => {
+            assert_eq!(p_included.is_some(), stream == "debiased", "{kind:?}");
+            p_included.is_some()
+        }
+        _ => false,
+    });
+    let n_probability = with_probability.count();
+    assert!(
+        n_probability * 5 >= own.len() && n_probability < own.len(),
+        "{n_probability} of {}",
+        own.len()
+    );
+    // The vetoed come last, and they come.
+    let shown: Vec<String> = next(&site, "99", 60).into_iter().filter(|s| s.starts_with('n')).collect();
+    assert_eq!(shown.len(), 40);
+    let mean_place = |is_even: bool| {
+        let of = |s: &str| s[1..].parse::<u32>().unwrap().is_multiple_of(2) == is_even;
+        let places: Vec<f64> =
+            (0_u32..).zip(&shown).filter(|(_, s)| of(s)).map(|(at, _)| f64::from(at)).collect();
+        places.iter().sum::<f64>() / places.len() as f64
+    };
+    assert!(mean_place(true) + 8.0 < mean_place(false), "{shown:?}");
+
     // Who opts out is forgotten, by reading everything again.
     let out =
         json!({"source": "team", "id": "out", "at_ms": 2, "kind": "opt_out", "user": "3", "out": true});
@@ -143,4 +181,46 @@ fn what_is_done_leaves_and_what_is_learnt_shows() {
     let status = until(&site, |s| s["learner"]["counts"]["n_opted_out"] == 30);
     assert_eq!(until(&site, |s| s["learner"]["counts"]["n_votes"] == 390)["learner"]["in_use"], "safe");
     assert!(status["learner"]["alarms"].is_array());
+}
+
+#[test]
+fn a_rule_seeds_the_next_workflow() {
+    let site = site();
+    let rule =
+        json!({"name": "circle it", "when": "votes(\"real\") >= 2", "then": "move", "to": "draw"});
+    let policy = json!({"source": "team", "id": "rules", "at_ms": 1, "kind": "policy",
+        "policy": {"retire_at": 3, "rule": [rule]}});
+    site.post("/log", &site.admin, &policy).is(200);
+    site.post("/log", &site.admin, &json!(events())).is(200);
+    until(&site, |s| s["open_subjects"]["real-time"] == 20);
+    let in_draw = |volunteer: u64| {
+        let path = format!("/subjects/next?volunteer={volunteer}&workflow_id=draw&n=60");
+        site.get(&path, &site.write).is(200).json()["subjects"].as_array().unwrap().clone()
+    };
+    assert!(in_draw(9).len() >= 30, "before anything was moved, all that is open");
+    for user in 1..4 {
+        site.post("/classifications", &site.write, &vote(user, "s7", user, "real")).is(201);
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while in_draw(1).len() != 1 {
+        assert!(Instant::now() < deadline, "{:?}", in_draw(1));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // Whoever saw it in the first workflow may well circle it in the second, once.
+    assert_eq!(in_draw(1)[0]["id"], "s7");
+    let circled = |id: u64, user: u64| {
+        let mut drawn = vote(id, "s7", user, "circle");
+        drawn["workflow"] = json!("draw");
+        drawn
+    };
+    site.post("/classifications", &site.write, &circled(100, 1)).is(201);
+    assert!(in_draw(1).is_empty() && in_draw(2).len() == 1);
+    for user in 2..4 {
+        site.post("/classifications", &site.write, &circled(100 + user, user)).is(201);
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !in_draw(8).is_empty() {
+        assert!(Instant::now() < deadline, "it has retired there");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -1,5 +1,6 @@
 //! `volary credit`: who took part, who is named for an alert, and the text of its report.
 
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use volary_ingest::output;
+use volary_ingest::tables::for_each_batch;
+use volary_live::canon::set_hash;
 use volary_live::credit::draw::{self, DayKey, KEY_BYTES};
 use volary_live::credit::list::{Form, name_list};
 use volary_live::credit::names;
@@ -25,6 +28,7 @@ use crate::session::Session;
 #[command(after_help = "Examples:
   volary credit --new-key key-2026-11-28.txt --day 2026-11-28
   volary credit --participants participants.html
+  volary credit --participants authors.tex --of 96301451,96301452
   volary credit --alert 12 --key key-2026-11-28.txt -o report.json --team \"A. Astronomer\"")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -38,6 +42,10 @@ pub(crate) struct Args {
     /// Write the names of all who took part (.txt, .csv, .json, .tex or .html).
     #[arg(long, value_name = "FILE")]
     participants: Option<PathBuf>,
+    /// Only of those with a vote that counts on these subjects, for or against: for a paper about them. Ids
+    /// with commas between, or a table with subject_id.
+    #[arg(long, value_name = "SUBJECT,…|TABLE", requires = "participants")]
+    of: Option<String>,
     /// Draw for this alert.
     #[arg(long, value_name = "NUMBER", requires = "key")]
     alert: Option<u64>,
@@ -76,7 +84,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
             new_key(path, day, &live, &mut session).await?;
         }
         if let Some(path) = &args.participants {
-            participants(path, &live, &mut session).await?;
+            participants(path, args.of.as_deref(), &live, &mut session).await?;
         }
         if let (Some(number), Some(key)) = (args.alert, &args.key) {
             draw_for(args, number, key, &live, &mut session).await?;
@@ -130,19 +138,54 @@ fn write_secret(path: &Path, text: &str) -> Result<()> {
     file.write_all(format!("{text}\n").as_bytes()).and_then(|()| file.sync_all()).with_context(what)
 }
 
-async fn participants(path: &Path, live: &Live, session: &mut Session) -> Result<()> {
+async fn participants(path: &Path, of: Option<&str>, live: &Live, session: &mut Session) -> Result<()> {
     let extension = path.extension().unwrap_or_default().to_string_lossy();
     let form = Form::of_extension(&extension).ok_or_else(|| {
         anyhow!("name the file .txt, .csv, .json, .tex or .html, not {}", path.display())
     })?;
     let (_, people) = live.people().await?;
-    let voters = live.voters().await?;
-    let users = voters.iter().filter_map(|(actor, _)| actor.strip_prefix("user:"));
+    let voters: Vec<String> = match of {
+        Some(subjects) => voters_on(subjects, live, session).await?,
+        None => live.voters().await?.into_iter().map(|(actor, _)| actor).collect(),
+    };
+    let users = voters.iter().filter_map(|actor| actor.strip_prefix("user:"));
     let list = name_list(users, &people);
     output::write_whole(path, list.write(form).as_bytes())?;
     session.summary.count("n_names", "names", list.names.len() as u64);
     session.summary.count("n_withheld", "  withheld", list.n_withheld);
     Ok(())
+}
+
+/// Who has a vote that counts on any of these subjects, each once; the hash of those votes goes into the
+/// summary, so that the list in a paper can be made again.
+async fn voters_on(subjects: &str, live: &Live, session: &mut Session) -> Result<Vec<String>> {
+    let mut wanted = BTreeSet::new();
+    let table = Path::new(subjects);
+    if table.is_file() {
+        session.input_file(table)?;
+        for_each_batch(table, &["subject_id"], &session.progress, |batch| {
+            let id = |row| batch.text("subject_id", row).map(|id| id.trim().to_owned());
+            wanted.extend((0..batch.n_rows()).filter_map(id));
+            Ok(())
+        })?;
+    } else {
+        wanted.extend(subjects.split(',').map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()));
+    }
+    let (mut voters, mut votes) = (BTreeSet::new(), Vec::new());
+    let mut n_known = 0;
+    for subject in &wanted {
+        let book = live.book(subject).await?;
+        n_known += u64::from(book.counted().next().is_some());
+        for ballot in book.counted() {
+            voters.insert(ballot.actor.to_text());
+            votes.push(ballot.order.1.clone());
+        }
+    }
+    session.summary.count("n_subjects", "subjects", wanted.len() as u64);
+    session.summary.count("n_with_votes", "  with votes", n_known);
+    let hash = set_hash(votes.iter());
+    session.summary.line("votes", "hash of their votes", &hash, hash.clone());
+    Ok(voters.into_iter().collect())
 }
 
 async fn draw_for(

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use volary_live::learning::LearningParams;
+use volary_live::learning::{LearningParams, VetoParams};
 use volary_live::{Live, LiveError};
 use volary_loop::pool::Mixture;
 use volary_web::poll::PollToken;
@@ -84,6 +84,17 @@ pub(crate) struct Args {
     /// The name of what made the embeddings; a learner of another one is never mixed with it.
     #[arg(long, value_name = "NAME", default_value = "embeddings", requires = "embeddings")]
     embedding_model: String,
+    /// Let the learner put bogus subjects last, once it is certified; the file holds a secret that says which
+    /// of them are shown all the same, as audits.
+    #[arg(long, value_name = "FILE", requires = "embeddings")]
+    veto_secret: Option<PathBuf>,
+    /// Last below this probability to be real.
+    #[arg(long, value_name = "P", default_value_t = 0.01)]
+    veto_below: f64,
+    /// Largest share of real subjects that the veto may hit, with 95 % confidence; 0.01 takes 299 real
+    /// subjects without a miss.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
+    veto_allowed: f64,
 }
 
 /// What volunteers are shown: weights of the streams.
@@ -110,6 +121,8 @@ impl MixtureArgs {
     }
 }
 
+/// Share of vetoed subjects that are shown all the same.
+const AUDIT_SHARE: f64 = 0.05;
 /// How often Ctrl-C and the store are looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -119,7 +132,8 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let learner = match &args.embeddings {
         Some(path) => {
             let embeddings = live_tables::embeddings(path, &args.embedding_model, &mut session)?;
-            Some((embeddings, LearningParams::default()))
+            let veto = args.veto()?;
+            Some((embeddings, LearningParams { veto, ..LearningParams::default() }))
         }
         None => None,
     };
@@ -189,6 +203,13 @@ pub(crate) fn first_token(path: &Path) -> Result<Option<String>> {
 }
 
 impl Args {
+    fn veto(&self) -> Result<Option<VetoParams>> {
+        let Some(path) = &self.veto_secret else { return Ok(None) };
+        let key = *blake3::hash(text_of(path)?.as_bytes()).as_bytes();
+        let (below, allowed) = (self.veto_below, self.veto_allowed);
+        Ok(Some(VetoParams { key, audit_share: AUDIT_SHARE, below, allowed }))
+    }
+
     fn settings(&self) -> Result<Settings> {
         let mut settings = Settings::new(self.tokens.clone());
         settings.address = self.address;

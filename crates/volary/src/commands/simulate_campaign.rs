@@ -165,7 +165,11 @@ fn params(args: &Args, seed: u64) -> CampaignParams {
 /// A figure as people read it; `scale` turns a share into per cent.
 fn shown(figure: Option<Estimate>, scale: f64, unit: &str) -> String {
     let Some(Estimate { value, low, high, .. }) = figure else { return "–".to_owned() };
-    let end = |x: f64| if x.is_finite() { format!("{:.2}", scale * x) } else { "∞".to_owned() };
+    let end = |x: f64| match (x.is_finite(), x > 0.0) {
+        (true, _) => format!("{:.2}", scale * x),
+        (false, true) => "∞".to_owned(),
+        (false, false) => "−∞".to_owned(),
+    };
     format!("{:.2}{unit} ({} to {})", scale * value, end(low), end(high))
 }
 
@@ -195,13 +199,13 @@ fn show_both(both: &Comparison, session: &mut Session) {
         shown(both.false_alerts, 100.0, " %"),
         String::new(),
     ];
-    let (first, second) = (rows(&both.first), rows(&both.second));
-    let row = |((a, b), difference): ((&(&str, String), &(&str, String)), &String)| {
-        vec![a.0.to_owned(), a.1.clone(), b.1.clone(), difference.clone()]
-    };
-    let rows: Vec<Vec<String>> = first.iter().zip(&second).zip(&differences).map(row).collect();
+    let mut table = Vec::new();
+    for (at, (name, shown)) in rows(&both.first).into_iter().enumerate() {
+        let other = rows(&both.second)[at].1.clone();
+        table.push(vec![name.to_owned(), shown, other, differences[at].clone()]);
+    }
     let header = ["with 95 % intervals", "first rules", "second rules", "difference"];
-    session.summary.table("Campaign", &header, &rows);
+    session.summary.table("Campaign", &header, &table);
     session.summary.value("first", figures_json(&both.first));
     session.summary.value("second", figures_json(&both.second));
     let difference = json!({

@@ -134,7 +134,7 @@ async fn vote(
         }
         let who = (rng.random::<f64>().powi(2) * N_VOLUNTEERS as f64) as usize;
         let actor = Actor::User(format!("{}", 100 + who));
-        let Some(subject) = queue.next(live, &actor, 1).await?.into_iter().next() else {
+        let Some(subject) = queue.next(live, &actor, None, 1).await?.into_iter().next() else {
             // This one has seen everything that is open.
             n_idle += 1;
             continue;

@@ -259,3 +259,25 @@ fn the_demo_shows_a_night_live() {
     let rebuilt = place.record(&["rebuild", "--store", "night/live.db"]);
     assert_eq!(rebuilt["summary"]["is_same"], json!(true));
 }
+
+#[test]
+fn a_paper_credits_all_who_looked_at_its_subjects() {
+    let place = place_with_an_alert();
+    let other: Vec<Value> = (0..3).map(|n| vote(100 + n, "s2", 50 + n, 1)).collect();
+    let name = |user: u64, login: &str| json!({"source": "team", "id": format!("name/{user}"), "at_ms": 1, "kind": "name", "user": user.to_string(), "login": login});
+    let named = [name(50, "Ada & Co_1"), name(51, "=1+1"), name(0, "zoe")];
+    place.write("more.ndjson", lines(&[&other[..], &named[..]].concat()));
+    place.record(&["ingest", "more.ndjson"]);
+    let record = place.record(&["credit", "--participants", "two.tex", "--of", "s2,none"]);
+    let summary = &record["summary"];
+    assert_eq!(
+        (&summary["n_subjects"], &summary["n_with_votes"], &summary["n_names"], &summary["n_withheld"]),
+        (&json!(2), &json!(1), &json!(2), &json!(1))
+    );
+    let text = place.read("two.tex");
+    assert!(text.contains("Ada \\& Co\\_1") && !text.contains("zoe"), "{text}");
+    place.write("subjects.csv", "subject_id\ns1\ns2\n");
+    let both = place.record(&["credit", "--participants", "both.csv", "--of", "subjects.csv"]);
+    assert_eq!(both["summary"]["n_names"], json!(3));
+    assert_ne!(both["summary"]["votes"], summary["votes"]);
+}
