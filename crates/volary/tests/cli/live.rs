@@ -177,7 +177,9 @@ fn rules_are_tried_on_what_happened() {
         "odd.toml",
         "[live]\nretire_at = 14\n[[live.rule]]\nname = \"a\"\nwhen = 'votes(real) > 1'\n",
     );
-    place.volary(&["--config", "odd.toml", "rules", "test"]).fails_with("at character 7");
+    // It shows the line and says where in it.
+    let odd = place.volary(&["--config", "odd.toml", "rules", "test"]);
+    assert!(odd.code == 1 && odd.stderr.contains("line 5") && odd.stderr.contains("at character 7"));
     place.volary(&["rules", "test"]).fails_with("write them under [live]");
 }
 
