@@ -44,7 +44,7 @@ fn events() -> Vec<Value> {
 
 fn embeddings() -> Embeddings {
     let of =
-        |name: &str, n: usize| (format!("{name}{n}"), vec![if n % 2 == 0 { 1.0 } else { -1.0 }, 0.5]);
+        |name: &str, n: usize| (format!("{name}{n}"), vec![if n.is_multiple_of(2) { 1.0 } else { -1.0 }, 0.5]);
     let later = (0..40).map(|n| of("n", n));
     let all = (0..30).map(|n| of("s", n)).chain((0..10).map(|n| of("v", n))).chain(later);
     Embeddings { model: "m".into(), dimension: 2, of: all.collect::<HashMap<_, _>>() }
@@ -125,7 +125,7 @@ fn what_is_done_leaves_and_what_is_learnt_shows() {
     let mut votes = Vec::new();
     for n in 0..30 {
         for user in 0..14 {
-            let answer = if n % 2 == 0 { "real" } else { "bogus" };
+            let answer = if n.is_multiple_of(2) { "real" } else { "bogus" };
             votes.push(vote(n * 100 + user, &format!("s{n}"), user, answer));
         }
     }
