@@ -33,7 +33,7 @@ fn events() -> Vec<Value> {
             format!("d{n}"),
             json!({"kind": "drawn", "subject": format!("s{n}"), "stream": "debiased", "p_included": 0.25}),
         );
-        let truth = if n.is_multiple_of(2) { "real" } else { "bogus" };
+        let truth = if n % 2 == 0 { "real" } else { "bogus" };
         push(
             format!("v{n}"),
             json!({"kind": "subject", "subject": format!("v{n}"), "validation": true, "truth": {"T0": [truth]}}),
@@ -125,7 +125,7 @@ fn what_is_done_leaves_and_what_is_learnt_shows() {
     let mut votes = Vec::new();
     for n in 0..30 {
         for user in 0..14 {
-            let answer = if n.is_multiple_of(2) { "real" } else { "bogus" };
+            let answer = if n % 2 == 0 { "real" } else { "bogus" };
             votes.push(vote(n * 100 + user, &format!("s{n}"), user, answer));
         }
     }
