@@ -33,7 +33,7 @@ fn events() -> Vec<Value> {
             format!("d{n}"),
             json!({"kind": "drawn", "subject": format!("s{n}"), "stream": "debiased", "p_included": 0.25}),
         );
-        let truth = if n.is_multiple_of(2) { "real" } else { "bogus" };
+        let truth = if n % 2 == 0 { "real" } else { "bogus" };
         push(
             format!("v{n}"),
             json!({"kind": "subject", "subject": format!("v{n}"), "validation": true, "truth": {"T0": [truth]}}),
@@ -44,7 +44,7 @@ fn events() -> Vec<Value> {
 
 fn embeddings() -> Embeddings {
     let of =
-        |name: &str, n: usize| (format!("{name}{n}"), vec![if n % 2 == 0 { 1.0 } else { -1.0 }, 0.5]);
+        |name: &str, n: usize| (format!("{name}{n}"), vec![if n.is_multiple_of(2) { 1.0 } else { -1.0 }, 0.5]);
     let later = (0..40).map(|n| of("n", n));
     let all = (0..30).map(|n| of("s", n)).chain((0..10).map(|n| of("v", n))).chain(later);
     Embeddings { model: "m".into(), dimension: 2, of: all.collect::<HashMap<_, _>>() }
