@@ -47,8 +47,8 @@ fn a_full_disk_is_said_and_what_was_acknowledged_is_kept() {
         .output()
         .expect("runs");
     let said = String::from_utf8_lossy(&child.stdout).into_owned();
-    let acknowledged = said.lines().filter_map(|line| line.strip_prefix("acknowledged "));
-    let acknowledged: i64 = acknowledged.last().expect("some fit").parse().expect("a number");
+    let mut acknowledged = said.lines().filter_map(|line| line.strip_prefix("acknowledged "));
+    let acknowledged: i64 = acknowledged.next_back().expect("some fit").parse().expect("a number");
     let error = said.lines().find_map(|line| line.strip_prefix("error ")).expect("it filled up");
     assert!(error.contains("failed") && error.contains("live.db"), "{error}");
     assert!(child.status.success(), "{said}");

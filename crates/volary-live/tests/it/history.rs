@@ -36,7 +36,7 @@ pub(crate) fn correct(id: u64, at_ms: i64, of: u64, answer: &str) -> Event {
 
 pub(crate) fn subject(id: u64, at_ms: i64, subject: &str, validation: bool) -> Event {
     // Of the validation subjects, every second is bogus.
-    let answer = if id % 2 == 0 { "real" } else { "bogus" };
+    let answer = if id.is_multiple_of(2) { "real" } else { "bogus" };
     let truth =
         [("T0".to_owned(), vec![answer.to_owned()])].into_iter().filter(|_| validation).collect();
     let facts = [("score".to_owned(), format!("0.{}", id % 10))].into();

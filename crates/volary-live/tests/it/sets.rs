@@ -441,7 +441,8 @@ fn exams_do_not_reach_back() {
         let retired = summaries.iter().filter(|s| s.retired_at.is_some() && !s.validation);
         retired.map(|s| s.subject.clone()).collect()
     };
-    let in_order = [&[before.clone()], &exams[..], &[after.clone()]].concat();
+    let one = std::slice::from_ref;
+    let in_order = [one(&before), &exams[..], one(&after)].concat();
     let exams_last = [&[before, after], &exams[..]].concat();
     assert_eq!(retired(&in_order), ["late"]);
     assert_eq!(retired(&exams_last), ["late"], "exams that come late are counted where they belong");

@@ -27,7 +27,7 @@ use crate::session::Session;
   volary simulate campaign --rules gen2.toml --against gen3.toml --hours 168
   volary simulate campaign --sees-real 0.7 --sees-bogus 0.1 --subject-spread 1 --seed 7")]
 pub(crate) struct Args {
-    /// Settings file whose [live] table holds the rules [default: at least 8 positive votes, 80 %, 14].
+    /// Settings file whose `[live]` table holds the rules [default: at least 8 positive votes, 80 %, 14].
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
     /// Other rules, for the same crowd.
