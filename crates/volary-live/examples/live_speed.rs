@@ -1,10 +1,14 @@
 //! How fast the store is, durable, on this machine; the figures stand in `bench/README.md`.
 //!
-//! `cargo run --release -p volary-live --example live_speed [VOTES] [FILE or postgres://…]`
+//! `cargo run --release -p volary-live --example live_speed [VOTES] [FILE or postgres://…] [learner]`
+//!
+//! With `learner`, embeddings of 64 entries for every subject, and the online learner follows the log while
+//! batches are written.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use volary_live::learning::{Embeddings, Follower, LearningParams};
 use volary_live::store::{Options, Place};
 use volary_live::{Actor, Effect, Event, Key, Kind, Live, LiveError};
 
@@ -36,6 +40,38 @@ fn vote(n: u64) -> Event {
     Event { key, at_ms: 1_795_900_000_000 + n as i64, kind }
 }
 
+/// Numbers that look random, 64 for each subject.
+fn embeddings(n_votes: u64) -> Embeddings {
+    let n_subjects = n_votes / VOTES_EACH + 2 * OPEN_SUBJECTS;
+    let entry = |subject: u64, at: u64| {
+        let mixed = (subject * 64 + at).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+        mixed as f64 / f64::from(1 << 24) - 0.5
+    };
+    let row = |subject: u64| {
+        (format!("{}", 96_000_000 + subject), (0..64).map(|at| entry(subject, at)).collect())
+    };
+    Embeddings { model: "speed".into(), dimension: 64, of: (0..n_subjects).map(row).collect() }
+}
+
+/// Follows the log until told to stop; says how far it came meanwhile.
+async fn learn(live: Live, n_votes: u64, stop: tokio::sync::watch::Receiver<bool>) -> (u64, u64) {
+    let made = Follower::new(&live, embeddings(n_votes), LearningParams::default()).await;
+    let mut follower = made.expect("the settings are sound");
+    let mut at_stop = None;
+    loop {
+        let n = follower.step(&live).await.expect("the store can be read");
+        let counts = follower.learning().counts();
+        if *stop.borrow() && at_stop.is_none() {
+            at_stop = Some(counts.cursor.unsigned_abs());
+        }
+        match (n, at_stop) {
+            (0, Some(at)) => return (at, counts.n_votes),
+            (0, None) => tokio::time::sleep(Duration::from_millis(5)).await,
+            _ => {}
+        }
+    }
+}
+
 fn memory_mb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default();
@@ -43,8 +79,10 @@ fn memory_mb() -> u64 {
 }
 
 #[expect(clippy::print_stdout, reason = "its output is the figures")]
-async fn measure(n_votes: u64, place: Place) -> Result<(), LiveError> {
+async fn measure(n_votes: u64, place: Place, with_learner: bool) -> Result<(), LiveError> {
     let live = Live::open(&place, Options::default()).await?;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let learner = with_learner.then(|| tokio::spawn(learn(live.clone(), n_votes, stopped)));
     let start = Instant::now();
     let first_half = n_votes / 2 / BATCH * BATCH;
     let mut halfway_mb = 0;
@@ -60,6 +98,16 @@ async fn measure(n_votes: u64, place: Place) -> Result<(), LiveError> {
         n_votes as f64 / seconds,
         memory_mb()
     );
+    if let Some(learner) = learner {
+        stop.send_replace(true);
+        let (at, n_learnt) = learner.await.expect("no panic");
+        println!(
+            "the learner was at event {at} of {n_votes} when the last batch was acknowledged, and at the end \
+             {:.1} s after the start; it learnt from {n_learnt} votes; {} MB",
+            start.elapsed().as_secs_f64(),
+            memory_mb()
+        );
+    }
 
     let clients = 64;
     let each = 200;
@@ -163,6 +211,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .next()
         .map_or_else(|| Place::File(folder.path().join("live.db")), |p| Place::parse(&p));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(measure(n_votes, place))?;
+    let with_learner = arguments.next().is_some_and(|word| word == "learner");
+    runtime.block_on(measure(n_votes, place, with_learner))?;
     Ok(())
 }
