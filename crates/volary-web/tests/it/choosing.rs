@@ -43,8 +43,9 @@ fn events() -> Vec<Value> {
 }
 
 fn embeddings() -> Embeddings {
-    let of =
-        |name: &str, n: usize| (format!("{name}{n}"), vec![if n.is_multiple_of(2) { 1.0 } else { -1.0 }, 0.5]);
+    let of = |name: &str, n: usize| {
+        (format!("{name}{n}"), vec![if n.is_multiple_of(2) { 1.0 } else { -1.0 }, 0.5])
+    };
     let later = (0..40).map(|n| of("n", n));
     let all = (0..30).map(|n| of("s", n)).chain((0..10).map(|n| of("v", n))).chain(later);
     Embeddings { model: "m".into(), dimension: 2, of: all.collect::<HashMap<_, _>>() }

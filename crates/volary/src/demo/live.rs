@@ -75,6 +75,8 @@ pub(crate) async fn run(
     let printer = (!session.global.json).then(|| ingest::print_effects(&live));
     let voted = vote(&live, &queue, &sky, most_votes, session).await;
     server.stop().await;
+    // It holds the store, and the printer ends only when nobody does.
+    drop(queue);
     let night = summed_up(&live, &sky, voted?).await?;
     live.close().await?;
     if let Some(printer) = printer {
