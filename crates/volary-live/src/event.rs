@@ -478,6 +478,23 @@ mod tests {
     }
 
     #[test]
+    fn probabilities_come_back_to_the_last_digit() {
+        for p in [0.019_851_116_625_310_174, 0.102_564_102_564_102_57, 0.014_545_454_545_454_545] {
+            let mut event = vote("1");
+            event.kind = Kind::Drawn {
+                subject: "s".into(),
+                stream: "debiased".into(),
+                p_included: Some(p),
+                frame: String::new(),
+                model: String::new(),
+                seed: 0,
+            };
+            let again: Event = serde_json::from_str(&event.to_json()).expect("parses");
+            assert_eq!((again.content_hash(), again), (event.content_hash(), event));
+        }
+    }
+
+    #[test]
     fn odd_ids_are_refused_with_the_field_named() {
         assert_eq!(vote("").check(), Err(EventError::Empty { field: "id" }));
         assert_eq!(vote("\u{0}").check(), Err(EventError::Control { field: "id" }));

@@ -75,7 +75,7 @@ pub(crate) async fn run(
     let printer = (!session.global.json).then(|| ingest::print_effects(&live));
     let voted = vote(&live, &queue, &sky, most_votes, session).await;
     server.stop().await;
-    // It follows the store as long as it is there, and the printer listens as long as anybody does.
+    // It holds the store, and the printer ends only when nobody does.
     drop(queue);
     let night = summed_up(&live, &sky, voted?).await?;
     live.close().await?;
