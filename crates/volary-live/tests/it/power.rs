@@ -80,7 +80,9 @@ fn a_power_cut_loses_nothing_that_was_acknowledged() {
             live.submit((0..size).map(of).collect()).await.expect("written");
             let after = read(&path);
             for disk in 0..DISKS {
-                let at = folder.path().join(format!("{round}-{disk}.db"));
+                // A name for each: a connection that closes late removes the log of its name, whoever owns it.
+                let file = |cut: &str| folder.path().join(format!("{round}-{disk}-{cut}.db"));
+                let at = file("flush");
                 let share = [0.0, 1.0, 0.5, rng.random::<f64>()][disk];
                 // Cut before the log was flushed: the database had not been touched yet.
                 std::fs::write(&at, &before.database).expect("written");
@@ -97,6 +99,7 @@ fn a_power_cut_loses_nothing_that_was_acknowledged() {
                 if after.database != before.database {
                     // Cut during the checkpoint, after the log was flushed.
                     n_checkpoints += 1;
+                    let at = file("checkpoint");
                     let torn = torn(&before.database, &after.database, share, &mut rng);
                     std::fs::write(&at, torn).expect("written");
                     std::fs::write(wal(&at), &after.log).expect("written");
