@@ -1,13 +1,15 @@
 //! How fast the server takes votes, over real sockets, durably:
 //!
 //! ```text
-//! cargo run --release -p volary-web --example web_speed -- [VOTES] [postgres://…]
+//! cargo run --release -p volary-web --example web_speed -- [VOTES] [FILE or postgres://…] [learner]
 //! ```
 //!
 //! 1. batches of 500 votes, until VOTES (1,000,000) are on disk;
 //! 2. single votes over 64 connections, for ten seconds;
 //! 3. at 1,000 votes a second, how long after the acknowledgement of the vote that raised an alert the
 //!    alert is on the event stream.
+//!
+//! With `learner`, every subject of the batches has an embedding of 64 entries, and the online learner follows.
 //!
 //! The client runs in the same process and takes its share of the processor: it writes and reads bytes and
 //! parses nothing.
@@ -20,8 +22,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use volary_live::Live;
+use volary_live::learning::{Embeddings, LearningParams};
 use volary_live::store::{Options, Place};
-use volary_web::{Rate, Role, Server, Settings, Tokens};
+use volary_loop::pool::Mixture;
+use volary_web::{Choosing, Queue as _, Rate, Role, Server, Settings, Tokens};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -105,10 +109,18 @@ async fn run() {
     settings.address.set_port(0);
     let enough = Rate { per_second: 1e6, burst: 1e6 };
     (settings.rate, settings.rate_per_token) = (enough, enough);
-    let server = Server::start(live.clone(), settings).await.expect("starts");
+    let learner = arguments.next().filter(|word| word == "learner");
+    let learner = learner.map(|_| (embeddings(n_votes), LearningParams::default()));
+    let with_learner = learner.is_some();
+    let queue = Choosing::start(&live, Mixture::default(), 1, learner).await.expect("starts");
+    let served = Server::start_with(live.clone(), settings, Arc::clone(&queue) as _).await;
+    let server = served.expect("starts");
     let address = server.address();
 
     batches(address, &token, n_votes).await;
+    if with_learner {
+        catch_up(&queue, &live).await;
+    }
     singles(address, &token).await;
     alerts(address, &token).await;
 
@@ -116,6 +128,40 @@ async fn run() {
     eprintln!("in the store: {counts:?}");
     server.stop().await;
     live.close().await.expect("closes");
+}
+
+/// Numbers that look random, 64 for each subject of the batches.
+fn embeddings(n_votes: u64) -> Embeddings {
+    let entry = |subject: u64, at: u64| {
+        let mixed = (subject * 64 + at).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+        mixed as f64 / f64::from(1 << 24) - 0.5
+    };
+    let row = |n: u64| (format!("b{n}"), (0..64).map(|at| entry(n, at)).collect());
+    let of = (0..n_votes / 14 + 200).map(row).collect();
+    Embeddings { model: "speed".into(), dimension: 64, of }
+}
+
+/// How far behind the learner is when the last batch is acknowledged, and how long it takes to be there.
+async fn catch_up(queue: &Choosing, live: &Live) {
+    let last = live.last_seq().await.expect("read");
+    let started = Instant::now();
+    let mut behind = None;
+    loop {
+        let status = queue.status().await.expect("it has streams");
+        let counts = &status["learner"]["counts"];
+        let cursor = counts["cursor"].as_i64().unwrap_or(0);
+        behind.get_or_insert(last - cursor);
+        if cursor >= last {
+            eprintln!(
+                "the learner was {} events behind, caught up in {:.1} s, learnt from {} votes",
+                behind.unwrap_or(0),
+                started.elapsed().as_secs_f64(),
+                counts["n_votes"]
+            );
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 async fn batches(address: std::net::SocketAddr, token: &str, n_votes: u64) {
