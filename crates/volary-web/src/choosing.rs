@@ -23,7 +23,7 @@ use volary_loop::champion::Verdict;
 use volary_loop::pool::{Item, Mixture, Pool, PoolError};
 use volary_loop::prequential::Report;
 use volary_loop::sampling::{Candidate, Frame, Spacing, Stream};
-use volary_loop::veto;
+use volary_loop::veto::{self, Veto};
 
 use crate::queue::{Next, Queue, Status};
 use crate::routes::subjects::SCORE;
@@ -225,11 +225,13 @@ impl State {
             of.0 += n;
             of.1 |= is_retired;
         }
+        // Certified once for all of them: the bound is a quantile of a beta distribution.
+        let veto = self.follower.as_ref().and_then(|f| f.learning().veto()?.ok());
         for (subject, card) in &cards {
             let (n_votes, is_retired) = votes.get(subject).copied().unwrap_or_default();
-            let is_open = card.announced && is_open(card, is_retired);
+            let is_open = card.is_open(is_retired);
             if is_open {
-                self.pool.upsert(&self.item(card, n_votes));
+                self.pool.upsert(&self.item(card, n_votes, veto.as_ref()));
             } else {
                 self.pool.remove(subject);
             }
@@ -242,7 +244,7 @@ impl State {
         Ok(())
     }
 
-    fn item(&self, card: &Card, n_votes: u64) -> Item {
+    fn item(&self, card: &Card, n_votes: u64, veto: Option<&Veto>) -> Item {
         let drawn = card.drawn.last().map(|drawn| drawn.stream.as_str());
         let stream = match drawn {
             _ if card.validation => Stream::Validation,
@@ -260,7 +262,7 @@ impl State {
         };
         let priority = if stream == Stream::Active { uncertainty() } else { score() };
         // Fewest votes come first: whoever is vetoed stands behind all others.
-        let behind = if self.is_vetoed(card) { VETOED } else { 0 };
+        let behind = if self.is_vetoed(card, veto) { VETOED } else { 0 };
         Item {
             subject: card.subject.clone(),
             stream,
@@ -269,9 +271,9 @@ impl State {
         }
     }
 
-    fn is_vetoed(&self, card: &Card) -> bool {
-        let Some(learning) = self.follower.as_ref().map(Follower::learning) else { return false };
-        let Some(Ok(veto)) = learning.veto() else { return false };
+    fn is_vetoed(&self, card: &Card, veto: Option<&Veto>) -> bool {
+        let (Some(veto), Some(follower)) = (veto, &self.follower) else { return false };
+        let learning = follower.learning();
         let Some(prediction) = learning.predict(&card.subject) else { return false };
         !card.validation
             && veto.verdict(&card.subject, prediction.p_class[1]) == veto::Verdict::Deprioritise
@@ -312,12 +314,6 @@ fn most_useful(
         seed,
     };
     batch(&frame, &passes, &BTreeSet::new(), &params)
-}
-
-/// A person's word counts more than the rules.
-fn is_open(card: &Card, is_retired: bool) -> bool {
-    let by_hand = |closed: bool| card.by_hand.values().any(|c| *c == closed);
-    !by_hand(true) && (!is_retired || by_hand(false))
 }
 
 impl Queue for Choosing {

@@ -3,7 +3,7 @@
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::problem::Problem;
 
@@ -11,6 +11,19 @@ use crate::problem::Problem;
 const PAGE_SIZE: u32 = 100;
 /// Most rows on a page.
 pub(crate) const MAX_PAGE_SIZE: u32 = 1_000;
+
+/// What may be asked of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParams {
+    /// Where the page begins.
+    pub(crate) cursor: Option<String>,
+    /// 1 to 1000; 100 if absent.
+    pub(crate) page_size: Option<u32>,
+    /// Only these fields.
+    pub(crate) fields: Option<String>,
+}
 
 /// Checks a page size.
 pub(crate) fn size(asked: Option<u32>) -> Result<u32, Problem> {

@@ -40,6 +40,15 @@ pub struct Card {
     pub team_report_ms: Option<i64>,
 }
 
+impl Card {
+    /// Whether volunteers are still to see it: a person's word counts more than the rules.
+    #[must_use]
+    pub fn is_open(&self, is_retired: bool) -> bool {
+        let by_hand = |closed: bool| self.by_hand.values().any(|c| *c == closed);
+        self.announced && !by_hand(true) && (!is_retired || by_hand(false))
+    }
+}
+
 /// What a strand's summary says about one rule.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RuleSummary {

@@ -27,7 +27,8 @@ use volary_loop::veto::{Requirement, Veto, VetoError, certify, is_audited};
 
 pub use self::follow::{FollowError, Follower};
 pub use self::watch::{Drift, DriftAlarm};
-use crate::book::Effect;
+use crate::book::{Effect, StrandKey};
+use crate::canon::Tally;
 use crate::event::{Actor, Kind, Logged};
 use crate::policy::{Policy, Rule, Then};
 use crate::replay::Replay;
@@ -245,12 +246,22 @@ impl Learning {
             return None;
         }
         let engine = self.replay.engine();
-        let is_out = |actor: &Actor| matches!(actor, Actor::User(user) if self.out.contains(user));
-        let tallies = engine.book(subject)?.tallies_without(is_out, engine.rules());
-        let of_workflow = tallies.iter().filter(|(key, _)| key.workflow == workflow);
-        let counts =
-            of_workflow.filter_map(|(_, tally)| tally.rules.get(at)).map(|rule| (rule.n, rule.k));
-        Some(counts.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1)))
+        let book = engine.book(subject)?;
+        let mut sum = (0, 0);
+        let mut add = |key: &StrandKey, tally: &Tally| {
+            if let Some(rule) = tally.rules.get(at).filter(|_| key.workflow == workflow) {
+                sum = (sum.0 + rule.n, sum.1 + rule.k);
+            }
+        };
+        if self.out.is_empty() {
+            // What stands is what may be learnt from; nothing is counted again.
+            book.tallies().for_each(|(key, tally)| add(key, tally));
+        } else {
+            let is_out = |actor: &Actor| matches!(actor, Actor::User(user) if self.out.contains(user));
+            let kept = book.tallies_without(is_out, engine.rules());
+            kept.iter().for_each(|(key, tally)| add(key, tally));
+        }
+        Some(sum)
     }
 
     fn vote(&mut self, logged: &Logged, subject: &str, workflow: &str, actor: &Actor) {

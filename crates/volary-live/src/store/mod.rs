@@ -360,18 +360,6 @@ impl Live {
         rows.iter().map(card).collect()
     }
 
-    /// The events of one kind after `after`, in the order of the log, at most `limit`.
-    ///
-    /// # Errors
-    /// [`LiveError`].
-    pub async fn log_of(&self, kind: &str, after: i64, limit: u32) -> Result<Vec<Logged>, LiveError> {
-        let sql = "SELECT seq, received_ms, body FROM events
-            WHERE kind = $1 AND seq > $2 ORDER BY seq LIMIT $3";
-        let cells = [kind.into(), after.into(), i64::from(limit).into()];
-        let rows = self.rows(sql, &cells).await?;
-        rows.iter().map(|row| logged(row, &self.place)).collect()
-    }
-
     /// Makes everything that is derived anew from the log; gives the hash of the state.
     ///
     /// # Errors

@@ -129,8 +129,7 @@ impl Live {
             for row in &rows {
                 let (body, retired): (String, i64) = (self.cell(row, 0)?, self.cell(row, 1)?);
                 let card: Card = parsed(&body, 0, &self.place)?;
-                let by_hand = |closed: bool| card.by_hand.values().any(|c| *c == closed);
-                if card.announced && !by_hand(true) && (retired == 0 || by_hand(false)) {
+                if card.is_open(retired != 0) {
                     open.push(card.subject);
                 }
             }

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use volary_live::alert::Voter;
 use volary_live::{Alert, Event, Key, Kind, Outcome};
 
@@ -103,28 +103,15 @@ pub(crate) struct Alerts {
     links: paging::Links,
 }
 
-/// Which page.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListParams {
-    /// Where the page begins.
-    cursor: Option<String>,
-    /// 1 to 1000; 100 if absent.
-    page_size: Option<u32>,
-    /// Only these fields.
-    fields: Option<String>,
-}
-
 /// Alerts
 ///
 /// In the order in which they were raised.
 #[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", security(("token" = ["read"])),
-    params(ListParams), responses((status = 200, body = Alerts)))]
+    params(paging::ListParams), responses((status = 200, body = Alerts)))]
 pub(crate) async fn list(
     State(app): State<Shared>,
     Reader(asker): Reader,
-    Params(params): Params<ListParams>,
+    Params(params): Params<paging::ListParams>,
 ) -> Result<Reply, Problem> {
     let size = paging::size(params.page_size)?;
     let after: u64 = paging::parts(params.cursor.as_deref())?;

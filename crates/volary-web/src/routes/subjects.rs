@@ -208,28 +208,15 @@ impl Subject {
     }
 }
 
-/// What may be asked of the list.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListParams {
-    /// Where the page begins.
-    cursor: Option<String>,
-    /// 1 to 1000; 100 if absent.
-    page_size: Option<u32>,
-    /// Only these fields.
-    fields: Option<String>,
-}
-
 /// List subjects
 ///
 /// All that were announced or have votes, sorted by id.
 #[utoipa::path(get, path = "/api/v1/subjects", tag = "subjects", security(("token" = ["read"])),
-    params(ListParams), responses((status = 200, body = SubjectPage)))]
+    params(paging::ListParams), responses((status = 200, body = SubjectPage)))]
 pub(crate) async fn list(
     State(app): State<Shared>,
     Reader(_): Reader,
-    Params(params): Params<ListParams>,
+    Params(params): Params<paging::ListParams>,
 ) -> Result<Reply, Problem> {
     let size = paging::size(params.page_size)?;
     let after: String = paging::parts(params.cursor.as_deref())?;

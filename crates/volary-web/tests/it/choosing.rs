@@ -148,9 +148,12 @@ fn what_is_done_leaves_and_what_is_learnt_shows() {
     let later: Vec<Value> = (0..40).map(subject).collect();
     site.post("/log", &site.admin, &json!(later)).is(200);
     until(&site, |s| s["open_subjects"]["active"].as_u64() > Some(10));
-    let drawn = site.wait(site.live.log_of("drawn", 0, 1_000)).expect("read");
-    let own: Vec<&Kind> =
-        drawn.iter().filter(|l| l.event.key.source == "volary").map(|l| &l.event.kind).collect();
+    let drawn = site.wait(site.live.log(0, 10_000)).expect("read");
+    let own: Vec<&Kind> = drawn
+        .iter()
+        .filter(|l| l.event.kind_name() == "drawn" && l.event.key.source == "volary")
+        .map(|l| &l.event.kind)
+        .collect();
     let with_probability = own.iter().filter(|kind| match kind {
         Kind::Drawn { stream, p_included, .. } => {
             assert_eq!(p_included.is_some(), stream == "debiased", "{kind:?}");
