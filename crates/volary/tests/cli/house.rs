@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::support::{root, walk};
 
 /// Which crates of ours a crate may stand on (docs/architecture.md says why).
-const MAY_DEPEND_ON: [(&str, &[&str]); 8] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 10] = [
     ("volary-core", &[]),
     ("volary-ingest", &["volary-core"]),
     ("volary-crowd", &["volary-core"]),
     ("volary-release", &["volary-core", "volary-ingest"]),
     ("volary-live", &["volary-core", "volary-crowd", "volary-loop"]),
     ("volary-loop", &["volary-core", "volary-crowd"]),
+    ("volary-space", &["volary-core"]),
+    ("volary-vision", &["volary-core"]),
     ("volary-web", &["volary-core", "volary-crowd", "volary-ingest", "volary-live", "volary-loop"]),
     (
         "volary",
@@ -22,6 +24,8 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 8] = [
             "volary-release",
             "volary-live",
             "volary-loop",
+            "volary-space",
+            "volary-vision",
             "volary-web",
         ],
     ),
@@ -44,6 +48,15 @@ fn data_runs_one_way_through_the_crates() {
             let ours = dependency.starts_with("volary");
             assert!(!ours || allowed.contains(&dependency.as_str()), "{name} depends on {dependency}");
         }
+    }
+}
+
+#[test]
+fn only_the_deep_models_know_burn() {
+    for name in crates().into_iter().filter(|name| name != "volary-vision") {
+        let manifest =
+            std::fs::read_to_string(root().join("crates").join(&name).join("Cargo.toml")).unwrap();
+        assert!(!manifest.contains("burn"), "{name} depends on burn");
     }
 }
 
