@@ -4,5 +4,6 @@
 //! The only crate that knows Burn, and none of its types leaves. It decodes no image file (`volary-ingest`
 //! does; networks read [`volary_core::Pixels`]) and judges no model (`volary-space` does).
 
+pub mod attention;
 #[expect(dead_code, reason = "the networks that use these layers come next")]
 mod nn;
