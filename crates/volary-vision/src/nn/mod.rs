@@ -5,6 +5,8 @@
 //! of ours, so that weights can be exchanged with it and a seed gives the same network everywhere. What a
 //! network does with its layers is in `confusion/`.
 
+pub(crate) mod tangent;
+
 use burn::module::{Module, Param};
 use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
