@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use axum::http::StatusCode;
 use tokio::sync::{Semaphore, watch};
 use volary_live::{Event, Kind, Live};
 
 use crate::bucket::Buckets;
 use crate::metrics::Metrics;
+use crate::problem::Problem;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::signature::Verifier;
@@ -21,11 +23,13 @@ pub(crate) struct App {
     pub(crate) settings: Settings,
     pub(crate) tokens: Tokens,
     pub(crate) by_token: Buckets,
+    pub(crate) by_volunteer: Buckets,
     pub(crate) of_all: Buckets,
     pub(crate) metrics: Metrics,
     pub(crate) verifier: Option<Verifier>,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) exports: Arc<Semaphore>,
     pub(crate) connections: Arc<Semaphore>,
     /// Turns true when the server stops.
     pub(crate) stop: watch::Receiver<bool>,
@@ -71,6 +75,12 @@ impl App {
     pub(crate) fn is_exam(&self, event: &Event) -> bool {
         let Kind::Vote { subject, .. } = &event.kind else { return false };
         self.validation.read().unwrap_or_else(PoisonError::into_inner).contains(subject)
+    }
+
+    /// An answer to who has to wait.
+    pub(crate) fn too_many(&self, wait_ms: u64, detail: &str) -> Problem {
+        self.metrics.add("volary_rate_limited_total", String::new(), 1);
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after_s(wait_ms.div_ceil(1_000))
     }
 
     /// Writes a line of the log: pairs of names and values, made harmless.

@@ -1,4 +1,5 @@
-//! Token buckets: so many requests at once, and so many a second. One for everybody, one for each token.
+//! Token buckets: so many at once, and so many a second. One for all requests, one for each token's, one for
+//! each volunteer's votes.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -18,6 +19,17 @@ struct Bucket {
     at_ms: i64,
 }
 
+impl Bucket {
+    fn level_at(self, now_ms: i64, rate: Rate) -> f64 {
+        // A clock that goes back gives nothing and takes nothing.
+        let passed_ms = (now_ms - self.at_ms).max(0) as f64;
+        (self.level + passed_ms * rate.per_second / 1e3).min(rate.burst)
+    }
+}
+
+/// Names beyond which full buckets are forgotten: names come from outside.
+const MAX_NAMES: usize = 100_000;
+
 /// Buckets by name; full when first asked.
 #[derive(Debug)]
 pub(crate) struct Buckets {
@@ -32,21 +44,39 @@ impl Buckets {
 
     /// Takes one; `Err(ms)`: none is there for so long.
     pub(crate) fn take(&self, name: &str, now_ms: i64) -> Result<(), u64> {
+        self.take_all([(name, 1)], now_ms)
+    }
+
+    /// Takes so many of each, or nothing at all; `Err(ms)`: not all are there for so long. More than a burst
+    /// counts as a burst, so that a long list goes through when the bucket is full.
+    pub(crate) fn take_all<'a>(
+        &self,
+        wanted: impl IntoIterator<Item = (&'a str, u32)>,
+        now_ms: i64,
+    ) -> Result<(), u64> {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
-        if !levels.contains_key(name) {
-            levels.insert(name.to_owned(), Bucket { level: self.rate.burst, at_ms: now_ms });
+        let mut left = Vec::new();
+        for (name, n) in wanted {
+            let bucket = levels.get(name).copied();
+            let bucket = bucket.unwrap_or(Bucket { level: self.rate.burst, at_ms: now_ms });
+            let (level, n) = (bucket.level_at(now_ms, self.rate), f64::from(n).min(self.rate.burst));
+            if level < n {
+                return Err(((n - level) * 1e3 / self.rate.per_second).ceil() as u64);
+            }
+            left.push((name, level - n));
         }
-        let Some(bucket) = levels.get_mut(name) else { return Ok(()) };
-        // A clock that goes back gives nothing and takes nothing.
-        let passed_ms = (now_ms - bucket.at_ms).max(0) as f64;
-        bucket.level = (bucket.level + passed_ms * self.rate.per_second / 1e3).min(self.rate.burst);
-        bucket.at_ms = now_ms;
-        if bucket.level >= 1.0 {
-            bucket.level -= 1.0;
-            Ok(())
-        } else {
-            Err(((1.0 - bucket.level) * 1e3 / self.rate.per_second).ceil() as u64)
+        for (name, level) in left {
+            let bucket = Bucket { level, at_ms: now_ms };
+            match levels.get_mut(name) {
+                Some(known) => *known = bucket,
+                None => drop(levels.insert(name.to_owned(), bucket)),
+            }
         }
+        if levels.len() > MAX_NAMES {
+            // A full bucket says no more than none.
+            levels.retain(|_, bucket| bucket.level_at(now_ms, self.rate) < self.rate.burst);
+        }
+        Ok(())
     }
 }
 
@@ -67,5 +97,25 @@ mod tests {
         // In the long run exactly the rate: the last burst and ten a second.
         let n = (0..100_000).filter(|ms| taken("c", *ms).is_ok()).count();
         assert_eq!(n, 3 + 999);
+    }
+
+    #[test]
+    fn all_or_nothing() {
+        let buckets = Buckets::new(Rate { per_second: 10.0, burst: 3.0 });
+        assert_eq!(buckets.take_all([("a", 2), ("b", 1)], 0), Ok(()));
+        assert_eq!(buckets.take_all([("b", 2), ("a", 2)], 0), Err(100), "a has one left");
+        assert_eq!(buckets.take_all([("b", 2), ("a", 1)], 0), Ok(()), "b had kept its two");
+        assert_eq!(buckets.take_all([("c", 500)], 0), Ok(()), "a long list takes a full bucket");
+        assert_eq!(buckets.take_all([("c", 500)], 0), Err(300));
+    }
+
+    #[test]
+    fn names_from_outside_do_not_pile_up() {
+        let buckets = Buckets::new(Rate { per_second: 10.0, burst: 3.0 });
+        for n in 0..2 * MAX_NAMES as i64 {
+            assert_eq!(buckets.take(&n.to_string(), n), Ok(()));
+        }
+        let n = buckets.levels.lock().unwrap().len();
+        assert!(n <= MAX_NAMES + 1, "{n}");
     }
 }

@@ -24,6 +24,8 @@ const OPEN: [&str; 3] = ["/api/v1/healthz", "/api/v1/version", "/api/v1/openapi.
 const SIGNED: &str = "/api/v1/webhooks/";
 /// Lasts as long as the asker listens.
 const ENDLESS: &str = "/api/v1/events";
+/// As long as a whole table takes.
+const LONG: &str = "/api/v1/exports/";
 /// What people decide: each time a line in the log.
 const AUDITED: [&str; 4] = [
     "/api/v1/log",
@@ -57,7 +59,7 @@ pub(crate) async fn guard(State(app): State<Shared>, mut request: Request, next:
                 who.clone_from(&token.id);
             }
             request.extensions_mut().insert(asker);
-            if path == ENDLESS {
+            if path == ENDLESS || path.starts_with(LONG) {
                 next.run(request).await
             } else {
                 let limit = app.settings.answer_timeout + app.settings.body_timeout;
@@ -129,11 +131,7 @@ fn holds_token(text: &str) -> bool {
 fn admit(app: &Shared, request: &Request) -> Result<Asker, Problem> {
     let (headers, uri) = (request.headers(), request.uri());
     let now_ms = app.now_ms();
-    let too_many = |wait_ms: u64| {
-        app.metrics.add("volary_rate_limited_total", String::new(), 1);
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "wait as long as Retry-After says; send in batches")
-            .retry_after_s(wait_ms.div_ceil(1_000))
-    };
+    let too_many = |wait_ms| app.too_many(wait_ms, "wait as long as Retry-After says; send in batches");
     app.of_all.take("", now_ms).map_err(too_many)?;
     let host = check_host(app, headers, uri)?;
     check_url(uri)?;

@@ -39,3 +39,4 @@ pub use server::{ServeError, Server};
 pub use settings::{Settings, Webhook};
 pub use signature::Secret;
 pub use tokens::{Role, Tokens};
+pub use workflows::{Task, Workflow};

@@ -89,6 +89,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after_s(1)
     }
 
+    /// The server failed; why is for the log, not for whoever asks.
+    pub(crate) fn failed(why: impl Into<String>) -> Self {
+        let detail = "the server failed; its log says why";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail).logged(why.into())
+    }
+
     /// As a document about this request.
     pub(crate) fn document(&self, instance: &str, request_id: &str) -> ProblemDocument {
         ProblemDocument {

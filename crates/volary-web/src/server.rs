@@ -28,6 +28,8 @@ use crate::{guard, outbox, poll, routes};
 
 /// Largest head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 64 << 10;
+/// Tables that are exported at once; each is a file as large as the table.
+const MAX_EXPORTS: usize = 2;
 /// How long open requests may go on when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -89,11 +91,13 @@ impl Server {
             live,
             tokens,
             by_token: Buckets::new(settings.rate_per_token),
+            by_volunteer: Buckets::new(settings.rate_per_volunteer),
             of_all: Buckets::new(settings.rate),
             metrics: Metrics::default(),
             verifier: verifier.map(|secret| Verifier::new(secret, started_ms.div_euclid(1_000))),
             queue,
             streams: Arc::new(Semaphore::new(settings.max_streams)),
+            exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
             connections: Arc::new(Semaphore::new(settings.max_connections)),
             stop: stopped,
             started_ms,

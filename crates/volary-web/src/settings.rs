@@ -64,6 +64,9 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// Requests of one token.
     pub rate_per_token: Rate,
+    /// Votes of one volunteer, where they are sent one by one or in lists; not those of signed webhooks,
+    /// polls and the log, which bring the past of a whole project at once.
+    pub rate_per_volunteer: Rate,
     /// Requests of all together.
     pub rate: Rate,
     /// First wait after a delivery or a poll failed; doubles up to 256 times this.
@@ -96,6 +99,7 @@ impl Settings {
             answer_timeout: Duration::from_secs(30),
             heartbeat: Duration::from_secs(15),
             rate_per_token: Rate { per_second: 10_000.0, burst: 20_000.0 },
+            rate_per_volunteer: Rate { per_second: 50.0, burst: 2_000.0 },
             rate: Rate { per_second: 20_000.0, burst: 40_000.0 },
             retry_after: Duration::from_secs(1),
             log: Arc::new(|line| eprintln!("{line}")),

@@ -18,7 +18,9 @@ pub struct Workflow {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
-    /// What may be answered, as it comes in the votes (Panoptes: indices as text).
+    /// What may be answered, as it comes in the votes (Panoptes: indices as text). None: anything, for
+    /// what people write or draw.
+    #[serde(default)]
     pub answers: BTreeSet<String>,
     /// Several at once.
     #[serde(default)]
@@ -35,6 +37,9 @@ impl Workflow {
             let Some(task) = self.tasks.get(name) else {
                 return Err(format!("the workflow has no task {name:?}"));
             };
+            if task.answers.is_empty() {
+                continue;
+            }
             if let Some(unknown) = given.iter().find(|answer| !task.answers.contains(*answer)) {
                 return Err(format!("task {name:?} has no answer {unknown:?}"));
             }
@@ -53,7 +58,8 @@ mod tests {
     #[test]
     fn only_answers_of_the_workflow_pass() {
         let task = |multiple| Task { answers: ["0", "1"].map(str::to_owned).into(), multiple };
-        let tasks = [("T0".to_owned(), task(false)), ("T1".to_owned(), task(true))];
+        let written = ("T2".to_owned(), Task::default());
+        let tasks = [("T0".to_owned(), task(false)), ("T1".to_owned(), task(true)), written];
         let workflow = Workflow { tasks: tasks.into() };
         let given = |task: &str, answers: &[&str]| {
             let answers = answers.iter().map(|a| (*a).to_owned()).collect();
@@ -62,6 +68,7 @@ mod tests {
         assert_eq!(given("T0", &["1"]), Ok(()));
         assert_eq!(given("T0", &[]), Ok(()), "looked and gave no answer");
         assert_eq!(given("T1", &["0", "1"]), Ok(()));
+        assert_eq!(given("T2", &["what", "they", "wrote"]), Ok(()), "no list: anything");
         assert!(given("T0", &["0", "1"]).is_err());
         assert!(given("T0", &["2"]).is_err());
         assert!(given("T9", &["0"]).is_err());

@@ -8,10 +8,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use volary_core::ProblemKind;
+use volary_ingest::panoptes::workflows::Workflows;
 use volary_ingest::tables::{Cells, for_each_batch};
 use volary_live::event::Answers;
 use volary_live::learning::Embeddings;
 use volary_live::{Event, Key, Kind};
+use volary_web::Workflow;
 
 use crate::session::Session;
 
@@ -129,6 +131,26 @@ pub(crate) fn drawn_events(path: &Path, session: &mut Session) -> Result<Vec<Eve
         session.problems.add(row, "subject_id", kind, detail);
     }
     Ok(events)
+}
+
+/// What a workflow may be answered with, by all its versions: the indices and the labels of its questions'
+/// answers; anything for tasks of other kinds.
+pub(crate) fn workflow(export: &Workflows, id: &str) -> Workflow {
+    let mut known = Workflow::default();
+    for (_, version) in export.versions(id) {
+        for (key, definition) in &version.tasks {
+            let task = known.tasks.entry(key.clone()).or_default();
+            if !["single", "multiple", "shortcut"].contains(&definition.kind.as_str()) {
+                continue;
+            }
+            task.multiple |= definition.kind != "single";
+            for (index, label) in definition.answers.iter().enumerate() {
+                task.answers.insert(index.to_string());
+                task.answers.insert(label.trim().to_owned());
+            }
+        }
+    }
+    known
 }
 
 /// Embeddings: `subject_id` and one column an entry, `e0`, `e1`, ….

@@ -1,5 +1,6 @@
 //! Settings: the same on the command line and in `volary.toml`; the command line goes first.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
@@ -21,6 +22,9 @@ pub(crate) struct Settings {
     /// Rules of the live store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) live: Option<volary_live::Policy>,
+    /// What the workflows of the live store may be answered with, by their ids.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) workflows: BTreeMap<String, volary_web::Workflow>,
 }
 
 /// What the project is called.

@@ -242,6 +242,15 @@ impl Database {
         self.run(if self.is_file { "BEGIN IMMEDIATE" } else { "BEGIN" }, &[]).await.map(|_| ())
     }
 
+    /// From here on, reads see the store as it is now.
+    pub(super) async fn freeze(&mut self) -> sqlx::Result<()> {
+        let begin =
+            if self.is_file { "BEGIN" } else { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" };
+        self.run(begin, &[]).await?;
+        // Either database takes its picture at the first read.
+        self.all("SELECT seq FROM events LIMIT 1", &[]).await.map(|_| ())
+    }
+
     pub(super) async fn commit(&mut self) -> sqlx::Result<()> {
         self.run("COMMIT", &[]).await.map(|_| ())
     }

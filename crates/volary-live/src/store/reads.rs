@@ -5,8 +5,11 @@
 //! subjects may differ between databases; a walk through all pages meets each row once in either.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
-use super::database::Cell;
+use tokio::sync::Mutex;
+
+use super::database::{Access, Cell, Database};
 use super::{Live, LiveError, database_error, logged, parsed};
 use crate::book::{Card, Effect};
 use crate::event::{Actor, Event, Kind, Logged};
@@ -15,6 +18,18 @@ use crate::event::{Actor, Event, Kind, Logged};
 pub type StrandId = [String; 3];
 
 impl Live {
+    /// A handle whose reads all see the store as it is now, whatever is written meanwhile. It has a connection
+    /// of its own and keeps the database from tidying up behind the writer, so it should be dropped soon.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn frozen(&self) -> Result<Self, LiveError> {
+        let failed = |reason| database_error("opening the database", &self.place, reason);
+        let mut reader = Database::open(&self.place, Access::Read).await.map_err(failed)?;
+        reader.freeze().await.map_err(failed)?;
+        Ok(Self { reader: Arc::new(Mutex::new(reader)), ..self.clone() })
+    }
+
     /// What is known of some subjects beside their votes, sorted by id; nothing of those never heard of.
     ///
     /// # Errors

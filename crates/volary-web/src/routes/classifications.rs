@@ -4,7 +4,7 @@
 //! with other content is a conflict. An answer means that the votes are on disk. Only then is a vote on a
 //! validation subject compared with the truth, and the answer says whether it was right.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -117,6 +117,7 @@ async fn take(app: &App, body: &Body, kinds: &[&str]) -> Result<Reply, Problem> 
     if app.settings.known_subjects_only {
         check_known(app, &parsed.events).await?;
     }
+    check_rates(app, &parsed.events)?;
     let votes: Vec<Key> = parsed.events.iter().map(|event| event.key.clone()).collect();
     let exams: Vec<Key> =
         parsed.events.iter().filter(|event| app.is_exam(event)).map(|event| event.key.clone()).collect();
@@ -209,6 +210,25 @@ fn unreadable(body: &[u8]) -> Problem {
         }
     }
     Problem::unprocessable("nothing was stored; mend what is listed and send it again").with(faults)
+}
+
+/// Nobody votes faster than a person can, whichever token brings the votes.
+fn check_rates(app: &App, events: &[Event]) -> Result<(), Problem> {
+    let mut by: HashMap<&str, u32> = HashMap::new();
+    for event in events {
+        if let Kind::Vote { actor: Actor::User(name) | Actor::Anonymous(name), .. } = &event.kind
+            && !name.is_empty()
+        {
+            *by.entry(name).or_default() += 1;
+        }
+    }
+    app.by_volunteer.take_all(by, app.now_ms()).map_err(|wait_ms| {
+        app.too_many(
+            wait_ms,
+            "one volunteer sent too many votes; nothing was stored; send it again after Retry-After, \
+             and the past of a project through `volary ingest`",
+        )
+    })
 }
 
 async fn check_known(app: &App, events: &[Event]) -> Result<(), Problem> {

@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 pub(crate) mod classifications;
 pub(crate) mod events;
+pub(crate) mod exports;
 pub(crate) mod learner;
 pub(crate) mod log;
 pub(crate) mod operations;
@@ -69,6 +70,7 @@ fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(alerts::one))
         .routes(routes!(alerts::act))
         .routes(routes!(events::stream))
+        .routes(routes!(exports::table))
         .routes(routes!(log::list, log::post))
         .routes(routes!(log::policy))
         .routes(routes!(learner::status))

@@ -279,6 +279,22 @@ fn h13_one_who_sends_too_much_waits_and_others_do_not() {
     let statuses: Vec<u16> =
         (0..5).map(|_| site.ask("GET", "/api/v1/alerts", None, "").status).collect();
     assert_eq!(statuses, [401, 401, 401, 429, 429], "those without a token too");
+    // One volunteer among those that one token speaks for.
+    let site = Site::with(|settings| {
+        settings.rate_per_volunteer = Rate { per_second: 10.0, burst: 3.0 };
+    });
+    let cast = |id: &str, user| site.post("/classifications", &site.write, &vote(id, "s", user, "real"));
+    for id in ["1", "2", "3"] {
+        cast(id, 7).is(201);
+    }
+    let refused = cast("4", 7).is(429);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    cast("5", 8).is(201);
+    let both = json!([vote("6", "s", 9, "real"), vote("7", "s", 7, "real")]);
+    site.post("/classifications", &site.write, &both).is(429);
+    assert_eq!(site.wait(site.live.counts()).expect("read").n_votes, 4, "nothing of the list is stored");
+    site.clock.fetch_add(100, std::sync::atomic::Ordering::Relaxed);
+    cast("4", 7).is(201);
 }
 
 #[test]

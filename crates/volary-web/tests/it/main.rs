@@ -1,6 +1,7 @@
 //! The API from outside, over a real store and real sockets.
 
 mod choosing;
+mod contract;
 mod deeds;
 mod hostile;
 mod openapi;

@@ -321,3 +321,54 @@ fn it_says_how_it_is() {
     let refused = site.post("/classifications", &site.write, &vote(1, "s", 1, "real")).is(503);
     assert!(refused.header("retry-after").is_some());
 }
+
+/// The rows of a table as it is exported, with the header's names.
+fn exported(site: &Site, table: &str) -> (Vec<std::collections::BTreeMap<String, String>>, i64) {
+    let answer = site.get(&format!("/exports/{table}"), &site.read).is(200);
+    let mut reader = csv::Reader::from_reader(answer.text.as_bytes());
+    let rows = reader.deserialize().map(|row| row.expect("CSV")).collect();
+    (rows, answer.header("volary-last-seq").and_then(|n| n.parse().ok()).expect("a number"))
+}
+
+#[test]
+fn h18_an_export_is_of_one_moment_while_votes_come_in() {
+    let site = Site::with(|settings| settings.rate_per_volunteer.burst = 1e9);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // Each request votes on five subjects at once: whoever sees one moment sees them equal.
+        scope.spawn(|| {
+            for n in 0.. {
+                if stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+                let votes: Vec<Value> =
+                    (0..5).map(|s| vote(format!("{n}-{s}"), &format!("s{s}"), n, "real")).collect();
+                site.post("/classifications", &site.write, &json!(votes)).is(201);
+            }
+        });
+        crate::site::until("votes come", || exported(&site, "classifications").0.len() > 50);
+        let mut n_last = 0;
+        for _ in 0..10 {
+            let (rows, last_seq) = exported(&site, "subject_reductions");
+            let votes: Vec<u64> =
+                rows.iter().map(|row| row["n_votes"].parse().expect("a number")).collect();
+            assert_eq!(votes.len(), 5, "{rows:?}");
+            assert!(votes.iter().all(|n| *n == votes[0]), "{votes:?}");
+            assert_eq!(last_seq, 5 * votes[0] as i64, "the log and the state are of one moment");
+            assert!(votes[0] >= n_last, "time does not run back");
+            n_last = votes[0];
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    let retracted = json!({"source": "own", "id": "r", "at_ms": crate::site::NOW_MS, "kind": "retract", "of": "0-0"});
+    site.post("/retractions", &site.write, &retracted).is(201);
+    let (rows, last_seq) = exported(&site, "classifications");
+    assert_eq!(rows.len() as i64, last_seq);
+    let (first, last) = (&rows[0], &rows[rows.len() - 1]);
+    assert_eq!((first["id"].as_str(), first["subject_id"].as_str()), ("own/0-0", "s0"));
+    assert_eq!(first["answers"], r#"{"T0":["real"]}"#);
+    assert_eq!((last["kind"].as_str(), last["of"].as_str()), ("retract", "own/0-0"));
+    assert!(!rows.iter().any(|row| row.contains_key("user")));
+    site.get("/exports/people", &site.admin).is(404);
+    site.get("/exports/classifications", &site.write).is(403);
+}

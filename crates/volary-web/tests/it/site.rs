@@ -188,7 +188,9 @@ impl Site {
         }
         head.push_str("\r\n");
         let bytes = [head.as_bytes(), body].concat();
-        self.raw(&bytes)
+        let answer = self.raw(&bytes);
+        crate::contract::check(&method, path, &answer);
+        answer
     }
 
     /// Bytes as they are; the answer until the server closes.

@@ -1,5 +1,6 @@
 //! `volary serve`: the live store over HTTP, until Ctrl-C.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,8 +13,9 @@ use volary_live::{Live, LiveError};
 use volary_loop::pool::Mixture;
 use volary_web::poll::PollToken;
 use volary_web::tokens::read_secret;
-use volary_web::{Choosing, Poll, Role, Secret, Server, Settings, Target, Tokens, Webhook};
+use volary_web::{Choosing, Poll, Role, Secret, Server, Settings, Target, Tokens, Webhook, Workflow};
 
+use crate::input::read_workflow_export;
 use crate::live::{RulesArgs, StoreArgs};
 use crate::live_tables;
 use crate::session::Session;
@@ -25,6 +27,7 @@ use crate::session::Session;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary serve --answer real
+  volary serve --workflows workflows.csv --known-subjects-only
   volary serve --embeddings embeddings.parquet --active 0.3
   volary serve --store postgres://volary@db/live --address 0.0.0.0:8420 --host volary.example.org
   volary serve --webhook https://example.org/alerts --signing-secret out.secret
@@ -75,6 +78,10 @@ pub(crate) struct Args {
     poll_interval: u64,
     #[command(flatten)]
     mixture: MixtureArgs,
+    /// A workflow export: votes for tasks and answers that a workflow has in none of its versions are refused.
+    /// Or else what the settings say under [workflows] and [input].
+    #[arg(long, value_name = "CSV")]
+    workflows: Option<PathBuf>,
     /// Refuse votes on subjects that nobody announced.
     #[arg(long)]
     known_subjects_only: bool,
@@ -128,7 +135,8 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
-    let settings = args.settings()?;
+    let mut settings = args.settings()?;
+    settings.workflows = args.known_workflows(&mut session)?;
     let learner = match &args.embeddings {
         Some(path) => {
             let embeddings = live_tables::embeddings(path, &args.embedding_model, &mut session)?;
@@ -208,6 +216,18 @@ impl Args {
         let key = *blake3::hash(text_of(path)?.as_bytes()).as_bytes();
         let (below, allowed) = (self.veto_below, self.veto_allowed);
         Ok(Some(VetoParams { key, audit_share: AUDIT_SHARE, below, allowed }))
+    }
+
+    /// What may be answered: written out in the settings, or else as an export has it.
+    fn known_workflows(&self, session: &mut Session) -> Result<BTreeMap<String, Workflow>> {
+        let mut known = session.settings.workflows.clone();
+        let path = self.workflows.clone().or_else(|| session.settings.input.workflows.clone());
+        if let Some(export) = read_workflow_export(path.as_deref(), session)? {
+            for id in export.ids() {
+                known.entry(id.to_owned()).or_insert_with(|| live_tables::workflow(&export, id));
+            }
+        }
+        Ok(known)
     }
 
     fn settings(&self) -> Result<Settings> {

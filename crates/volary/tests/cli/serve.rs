@@ -137,6 +137,43 @@ fn the_first_start_makes_a_token_and_shows_it_once() {
 }
 
 #[test]
+fn answers_that_a_workflow_does_not_know_are_refused() {
+    let place = Place::new();
+    let settings =
+        "[live]\nretire_at = 3\nrule = []\n[workflows.10.tasks.T0]\nanswers = [\"real\", \"bogus\"]\n";
+    place.write("volary.toml", settings);
+    place.write(
+        "workflows.csv",
+        "workflow_id,version,minor_version,tasks,strings\n\
+         11,1,1,\"{\"\"T0\"\":{\"\"type\"\":\"\"multiple\"\",\"\"question\"\":\"\"q\"\",\"\"answers\"\":[{\"\"label\"\":\"\"a\"\"}]},\"\"T1\"\":{\"\"type\"\":\"\"text\"\"}}\",\"{\"\"a\"\":\"\"Vortex\"\"}\"\n",
+    );
+    let served = Served::start(&place, &["--config", "volary.toml", "--workflows", "workflows.csv"]);
+    let token = served.greeting.split("this once: ").nth(1).and_then(|rest| rest.split('\n').next());
+    let token = token.expect("a token").to_owned();
+    let vote = |id: u32, workflow: u32, answers: &str| {
+        let body = format!(
+            r#"{{"source":"page","id":"{id}","at_ms":1795896000000,"kind":"vote","workflow":"{workflow}","version":"1.1","subject":"s","actor":{{"user":"7"}},"answers":{answers}}}"#
+        );
+        sh(
+            &place,
+            &format!(
+                "curl -s -o /dev/null -w '%{{http_code}}' {}/api/v1/classifications -H 'Authorization: Bearer {token}' \
+                 -H 'Content-Type: application/json' -d '{body}'",
+                served.url
+            ),
+        )
+    };
+    assert_eq!(vote(1, 10, r#"{"T0":["real"]}"#), "201");
+    assert_eq!(vote(2, 10, r#"{"T0":["reel"]}"#), "422", "[workflows] of the settings");
+    assert_eq!(vote(3, 10, r#"{"T0":["real","bogus"]}"#), "422", "one answer");
+    assert_eq!(vote(4, 11, r#"{"T0":["0"],"T1":["as they like"]}"#), "201", "the export knows it");
+    assert_eq!(vote(5, 11, r#"{"T0":["Vortex"]}"#), "201", "by its label");
+    assert_eq!(vote(6, 11, r#"{"T0":["1"]}"#), "422", "the export");
+    assert_eq!(vote(7, 12, r#"{"T0":["anything"]}"#), "201", "of that workflow nothing is known");
+    served.stop();
+}
+
+#[test]
 fn what_cannot_be_served_is_said_in_a_sentence() {
     let place = Place::new();
     place.volary(&["serve", "--webhook", "http://example.org/"]).fails_with("use https");
