@@ -73,7 +73,49 @@ fn test() -> Result<(), String> {
     run("cargo", &["doc", "--workspace", "--no-deps", "--locked"], &[("RUSTDOCFLAGS", "-D warnings")])?;
     // The binary's tests run the book's examples and the architecture page's promises too.
     // A change is judged on the same cases everywhere; `properties` looks for new ones.
-    run("cargo", &["test", "--workspace", "--locked"], &[("PROPTEST_RNG_SEED", "20261128")])
+    run("cargo", &["test", "--workspace", "--locked"], &[("PROPTEST_RNG_SEED", "20261128")])?;
+    compare_with_river()
+}
+
+/// The online learner and the drift detector against river, an independent implementation, on streams that no
+/// golden value knows. Where river cannot be installed (no Python, no network), the golden values must do.
+fn compare_with_river() -> Result<(), String> {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let folder = target.join("river-0.26.1");
+    let python = folder.join("bin/python").display().to_string();
+    let is_there = |python: &str| {
+        let mut command = Command::new(python);
+        command.args(["-c", "import river, blake3, scipy"]);
+        command.output().is_ok_and(|output| output.status.success())
+    };
+    if !is_there(&python) {
+        let pip = ["-m", "pip", "install", "-q", "river==0.26.1", "blake3==1.0.11", "scipy==1.17.1"];
+        let installed = run("python3", &["-m", "venv", "--clear", &folder.display().to_string()], &[])
+            .and_then(|()| run(&python, &pip, &[]));
+        if let Err(error) = installed {
+            eprintln!("river was not installed, and the comparison with it is skipped: {error}");
+            return Ok(());
+        }
+    }
+    for shift in ["0", "20261129", "7"] {
+        let script = root().join("crates/volary-loop/tests/golden/golden.py").display().to_string();
+        let made = Command::new(&python).args([&script, shift]).output();
+        let made = made.map_err(|error| format!("{python} cannot be started ({error})"))?;
+        if !made.status.success() {
+            return Err(format!("{script} failed:\n{}", String::from_utf8_lossy(&made.stderr)));
+        }
+        let fresh = folder.join(format!("golden-{shift}.json"));
+        std::fs::write(&fresh, &made.stdout).map_err(|error| format!("{}: {error}", fresh.display()))?;
+        let fresh = fresh.display().to_string();
+        // All crates, so that nothing is built again with other features.
+        run(
+            "cargo",
+            &["test", "--workspace", "--locked", "--lib", "river"],
+            &[("VOLARY_GOLDEN", &fresh)],
+        )?;
+    }
+    Ok(())
 }
 
 /// The live store is tested against a real PostgreSQL, each test with a server of its own. Where it cannot be

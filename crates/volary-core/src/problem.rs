@@ -50,6 +50,16 @@ pub enum ProblemKind {
     Misspelt,
     /// A value that is legal and probably not meant.
     Suspicious,
+    /// A file that is named and not there.
+    MissingFile,
+    /// A path that leads out of the folder that it belongs to.
+    PathLeadsOut,
+    /// A second row for a subject that another row describes.
+    SubjectTwice,
+    /// An image that cannot be read; it is left out.
+    UnreadableImage,
+    /// An image that can be read and differs from what is expected.
+    OddImage,
 }
 
 impl ProblemKind {
@@ -76,6 +86,11 @@ impl ProblemKind {
             Self::DuplicateRow => "duplicate row",
             Self::Misspelt => "key that the platform ignores",
             Self::Suspicious => "suspicious value",
+            Self::MissingFile => "missing file",
+            Self::PathLeadsOut => "path that leads out of its folder",
+            Self::SubjectTwice => "second row for a subject",
+            Self::UnreadableImage => "unreadable image",
+            Self::OddImage => "odd image",
         }
     }
 }

@@ -4,7 +4,7 @@ use super::gaussian::{binary_mode, sigmoid_moments};
 use super::*;
 use crate::acquisition::uncertainty;
 use crate::draws::normal;
-use crate::lcg;
+use crate::{golden_lcg, lcg};
 
 const MODEL: &str = "zoobot-3f2a";
 
@@ -30,7 +30,7 @@ fn hard(is_second: bool) -> &'static [f64] {
 
 /// The stream of `tests/golden/golden.py`.
 pub(crate) fn labelled(n: usize, dimension: usize, seed: u64) -> Vec<(Vec<f64>, bool)> {
-    let mut u = lcg(seed);
+    let mut u = golden_lcg(seed);
     (0..n)
         .map(|_| {
             let x: Vec<f64> = u.by_ref().take(dimension).map(|u| 2.0 * u - 1.0).collect();
@@ -54,7 +54,7 @@ fn descent_is_that_of_river() {
             clip: of("clip"),
         };
         let mut learner = Learner::new(params(6, 2, method)).unwrap();
-        let mut weights = lcg(99);
+        let mut weights = golden_lcg(99);
         let mut probabilities = Vec::new();
         let mut n_clipped = 0;
         for (at, (values, y)) in (1..).zip(labelled(400, 6, 7)) {

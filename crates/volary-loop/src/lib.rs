@@ -27,10 +27,20 @@ pub mod prequential;
 pub mod sampling;
 pub mod veto;
 
-/// Golden values of other programs; see `tests/golden/golden.py`.
+/// Golden values of other programs; see `tests/golden/golden.py`. `VOLARY_GOLDEN` names a file that it has
+/// just written, of other streams.
 #[cfg(test)]
 fn golden() -> serde_json::Value {
-    serde_json::from_str(include_str!("../tests/golden/golden.json")).expect("JSON")
+    let fresh =
+        std::env::var_os("VOLARY_GOLDEN").map(|path| std::fs::read_to_string(path).expect("a file"));
+    let kept = include_str!("../tests/golden/golden.json");
+    serde_json::from_str(fresh.as_deref().unwrap_or(kept)).expect("JSON")
+}
+
+/// The numbers of a stream on which golden values of river are.
+#[cfg(test)]
+fn golden_lcg(seed: u64) -> impl Iterator<Item = f64> {
+    lcg(seed + golden()["shift"].as_u64().expect("a number"))
 }
 
 /// The numbers that `tests/golden/golden.py` uses, in [0, 1).

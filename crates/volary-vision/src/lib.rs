@@ -5,5 +5,14 @@
 //! does; networks read [`volary_core::Pixels`]) and judges no model (`volary-space` does).
 
 pub mod attention;
-#[expect(dead_code, reason = "the networks that use these layers come next")]
+pub mod confusion;
+mod device;
+mod error;
 mod nn;
+mod pictures;
+mod random;
+pub mod training;
+mod weights;
+
+pub use device::Device;
+pub use error::VisionError;

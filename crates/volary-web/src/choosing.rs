@@ -326,13 +326,17 @@ impl Queue for Choosing {
     ) -> Next<'a> {
         Box::pin(async move {
             let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
-            let state = self.state.lock().await;
-            let moved = workflow.and_then(|workflow| state.moved.get(workflow).zip(workflow.into()));
-            let seen: HashSet<String> = match moved {
-                Some((_, workflow)) => live.seen_by_in(volunteer, workflow).await?,
+            let workflow = match workflow {
+                Some(workflow) if self.state.lock().await.moved.contains_key(workflow) => Some(workflow),
+                _ => None,
+            };
+            // Without the lock: somebody who has seen much keeps nobody else waiting.
+            let seen: HashSet<String> = match workflow {
+                Some(workflow) => live.seen_by_in(volunteer, workflow).await?,
                 None => live.seen_by(volunteer).await?,
             };
-            let pool = moved.map_or(&state.pool, |(pool, _)| pool);
+            let state = self.state.lock().await;
+            let pool = workflow.and_then(|workflow| state.moved.get(workflow)).unwrap_or(&state.pool);
             let served = pool.next(&|subject| seen.contains(subject), n as usize, ticket);
             Ok(served.into_iter().map(|served| served.subject).collect())
         })

@@ -72,7 +72,7 @@ impl RulesArgs {
             (None, None) => return Ok(()),
         };
         wanted.check()?;
-        let (present, _) = live.people().await?;
+        let present = live.policy().await?;
         if present == wanted {
             return Ok(());
         }

@@ -70,6 +70,6 @@ impl Follower {
 }
 
 async fn opted_out(live: &Live) -> Result<BTreeSet<String>, LiveError> {
-    let (_, people) = live.people().await?;
+    let people = live.people().await?;
     Ok(people.opted_out().map(str::to_owned).collect())
 }

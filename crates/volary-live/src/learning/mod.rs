@@ -336,6 +336,7 @@ impl Learning {
         }
         let _ = self.evaluation.predict(subject, logged.received_ms, in_use, &[slice]);
         self.drift.score(logged.seq, in_use);
+        self.drift.embedding(logged.seq, values);
         self.predicted.insert(subject.to_owned(), both);
     }
 

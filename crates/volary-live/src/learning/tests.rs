@@ -155,6 +155,30 @@ fn a_change_of_the_stream_raises_an_alarm_of_its_source() {
         drift.score(at, if at < 500 { score } else { score * 0.5 });
         drift.label(at, f64::from(u8::from(rng.random::<f64>() < 0.3)));
     }
-    assert!(drift.alarms().iter().filter(|a| a.source == "scores" && a.seq >= 500).count() == 5);
+    let of = |test: &str| -> Vec<&DriftAlarm> {
+        drift
+            .alarms()
+            .iter()
+            .filter(|a| a.source == "scores" && a.test == test && a.seq >= 500)
+            .collect()
+    };
+    for test in ["psi", "ks"] {
+        let n_in_a_row: Vec<u32> = of(test).iter().map(|alarm| alarm.n_in_a_row).collect();
+        assert_eq!(n_in_a_row, [1, 2, 3, 4, 5], "{test}");
+    }
     assert!(drift.alarms().iter().all(|a| a.source == "scores" || a.value < 0.3));
+}
+
+#[test]
+fn an_embedding_that_drifts_in_one_entry_is_named_by_it() {
+    let mut drift = Drift::new(200);
+    let mut rng = stream(9, "drift");
+    for at in 0..2_000 {
+        let mut values = [0.0; 8].map(|_: f64| rng.random::<f64>());
+        values[3] += if at < 1_000 { 0.0 } else { 0.4 };
+        drift.embedding(at, &values);
+    }
+    let late: Vec<&DriftAlarm> = drift.alarms().iter().filter(|alarm| alarm.seq >= 1_000).collect();
+    assert!(late.iter().filter(|alarm| alarm.feature.as_deref() == Some("e3")).count() == 5, "{late:?}");
+    assert!(drift.alarms().len() - late.len() <= 1, "one window in a hundred: {:?}", drift.alarms());
 }

@@ -22,6 +22,7 @@ use tokio::sync::{Mutex, broadcast, mpsc, oneshot};
 
 use crate::alert::Alert;
 use crate::book::{Book, Card};
+use crate::engine::{Engine, People};
 use crate::event::{Actor, Answers, Event, EventError, Key, Logged};
 use crate::policy::Policy;
 
@@ -199,7 +200,7 @@ enum Command {
     Rebuild { reply: Reply<String> },
     Book { subject: String, reply: Reply<Book> },
     Verdicts { keys: Vec<Key>, reply: Reply<Vec<Option<Verdict>>> },
-    People { reply: Reply<(Policy, crate::engine::People)> },
+    Look { look: Box<dyn FnOnce(&Engine) + Send> },
     Close { reply: Reply<()> },
 }
 
@@ -377,12 +378,34 @@ impl Live {
         self.ask(|reply| Command::Book { subject, reply }).await
     }
 
-    /// The policy in force and what is known of people.
+    /// The policy in force.
     ///
     /// # Errors
     /// [`LiveError`].
-    pub async fn people(&self) -> Result<(Policy, crate::engine::People), LiveError> {
-        self.ask(|reply| Command::People { reply }).await
+    pub async fn policy(&self) -> Result<Policy, LiveError> {
+        self.of_engine(|engine| engine.policy().clone()).await
+    }
+
+    /// What is known of people.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn people(&self) -> Result<People, LiveError> {
+        self.of_engine(|engine| engine.people().clone()).await
+    }
+
+    /// Something of the engine, between two batches of its work.
+    async fn of_engine<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> Result<T, LiveError> {
+        let look = |reply: Reply<T>| Command::Look {
+            look: Box::new(move |engine| {
+                // Nobody may be waiting any more.
+                let _ = reply.send(Ok(look(engine)));
+            }),
+        };
+        self.ask(look).await
     }
 
     /// A delivery was made.

@@ -148,8 +148,9 @@ impl Writer {
                     answer(reply, result.map(|()| book()))
                 }
                 Command::Verdicts { keys, reply } => answer(reply, self.verdicts(&keys).await),
-                Command::People { reply } => {
-                    answer(reply, Ok((self.engine.policy().clone(), self.engine.people().clone())))
+                Command::Look { look } => {
+                    look(&self.engine);
+                    Ok(())
                 }
                 Command::Close { reply } => {
                     let failed = self.failed("closing");

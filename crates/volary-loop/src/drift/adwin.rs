@@ -191,7 +191,7 @@ mod tests {
         assert!(cases.iter().all(|case| !case["found"].as_array().unwrap().is_empty()));
         for case in cases {
             let is_binary = case["is_binary"].as_bool().unwrap();
-            let mut numbers = lcg(11);
+            let mut numbers = crate::golden_lcg(11);
             let mut adwin = Adwin::new(AdwinParams::default());
             let (mut found, mut at, mut n_checked) = (Vec::new(), 0_u64, 0);
             for level in case["levels"].as_array().unwrap() {

@@ -1,10 +1,13 @@
 """Writes golden.json: golden values for volary-loop, from river 0.26.1, SciPy and NumPy.
 
     python -m venv river && river/bin/pip install river==0.26.1 blake3 && river/bin/python golden.py > golden.json
+
+`golden.py SHIFT` takes other streams for what is river's; `cargo xtask test` compares on those too.
 """
 
 import json
 import math
+import sys
 
 import blake3
 import numpy as np
@@ -12,6 +15,8 @@ import river
 import scipy
 from river import drift, evaluate, linear_model, metrics, optim
 from scipy import stats
+
+SHIFT = int(sys.argv[1]) if len(sys.argv) > 1 else 0
 
 
 def lcg(seed):
@@ -24,7 +29,7 @@ def lcg(seed):
 
 def labelled(n, dimension, seed):
     """A stream of points with a label that leans on the first two coordinates."""
-    u = lcg(seed)
+    u = lcg(seed + SHIFT)
     for _ in range(n):
         x = [2 * next(u) - 1 for _ in range(dimension)]
         p = 1 / (1 + math.exp(-(3 * x[0] - 2 * x[1] + 0.5)))
@@ -41,7 +46,7 @@ def logistic():
         model = linear_model.LogisticRegression(
             optimizer=optim.SGD(rate), l2=l2, intercept_lr=rate / 2, clip_gradient=clip
         )
-        weights = lcg(99)
+        weights = lcg(99 + SHIFT)
         probabilities = []
         for x, y in labelled(400, 6, 7):
             x = dict(enumerate(x))
@@ -75,7 +80,7 @@ def adwin():
     out = []
     for name, levels in [("a step", [(0.2, 600), (0.7, 600)]), ("three", [(0.5, 300), (0.1, 500), (0.9, 400)])]:
         for is_binary in [True, False]:
-            u = lcg(11)
+            u = lcg(11 + SHIFT)
             detector = drift.ADWIN()
             found, widths = [], []
             at = 0
@@ -149,6 +154,7 @@ def bernstein():
 print(
     json.dumps(
         {
+            "shift": SHIFT,
             "river": river.__version__,
             "scipy": scipy.__version__,
             "numpy": np.__version__,

@@ -7,6 +7,7 @@
 
 mod kernels;
 mod ops;
+pub(crate) mod tangent;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};

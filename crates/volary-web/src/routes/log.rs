@@ -108,6 +108,6 @@ pub(crate) async fn post(State(app): State<Shared>, _: Admin, body: Body) -> Res
 #[utoipa::path(get, path = "/api/v1/policy", tag = "log", security(("token" = ["read"])),
     responses((status = 200, body = Object)))]
 pub(crate) async fn policy(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
-    let (policy, _) = app.live.people().await?;
+    let policy = app.live.policy().await?;
     Ok(Reply::new(&json!({ "version": policy.version(), "policy": policy })))
 }

@@ -61,7 +61,7 @@ pub(crate) struct Workflows {
 #[utoipa::path(get, path = "/api/v1/workflows", tag = "workflows", security(("token" = ["read"])),
     responses((status = 200, body = Workflows)))]
 pub(crate) async fn list(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
-    let (policy, _) = app.live.people().await?;
+    let policy = app.live.policy().await?;
     let mut ids = app.live.workflows().await?;
     ids.extend(policy.rules.iter().filter_map(|rule| rule.workflow.clone()));
     ids.extend(app.settings.workflows.keys().cloned());
@@ -168,7 +168,7 @@ pub(crate) async fn statuses(
     let (subject, workflow) = (params.subject_id.as_deref(), params.workflow_id.as_deref());
     let (found, next) = summaries(&app, subject, workflow, params.cursor.as_deref(), size).await?;
     let by_hand = by_hand(&app, &found, subject).await?;
-    let (policy, _) = app.live.people().await?;
+    let policy = app.live.policy().await?;
     let status = |([subject, workflow, major], summary): (StrandId, Summary)| {
         let said = by_hand.get(&(subject.clone(), workflow.clone()));
         let (retired_at, reason) = match (said, &summary.retired) {

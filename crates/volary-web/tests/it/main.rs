@@ -7,6 +7,8 @@ mod hostile;
 mod openapi;
 mod outbox;
 mod polling;
+#[path = "../../../volary-live/tests/it/postgres.rs"]
+mod postgres;
 mod reads;
 mod site;
 mod stream;

@@ -99,7 +99,7 @@ async fn new_key(path: &Path, day: &str, live: &Live, session: &mut Session) -> 
     if !is_day {
         bail!("--day wants a day such as 2026-11-28, not {day:?}");
     }
-    let (_, people) = live.people().await?;
+    let people = live.people().await?;
     if people.commitment(day).is_some() {
         bail!("a key for {day} is committed already; use that one, for a second proves nothing");
     }
@@ -143,7 +143,7 @@ async fn participants(path: &Path, of: Option<&str>, live: &Live, session: &mut 
     let form = Form::of_extension(&extension).ok_or_else(|| {
         anyhow!("name the file .txt, .csv, .json, .tex or .html, not {}", path.display())
     })?;
-    let (_, people) = live.people().await?;
+    let people = live.people().await?;
     let voters: Vec<String> = match of {
         Some(subjects) => voters_on(subjects, live, session).await?,
         None => live.voters().await?.into_iter().map(|(actor, _)| actor).collect(),
@@ -203,7 +203,7 @@ async fn draw_for(
     let text = std::fs::read_to_string(key)
         .with_context(|| format!("reading the key failed: {}", key.display()))?;
     let key = DayKey::parse(&text)?;
-    let (_, people) = live.people().await?;
+    let people = live.people().await?;
     draw::check(alert, &key, people.commitment(&draw::day(alert)))?;
     let book = live.book(&alert.subject).await?;
     let order = draw::order(alert, &key);

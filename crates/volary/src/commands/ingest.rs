@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
             read(path, args.follow, &live, &mut session, &mut counts).await?;
         }
         let after = live.counts().await?;
-        let (policy, _) = live.people().await?;
+        let policy = live.policy().await?;
         live.close().await?;
         if let Some(printer) = printer {
             printer.await.context("printing failed")?;

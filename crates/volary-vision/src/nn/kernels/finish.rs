@@ -9,10 +9,8 @@
 
 use super::Finish;
 
-/// Added to the variance, as in PyTorch.
-pub(crate) const NORM_EPSILON: f32 = 1e-5;
-/// Slope of the leaky ReLU below zero.
-pub(crate) const LEAKY_SLOPE: f32 = 0.2;
+const NORM_EPSILON: f32 = crate::nn::NORM_EPSILON as f32;
+const LEAKY_SLOPE: f32 = crate::nn::LEAKY_SLOPE as f32;
 
 /// What the backward pass has to know of a normalised plane.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
