@@ -10,6 +10,7 @@ mod cam;
 mod faithfulness;
 mod grid;
 mod overlap;
+mod paint;
 #[cfg(test)]
 pub(crate) mod toy;
 mod transport;
@@ -18,6 +19,7 @@ pub use cam::{Attention, Baseline, Recipe, Scaling, Score, Summed, Weighing, sco
 pub use faithfulness::{Curves, Faithfulness, FaithfulnessSettings, faithfulness};
 pub use grid::{ByteMap, Grid, Maps};
 pub use overlap::{Against, Overlap, OverlapSettings, overlap};
+pub use paint::{Painted, paint};
 
 use volary_core::pixels::PixelShape;
 

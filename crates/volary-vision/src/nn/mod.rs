@@ -124,11 +124,6 @@ impl ConvTranspose2d {
         }
     }
 
-    /// Runs the layer.
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.run(x, Finish::Plain)
-    }
-
     /// Runs the layer and [`leaky_relu`] in one go.
     pub(crate) fn forward_leaky(&self, x: Tensor<4>) -> Tensor<4> {
         self.run(x, Finish::Leaky)
