@@ -16,3 +16,4 @@ mod weights;
 
 pub use device::Device;
 pub use error::VisionError;
+pub use pictures::Augment;

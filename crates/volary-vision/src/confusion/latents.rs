@@ -10,8 +10,7 @@ use crate::{pictures, weights};
 
 /// Below this divergence a latent number says nothing of the picture (the customary threshold).
 const UNUSED_BELOW: f64 = 0.01;
-/// Below this mean logarithm of the variance (a standard deviation of a fifteenth of a hundredth) there is
-/// no noise to speak of.
+/// Below this mean logarithm of the variance (a standard deviation of 0.007) there is no noise to speak of.
 const COLLAPSED_BELOW: f64 = -10.0;
 
 /// The latent numbers of the pictures learned from.

@@ -11,7 +11,7 @@ use crate::confusion::loss::{self, Votes};
 use crate::confusion::network::Network;
 use crate::confusion::settings::{Losses, Settings, Shape};
 use crate::error::VisionError;
-use crate::pictures;
+use crate::pictures::{self, Augment};
 use crate::random::normals;
 use crate::training::optimizer::Optimizer;
 use crate::training::{Learner, Place};
@@ -34,6 +34,7 @@ pub(crate) struct ConfusionLearner<'a> {
     pixels: &'a dyn Pixels,
     labels: &'a Labels,
     losses: Losses,
+    augment: Augment,
     mean_n_seen: f64,
     seed: u64,
     network: Network,
@@ -82,6 +83,7 @@ impl<'a> ConfusionLearner<'a> {
             pixels,
             labels,
             losses: settings.losses.clone(),
+            augment: settings.augment,
             mean_n_seen,
             seed: settings.seed,
             network: Network::new(shape, &mut rng, &device),
@@ -103,7 +105,11 @@ impl<'a> ConfusionLearner<'a> {
         place: Option<Place>,
         device: &Device,
     ) -> Result<Terms, VisionError> {
-        let pictures = pictures::read(self.pixels, rows, device)?;
+        let poses = place.map_or_else(Vec::new, |Place { epoch, batch }| {
+            let stream = format!("poses of epoch {epoch}, batch {batch}");
+            self.augment.draw(rows.len(), &mut volary_core::seed::stream(self.seed, &stream))
+        });
+        let pictures = pictures::read_posed(self.pixels, rows, &poses, device)?;
         let votes = Votes::new(self.labels, rows, &self.losses, self.mean_n_seen, device);
         let (mean, log_variance) = network.encoder.forward(pictures.clone());
         let noise = place.map(|Place { epoch, batch }| {

@@ -16,6 +16,7 @@ mod model;
 mod network;
 mod score;
 mod settings;
+mod spread;
 mod train;
 
 pub use attention::DEFAULT_LAYER;
@@ -24,4 +25,4 @@ pub use latents::LatentReport;
 pub use model::{Config, Model, is_model};
 pub use score::{Prediction, Scores, Scoring};
 pub use settings::{Likelihood, Losses, Settings, Shape};
-pub use train::{Begin, CHECKPOINT, Lesson, Trained, n_weights, train};
+pub use train::{Begin, CHECKPOINT, Coverage, Lesson, Trained, n_weights, train};

@@ -19,7 +19,7 @@ use crate::training::Ended;
 use crate::weights;
 
 /// The file of settings.
-const CONFIG: &str = "config.json";
+pub(crate) const CONFIG: &str = "config.json";
 /// The file of weights.
 const WEIGHTS: &str = "weights.safetensors";
 /// The version of the format that this code writes and reads.
@@ -49,6 +49,9 @@ pub struct Config {
     pub labels_blake3: String,
     /// Votes of a typical picture, where they were counted.
     pub typical_n_seen: Option<u32>,
+    /// Deviation of a logit beyond the encoder's, found on the held-out votes; none for a
+    /// Dirichlet-multinomial, or where there were too few votes.
+    pub extra_logit_sd: Option<f64>,
     /// Pictures it learned from.
     pub n_train: usize,
     /// Pictures it stopped by.
@@ -108,6 +111,7 @@ impl Config {
             preprocessing,
             labels_blake3,
             typical_n_seen,
+            extra_logit_sd: None,
             n_train,
             n_stop,
             n_held_out,
@@ -158,6 +162,11 @@ impl Model {
         let config = serde_json::to_string_pretty(&self.config)
             .map_err(|e| VisionError::io("writing", &path, std::io::Error::other(e.to_string())))?;
         weights::write_whole(&path, format!("{config}\n").as_bytes())
+    }
+
+    pub(crate) fn with_extra_logit_sd(mut self, extra: Option<f64>) -> Self {
+        self.config.extra_logit_sd = extra;
+        self
     }
 
     /// What it is.

@@ -107,6 +107,7 @@ impl Model {
             reconstruction_error: Vec::with_capacity(rows.len()),
         };
         let classifier = Classifier::of(self);
+        let extra_sd = self.config().extra_logit_sd.unwrap_or(0.0);
         let n_seen = scoring.n_volunteers.or(self.config().typical_n_seen);
         let draws =
             normals(N_DRAWS * n_latents, &mut volary_core::seed::stream(scoring.seed, "intervals"));
@@ -125,7 +126,7 @@ impl Model {
                     let latents = Latents { mean, log_variance };
                     match self.config().settings.losses.likelihood {
                         Likelihood::Bce | Likelihood::Binomial => {
-                            classifier.independent(latents, n_seen, scoring.confidence)
+                            classifier.independent(latents, extra_sd, n_seen, scoring.confidence)
                         }
                         Likelihood::Dirichlet => {
                             classifier.exclusive(latents, &draws, n_seen, scoring.confidence)
@@ -142,6 +143,22 @@ impl Model {
             }
         }
         Ok(scores)
+    }
+
+    /// Mean and deviation of each logit of the pictures of `rows`, as the encoder has them.
+    pub(crate) fn logits(
+        &self,
+        pixels: &dyn Pixels,
+        rows: &[usize],
+    ) -> Result<Vec<Vec<(f64, f64)>>, VisionError> {
+        let n_latents = self.config().shape.n_latents();
+        let (mean, log_variance) =
+            self.network.encoder.forward(pictures::read(pixels, rows, &self.device)?);
+        let (mean, log_variance) = (weights::values(mean).values, weights::values(log_variance).values);
+        let classifier = Classifier::of(self);
+        let latents = mean.chunks_exact(n_latents).zip(log_variance.chunks_exact(n_latents));
+        let of = |(mean, log_variance)| classifier.logits(Latents { mean, log_variance });
+        Ok(latents.map(of).collect())
     }
 
     /// What the decoder makes of latent numbers (`[pictures, latents]`, row by row): pictures, one after
@@ -201,33 +218,37 @@ impl Classifier {
         self.weight.chunks_exact(n_latents).zip(self.bias.iter().map(|b| f64::from(*b)))
     }
 
-    /// Classes that are a yes or no each: a logit is normal.
+    /// Mean and deviation of each logit, which is normal as the latent numbers are.
+    fn logits(&self, latents: Latents<'_>) -> Vec<(f64, f64)> {
+        let Latents { mean, log_variance } = latents;
+        let of_class = |(weight, bias): (&[f32], f64)| {
+            let variance = |(w, v): (&f32, &f32)| f64::from(*w).powi(2) * f64::from(*v).exp();
+            let variance: f64 = weight.iter().zip(log_variance).map(variance).sum();
+            (bias + dot(weight, mean), variance.sqrt())
+        };
+        self.rows(mean.len()).map(of_class).collect()
+    }
+
+    /// Classes that are a yes or no each.
     fn independent(
         &self,
         latents: Latents<'_>,
+        extra_sd: f64,
         n_seen: Option<u32>,
         confidence: f64,
     ) -> Vec<Prediction> {
-        let Latents { mean, log_variance } = latents;
-        self.rows(mean.len())
-            .map(|(weight, bias)| {
-                let logit = bias + dot(weight, mean);
-                let variance: f64 = weight
-                    .iter()
-                    .zip(log_variance)
-                    .map(|(w, v)| f64::from(*w).powi(2) * f64::from(*v).exp())
-                    .sum();
-                let sd = variance.sqrt();
-                let Range { low, high } = interval::of_logit(logit, sd, confidence);
-                let fraction = n_seen.map(|n| interval::of_binomial_fraction(logit, sd, n, confidence));
-                Prediction {
-                    probability: interval::sigmoid(logit),
-                    probability_low: low,
-                    probability_high: high,
-                    fraction_range: fraction.map(|r| (r.low, r.high)),
-                }
-            })
-            .collect()
+        let of_logit = |(logit, sd): (f64, f64)| {
+            let sd = sd.hypot(extra_sd);
+            let Range { low, high } = interval::of_logit(logit, sd, confidence);
+            let fraction = n_seen.map(|n| interval::of_binomial_fraction(logit, sd, n, confidence));
+            Prediction {
+                probability: interval::sigmoid(logit),
+                probability_low: low,
+                probability_high: high,
+                fraction_range: fraction.map(|r| (r.low, r.high)),
+            }
+        };
+        self.logits(latents).into_iter().map(of_logit).collect()
     }
 
     /// One answer of several: the logits are concentrations.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use volary_core::PixelShape;
 
 use crate::error::VisionError;
+use crate::pictures::Augment;
 use crate::training::Plan;
 
 /// The encoder halves a picture so often.
@@ -200,6 +201,8 @@ pub struct Settings {
     pub hidden: Vec<usize>,
     /// What the parts of the loss weigh.
     pub losses: Losses,
+    /// What is done to pictures in training.
+    pub augment: Augment,
     /// How long to train, and how.
     pub plan: Plan,
     /// Share of the pictures to judge by.
@@ -217,6 +220,7 @@ impl Default for Settings {
             filters: 128,
             hidden: vec![64, 8],
             losses: Losses::default(),
+            augment: Augment::None,
             plan: Plan::default(),
             held_out_share: 0.1,
             stop_share: 0.0,

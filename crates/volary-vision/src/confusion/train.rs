@@ -3,16 +3,20 @@
 use std::path::Path;
 
 use burn::module::Module as _;
+use serde::Serialize;
 use serde_json::Value;
 use volary_core::Pixels;
 
 use crate::confusion::labels::Labels;
 use crate::confusion::latents::LatentReport;
 use crate::confusion::learner::ConfusionLearner;
-use crate::confusion::model::{Config, Model};
-use crate::confusion::settings::{Settings, Shape};
+use crate::confusion::model::{CONFIG, Config, Model};
+use crate::confusion::score::Scoring;
+use crate::confusion::settings::{Likelihood, Settings, Shape};
+use crate::confusion::spread;
 use crate::device::Device;
 use crate::error::VisionError;
+use crate::pictures::Augment;
 use crate::training::{self, Course, Ended, History, Next, Progress, Split};
 use crate::weights;
 
@@ -61,6 +65,18 @@ pub struct Trained {
     pub ended: Ended,
     /// What the latent numbers are used for.
     pub latents: LatentReport,
+    /// How far intervals can be believed, for classes that are a yes or no each with counted votes.
+    pub coverage: Option<Coverage>,
+}
+
+/// How many of the held-out fractions lie in their interval, the intervals of one half being widened by what
+/// the other half showed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Coverage {
+    /// The share that does.
+    pub share: f64,
+    /// The share that should.
+    pub confidence: f64,
 }
 
 /// Trains a model and writes it into `folder`: checkpoints on the way, then `history.csv`, `split.csv`, the
@@ -98,8 +114,13 @@ pub fn train(
                 ));
             }
             Begin::Afresh => {
-                std::fs::remove_file(&checkpoint)
-                    .map_err(|e| VisionError::io("removing", &checkpoint, e))?;
+                // The old model goes first: a folder must not look finished while another is trained.
+                for path in [folder.join(CONFIG), checkpoint.clone()] {
+                    if path.exists() {
+                        std::fs::remove_file(&path)
+                            .map_err(|e| VisionError::io("removing", &path, e))?;
+                    }
+                }
             }
         }
     }
@@ -129,13 +150,26 @@ pub fn train(
         ended,
     );
     let model = Model::new(config, learner.into_network(), device);
-    let latents = LatentReport::of(&model, lesson.pixels, &split.train, settings.plan.batch_size)?;
+    let batch_size = settings.plan.batch_size;
+    let is_independent = settings.losses.likelihood != Likelihood::Dirichlet;
+    let cells = if is_independent {
+        spread::cells(&model, lesson.pixels, lesson.labels, &split.held_out, batch_size)?
+    } else {
+        None
+    };
+    let n_classes = lesson.labels.classes().len();
+    let coverage = cells.as_ref().and_then(|cells| {
+        let confidence = Scoring::default().confidence;
+        Some(Coverage { share: spread::coverage(cells, n_classes, confidence)?, confidence })
+    });
+    let model = model.with_extra_logit_sd(cells.as_deref().and_then(spread::fit));
+    let latents = LatentReport::of(&model, lesson.pixels, &split.train, batch_size)?;
     if ended != Ended::Asked {
         weights::write_whole(&folder.join("history.csv"), history.csv().as_bytes())?;
         weights::write_whole(&folder.join("split.csv"), split_csv(lesson, &split).as_bytes())?;
         model.save(folder)?;
     }
-    Ok(Trained { model, split, history, ended, latents })
+    Ok(Trained { model, split, history, ended, latents, coverage })
 }
 
 fn check(lesson: &Lesson<'_>, settings: &Settings) -> Result<Shape, VisionError> {
@@ -160,6 +194,10 @@ fn check(lesson: &Lesson<'_>, settings: &Settings) -> Result<Shape, VisionError>
     shape.check()?;
     settings.losses.check(&shape)?;
     settings.plan.check()?;
+    if settings.augment == Augment::Turns && shape.height != shape.width {
+        let sides = format!("turns with pictures of {} × {}", shape.width, shape.height);
+        return Err(VisionError::setting("augment", sides, "none or mirror, or square pictures"));
+    }
     lesson.labels.check(settings.losses.likelihood)?;
     if settings.plan.patience.is_some() && settings.stop_share <= 0.0 {
         return Err(VisionError::setting(
@@ -184,6 +222,7 @@ fn fingerprint(
     let text = serde_json::json!({
         "shape": shape,
         "losses": settings.losses,
+        "augment": settings.augment,
         "batch_size": plan.batch_size,
         "descent": plan.descent,
         "held_out_share": settings.held_out_share,

@@ -50,6 +50,9 @@ fn a_training_that_was_stopped_anywhere_ends_with_the_same_bytes() {
     let mut settings = tiny(4);
     settings.plan.patience = Some(10);
     settings.stop_share = 0.2;
+    settings.augment = volary_vision::Augment::Turns;
+    settings.losses.rotation = 1.0;
+    settings.losses.contraction = 0.1;
     let folder = tempfile::tempdir().unwrap();
     let straight = folder.path().join("straight");
     let whole = to_the_end(&world, &settings, &straight);
