@@ -2,7 +2,7 @@
 //! says the truth.
 //!
 //! [`score_cam`] makes a map for every class from one pass over the masks of a layer ([`Recipe`] has the
-//! published variants). [`overlap`] compares two maps against chance, [`faithfulness`] asks the network
+//! published variants). [`overlap()`] compares two maps against chance, [`faithfulness()`] asks the network
 //! itself whether the places on a map matter. The network is reached through [`Network`], so that any model
 //! (and a toy whose answer is known) can be asked. Nothing here trains or reads a file.
 
