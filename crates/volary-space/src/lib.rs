@@ -1,4 +1,29 @@
 //! Geometry of embeddings and tables: projections, neighbours, maps, boundaries, slices, evaluation curves.
 //!
-//! Numbers in, numbers out: no I/O, no clock, no unseeded randomness. Where embeddings come from is
-//! `volary-vision`'s business, what people said is `volary-crowd`'s.
+//! Numbers in, numbers out: no I/O, no clock, no unseeded randomness; the same bytes for any number of
+//! threads. Where embeddings come from is `volary-vision`'s business, what people said is
+//! `volary-crowd`'s.
+//!
+//! - [`evaluate`]: how right predictions are, with intervals ([`resample`])
+//! - [`neighbours`]: who is near whom, exactly or nearly so
+//! - [`mod@slice`]: which rows? The filter language of command line, API and page
+//! - [`pca`], [`logistic`]: the plain baselines that a network has to beat
+
+mod blocks;
+mod check;
+mod draws;
+mod error;
+pub mod evaluate;
+#[cfg(test)]
+mod golden;
+pub mod logistic;
+pub mod neighbours;
+pub mod pca;
+pub mod points;
+mod product;
+pub mod resample;
+pub mod slice;
+
+pub use error::SpaceError;
+pub use points::{PixelRows, Points, Rows, Subset};
+pub use resample::{Bootstrap, Estimate, Units};

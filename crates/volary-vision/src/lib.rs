@@ -3,3 +3,16 @@
 //!
 //! The only crate that knows Burn, and none of its types leaves. It decodes no image file (`volary-ingest`
 //! does; networks read [`volary_core::Pixels`]) and judges no model (`volary-space` does).
+
+pub mod attention;
+pub mod confusion;
+mod device;
+mod error;
+mod nn;
+mod pictures;
+mod random;
+pub mod training;
+mod weights;
+
+pub use device::Device;
+pub use error::VisionError;

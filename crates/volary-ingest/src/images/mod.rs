@@ -3,7 +3,7 @@
 //! [`subjects`] reads which subject has which image (a CSV manifest, a Zooniverse subject export, or a
 //! folder); [`Settings`] say how an image becomes a picture (crop, size, stretch, channels);
 //! [`Cache::open_or_build`] does it once for all of them and keeps the pictures in one file, from which they
-//! are read as [`volary_core::Pixels`]; [`prepare_file`] does it for one.
+//! are read as [`volary_core::Pixels`]; [`prepare_file`] does it for one. [`show`] makes a PNG for people.
 //!
 //! Whatever is wrong with an image is a [`Fault`]: it is listed with its row and the others go on. No
 //! augmentation, no labels: those are the business of who learns.
@@ -18,6 +18,7 @@ mod png;
 mod prepare;
 mod raster;
 mod settings;
+mod show;
 mod stretch;
 mod subjects;
 
@@ -27,4 +28,5 @@ pub use png::png_bytes;
 pub use prepare::{Prepared, prepare, prepare_file};
 pub use raster::{Decoded, Fault, FaultKind, Raster};
 pub use settings::{Channels, Crop, Limits, Resize, Settings, SettingsError, Storage, Stretch};
-pub use subjects::{ImageSubject, ImageSubjects, SubjectSource, subjects};
+pub use show::{Shown, show};
+pub use subjects::{Folder, ImageSubject, ImageSubjects, SubjectSource, subjects};

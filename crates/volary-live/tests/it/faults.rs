@@ -7,8 +7,9 @@ use std::time::Duration;
 use volary_live::store::{Options, Place};
 use volary_live::{Live, LiveError, Outcome};
 
-use crate::databases::{Server, wait};
+use crate::databases::wait;
 use crate::history::vote;
+use crate::postgres::Server;
 
 /// Set for the child: where to write.
 const CHILD: &str = "VOLARY_LIVE_FULL_CHILD";

@@ -5,5 +5,6 @@ mod databases;
 mod faults;
 mod history;
 mod machine;
+mod postgres;
 mod power;
 mod sets;

@@ -4,9 +4,12 @@ mod choosing;
 mod contract;
 mod deeds;
 mod hostile;
+mod media;
 mod openapi;
 mod outbox;
 mod polling;
+#[path = "../../../volary-live/tests/it/postgres.rs"]
+mod postgres;
 mod reads;
 mod site;
 mod stream;

@@ -2,8 +2,6 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -165,6 +163,20 @@ impl Site {
         self.ask("GET", &format!("/api/v1{path}"), Some(token), "")
     }
 
+    /// The body of what is no text.
+    pub(crate) fn bytes(&self, path: &str, token: &str) -> Vec<u8> {
+        let head = format!(
+            "GET /api/v1{path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\r\n",
+            self.address
+        );
+        let mut stream = self.connect();
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("received");
+        let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
+        bytes.split_off(end + 4)
+    }
+
     pub(crate) fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
         self.ask("POST", &format!("/api/v1{path}"), Some(token), &body.to_string())
     }
@@ -262,61 +274,4 @@ pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
         assert!(start.elapsed() < Duration::from_secs(30), "in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-/// A private PostgreSQL server in a temporary folder; stopped when dropped. `None`, with a word about it,
-/// where PostgreSQL is not installed.
-pub(crate) struct Postgres {
-    folder: tempfile::TempDir,
-    bin: PathBuf,
-}
-
-impl Postgres {
-    pub(crate) fn start() -> Option<Self> {
-        let versions = std::fs::read_dir("/usr/lib/postgresql").ok();
-        let bins =
-            versions.into_iter().flatten().filter_map(|entry| entry.ok().map(|e| e.path().join("bin")));
-        let Some(bin) = bins.filter(|bin| bin.join("initdb").exists()).max() else {
-            eprintln!("skipped: PostgreSQL is not installed (Debian: apt-get install postgresql)");
-            return None;
-        };
-        let server = Self { folder: tempfile::tempdir().expect("a temporary folder"), bin };
-        run("chown", &["postgres", &server.folder.path().display().to_string()]);
-        let data = server.data();
-        server.program("initdb", &["-D", &data, "-A", "trust", "-U", "postgres", "--locale=C.UTF-8"]);
-        let options = format!("-k {} -c listen_addresses=''", server.folder.path().display());
-        let log = server.folder.path().join("log").display().to_string();
-        server.program("pg_ctl", &["-D", &data, "-o", &options, "-l", &log, "-w", "start"]);
-        Some(server)
-    }
-
-    fn data(&self) -> String {
-        self.folder.path().join("data").display().to_string()
-    }
-
-    fn program(&self, name: &str, arguments: &[&str]) {
-        let program = self.bin.join(name).display().to_string();
-        let mut all = vec!["-u", "postgres", "--", &program];
-        all.extend(arguments);
-        run("runuser", &all);
-    }
-
-    pub(crate) fn database(&self, name: &str) -> Place {
-        let socket = self.folder.path().display().to_string();
-        self.program("createdb", &["-h", &socket, name]);
-        Place::parse(&format!("postgres://postgres@{}/{name}", socket.replace('/', "%2F")))
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        self.program("pg_ctl", &["-D", &self.data(), "-m", "immediate", "stop"]);
-    }
-}
-
-fn run(program: &str, arguments: &[&str]) {
-    let mut command = Command::new(program);
-    let command = command.args(arguments).current_dir("/").stdout(Stdio::null()).stderr(Stdio::null());
-    let status = command.status().unwrap_or_else(|e| panic!("{program}: {e}"));
-    assert!(status.success(), "{program} {arguments:?}: {status}");
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use volary_web::workflows::{Task, Workflow};
 
-use crate::site::{NOW_MS, Postgres, Site, eight, vote};
+use crate::postgres::Server;
+use crate::site::{NOW_MS, Site, eight, vote};
 
 #[test]
 fn every_form_is_taken() {
@@ -92,9 +93,9 @@ fn a_file_and_a_server_of_postgres_answer_alike() {
         assert_eq!(site.wait(site.live.state_hash()).expect("read"), before);
     };
     check(Site::start());
-    if let Some(server) = Postgres::start() {
+    if let Some(server) = Server::start() {
         let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
-        check(Site::over(folder, server.database("votes"), |_| {}));
+        check(Site::over(folder, server.database(), |_| {}));
     }
 }
 

@@ -1,0 +1,9 @@
+//! The confusion model from outside: training, folders, scores. Tiny networks on pictures with a known truth.
+
+#![expect(clippy::unwrap_used, reason = "a test that panics has found something")]
+
+mod attention;
+mod folders;
+mod scores;
+mod simulated;
+mod training;
