@@ -29,7 +29,7 @@ pub enum PixelError {
         /// The file.
         what: String,
         /// What the system said.
-        source: std::io::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// There is no such picture.
     #[error("picture {row} of {count} was asked for")]

@@ -24,6 +24,7 @@ mod retirement;
 mod session;
 mod settings;
 mod shape_tables;
+mod simulated_images;
 mod skill;
 mod skill_tables;
 mod summary;
@@ -65,6 +66,7 @@ enum Command {
     Shapes(commands::shapes::Args),
     Marks(Box<commands::marks::Args>),
     Report(commands::report::Args),
+    Figures(Box<commands::figures::Args>),
     Retire(commands::retire::Args),
     Sample(commands::sample::Args),
     Simulate(commands::simulate::Args),
@@ -103,6 +105,7 @@ fn main() -> ExitCode {
         Command::Bias(args) => commands::bias::run(&args, session),
         Command::Shapes(args) => commands::shapes::run(&args, session),
         Command::Marks(args) => commands::marks::run(&args, session),
+        Command::Figures(args) => commands::figures::run(&args, session),
         Command::Report(args) => commands::report::run(&args, session),
         Command::Retire(args) => commands::retire::run(&args, session),
         Command::Sample(args) => commands::sample::run(&args, session),
@@ -143,6 +146,7 @@ impl Command {
             Self::Shapes(_) => "shapes",
             Self::Marks(_) => "marks",
             Self::Report(_) => "report",
+            Self::Figures(_) => "figures",
             Self::Retire(_) => "retire",
             Self::Sample(_) => "sample",
             Self::Simulate(_) => "simulate",

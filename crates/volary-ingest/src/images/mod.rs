@@ -14,6 +14,7 @@ mod fits_image;
 #[cfg(test)]
 mod golden;
 mod npy;
+mod png;
 mod prepare;
 mod raster;
 mod settings;
@@ -23,6 +24,7 @@ mod subjects;
 
 pub use cache::{Built, Cache, CacheError};
 pub use decode::{decode, read_file};
+pub use png::png_bytes;
 pub use prepare::{Prepared, prepare, prepare_file};
 pub use raster::{Decoded, Fault, FaultKind, Raster};
 pub use settings::{Channels, Crop, Limits, Resize, Settings, SettingsError, Storage, Stretch};

@@ -31,6 +31,7 @@ pub(crate) struct Args {
 enum What {
     Crowd(Box<Crowd>),
     Lightcurves(Box<super::simulate_lightcurves::Args>),
+    Images(Box<super::simulate_images::Args>),
     Campaign(super::simulate_campaign::Args),
 }
 
@@ -106,6 +107,7 @@ pub(crate) fn run(args: &Args, session: Session) -> Result<ExitCode> {
     match &args.what {
         What::Crowd(crowd) => run_crowd(crowd, session),
         What::Lightcurves(args) => super::simulate_lightcurves::run(args, session),
+        What::Images(args) => super::simulate_images::run(args, session),
         What::Campaign(args) => super::simulate_campaign::run(args, session),
     }
 }

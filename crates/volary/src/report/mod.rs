@@ -19,6 +19,7 @@ mod methods;
 mod models;
 mod page;
 mod people;
+pub(crate) mod pictures;
 mod progress;
 mod questions;
 mod reliability;

@@ -7,6 +7,7 @@ mod bad_input;
 mod bias;
 mod book;
 mod house;
+mod images;
 mod lightcurves;
 mod live;
 mod marks;

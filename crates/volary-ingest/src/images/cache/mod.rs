@@ -177,9 +177,10 @@ impl Pixels for Cache {
             return Err(PixelError::NoSuchRow { row, count: self.count });
         }
         let mut bytes = vec![0; self.shape.values() * self.storage.bytes()];
-        self.file
-            .read(row, &mut bytes)
-            .map_err(|source| PixelError::Io { what: self.path().display().to_string(), source })?;
+        self.file.read(row, &mut bytes).map_err(|source| PixelError::Io {
+            what: self.path().display().to_string(),
+            source: source.into(),
+        })?;
         match self.storage {
             Storage::U8 => {
                 into.iter_mut().zip(&bytes).for_each(|(v, b)| *v = f32::from(*b) / 255.0);

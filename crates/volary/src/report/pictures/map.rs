@@ -1,0 +1,130 @@
+//! A latent map: every subject a point, one panel per value that colours them (figures 3 and 7 of the paper).
+//! Points are painted and not listed, so that 70,000 of them make a file of some hundred kilobytes.
+
+use super::bitmap::Bitmap;
+use super::colour::viridis;
+use super::svg::{INK, MUTED, Svg};
+use super::{Picture, PictureError};
+use crate::report::text::cut;
+
+/// One panel: its name and a value for each point; what is not known is NaN and grey.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Panel {
+    pub(crate) name: String,
+    pub(crate) values: Vec<f64>,
+    /// Values that get the darkest and the lightest colour.
+    pub(crate) range: (f64, f64),
+}
+
+/// A panel's width and height, px.
+const SIDE: usize = 300;
+/// Painted pixels per px.
+const FINE: usize = 2;
+const TOP: f64 = 26.0;
+const GAP: f64 = 16.0;
+
+/// Draws panels in rows of `n_columns`. `x` and `y` are the points' coordinates.
+pub(crate) fn map(
+    (x, y): (&[f64], &[f64]),
+    panels: &[Panel],
+    n_columns: usize,
+    alt: &str,
+) -> Result<Picture, PictureError> {
+    let scale = Scale::of(x, y).ok_or(PictureError::Nothing("no point of the map has coordinates"))?;
+    let n_columns = n_columns.clamp(1, panels.len().max(1));
+    let n_rows = panels.len().div_ceil(n_columns);
+    if n_rows == 0 {
+        return Err(PictureError::Nothing("no value to colour the map by; name one"));
+    }
+    let step = (SIDE as f64 + GAP, SIDE as f64 + TOP + 24.0);
+    let mut svg = Svg::new(n_columns as f64 * step.0 + GAP, n_rows as f64 * step.1 + 8.0);
+    let side = SIDE * FINE;
+    let mut whole = Bitmap::new(n_columns * side, n_rows * side, [255; 3]);
+    // More points are smaller points, so that the panel is covered alike.
+    let radius = (0.5 * side as f64 / (x.len() as f64).sqrt().max(1.0)).clamp(1.2, 6.0);
+    for (i, panel) in panels.iter().enumerate() {
+        let (column, row) = (i % n_columns, i / n_columns);
+        let mut bitmap = Bitmap::new(side, side, [255; 3]);
+        for at in order(x.len()) {
+            let Some(place) = scale.place(x[at], y[at], side as f64) else { continue };
+            bitmap.disc(place, radius, viridis(part(panel.values.get(at).copied(), panel.range)));
+        }
+        whole.paste(&bitmap, column * side, row * side);
+        let (left, top) = (GAP + column as f64 * step.0, TOP + row as f64 * step.1);
+        svg.text((left, top - 9.0), "start", 13.0, INK, &cut(&panel.name, 40));
+        svg.image((left, top), (SIDE as f64, SIDE as f64), &bitmap.png()?);
+        svg.outline((left, top), (SIDE as f64, SIDE as f64), "#E3E6EA");
+        bar(&mut svg, (left, top + SIDE as f64 + 5.0), panel.range)?;
+    }
+    Ok(Picture { svg: svg.finish(alt), png: whole.png()? })
+}
+
+/// The colours and what they mean.
+fn bar(svg: &mut Svg, (left, top): (f64, f64), (low, high): (f64, f64)) -> Result<(), PictureError> {
+    let mut colours = Bitmap::new(64, 1, [255; 3]);
+    for i in 0..64 {
+        colours.paste(&Bitmap::new(1, 1, viridis(i as f64 / 63.0)), i, 0);
+    }
+    svg.image((left + 90.0, top), (120.0, 9.0), &colours.scaled(120, 9).png()?);
+    svg.text(
+        (left + 84.0, top + 9.0),
+        "end",
+        10.0,
+        MUTED,
+        &format!("{low:.3}").trim_end_matches('0').trim_end_matches('.').to_owned(),
+    );
+    svg.text(
+        (left + 216.0, top + 9.0),
+        "start",
+        10.0,
+        MUTED,
+        &format!("{high:.3}").trim_end_matches('0').trim_end_matches('.').to_owned(),
+    );
+    Ok(())
+}
+
+fn part(value: Option<f64>, (low, high): (f64, f64)) -> f64 {
+    let value = value.unwrap_or(f64::NAN);
+    if high > low { (value - low) / (high - low) } else { value * 0.0 + 0.5 }
+}
+
+/// All points in an order that follows nothing, so that no class is painted over by the class after it: steps of
+/// the golden ratio.
+pub(super) fn order(n: usize) -> impl Iterator<Item = usize> {
+    let mut step = (n as f64 * 0.618_034) as usize;
+    while n > 0 && gcd(step, n) != 1 {
+        step += 1;
+    }
+    (0..n).map(move |i| i * step % n)
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// From coordinates of a map to a square, with both axes alike.
+pub(super) struct Scale {
+    middle: (f64, f64),
+    half: f64,
+}
+
+impl Scale {
+    /// `None` where no point has both coordinates.
+    pub(super) fn of(x: &[f64], y: &[f64]) -> Option<Self> {
+        let points = x.iter().zip(y).filter(|(x, y)| x.is_finite() && y.is_finite());
+        let start = [f64::INFINITY, f64::NEG_INFINITY, f64::INFINITY, f64::NEG_INFINITY];
+        let [x0, x1, y0, y1] = points
+            .fold(start, |[x0, x1, y0, y1], (x, y)| [x0.min(*x), x1.max(*x), y0.min(*y), y1.max(*y)]);
+        let half = 0.52 * (x1 - x0).max(y1 - y0);
+        let middle = ((x0 + x1) / 2.0, (y0 + y1) / 2.0);
+        // One point, or all at one place, lie in the middle.
+        half.is_finite().then_some(Self { middle, half: if half > 0.0 { half } else { 1.0 } })
+    }
+
+    /// Where a point lies in a square of this side; y grows upward.
+    pub(super) fn place(&self, x: f64, y: f64, side: f64) -> Option<(f64, f64)> {
+        let unit = |v: f64, middle: f64| 0.5 + 0.5 * (v - middle) / self.half;
+        let place = (unit(x, self.middle.0) * side, (1.0 - unit(y, self.middle.1)) * side);
+        (place.0.is_finite() && place.1.is_finite()).then_some(place)
+    }
+}

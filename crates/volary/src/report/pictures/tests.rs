@@ -1,0 +1,112 @@
+use rand::RngExt as _;
+use volary_core::seed::stream;
+use volary_core::{PixelShape, PixelsInMemory};
+
+use super::bitmap::Bitmap;
+use super::colour::inferno;
+use super::thumbnails::chosen;
+use super::*;
+
+/// Pictures of 4 × 4, each of one colour.
+fn pictures(n: usize) -> PixelsInMemory {
+    let shape = PixelShape { channels: 3, height: 4, width: 4 };
+    let values = (0..n).flat_map(|i| [i as f32 / 10.0, 0.5, 1.0].map(|v| [v; 16]).concat()).collect();
+    PixelsInMemory::new(shape, values).unwrap()
+}
+
+#[test]
+fn a_bitmap_shows_the_picture() {
+    let bitmap = Bitmap::of(&pictures(4), 2).unwrap();
+    assert_eq!(bitmap.at(3, 3), [51, 128, 255]);
+    assert_eq!(bitmap.scaled(9, 9).at(8, 0), [51, 128, 255]);
+    let shape = PixelShape { channels: 1, height: 1, width: 2 };
+    let grey = PixelsInMemory::new(shape, vec![0.0, 1.0]).unwrap();
+    assert_eq!(Bitmap::of(&grey, 0).unwrap().at(1, 0), [255; 3]);
+}
+
+#[test]
+fn attention_covers_where_it_is() {
+    let mut bitmap = Bitmap::new(8, 8, [200; 3]);
+    // Of the left half everything, of the right half nothing.
+    bitmap.lay_over(&[1.0, 0.0], (2, 1));
+    let blend = |v: f64| {
+        inferno(v).map(|c| (200.0 * (0.75 - 0.5 * v) + f64::from(c) * (0.25 + 0.5 * v)).round() as u8)
+    };
+    assert_eq!(bitmap.at(0, 0), blend(1.0));
+    assert_eq!(bitmap.at(7, 7), blend(0.0));
+}
+
+#[test]
+fn a_sheet_has_every_image_and_its_text() {
+    let cell = |row, caption: &str| Cell { row, caption: caption.to_owned(), attention: None };
+    let rows = [
+        SheetRow { label: "a < b".to_owned(), cells: vec![cell(0, "0.31"), cell(1, "0.52")] },
+        SheetRow { label: "bands".to_owned(), cells: vec![cell(2, "0.7")] },
+    ];
+    let picture = sheet(&pictures(4), &rows, 64, "two rows").unwrap();
+    assert_eq!(picture.svg.matches("<image ").count(), 3);
+    assert!(picture.svg.contains("a &lt; b") && picture.svg.contains("0.52"));
+    assert!(picture.png.starts_with(b"\x89PNG"));
+    let error = sheet(&pictures(1), &[], 8, "").unwrap_err().to_string();
+    assert_eq!(error, "nothing to draw: no subject fits; relax the conditions");
+}
+
+#[test]
+fn a_map_paints_its_points() {
+    let panel = |values: Vec<f64>| Panel { name: "vortex".to_owned(), values, range: (0.0, 1.0) };
+    let (x, y) = ([0.0, 1.0, f64::NAN], [0.0, 1.0, 0.0]);
+    let panels = [panel(vec![0.0, 1.0, 0.5]), panel(vec![f64::NAN])];
+    let picture = map((&x, &y), &panels, 2, "a map").unwrap();
+    assert_eq!(picture.svg.matches("<image ").count(), 4, "two panels, two bars");
+    assert!(map((&[f64::NAN], &[0.0]), &panels, 2, "").is_err());
+    assert!(map((&x, &y), &[], 2, "").is_err());
+    // One point lies in the middle.
+    assert!(map((&[3.0], &[3.0]), &panels, 1, "").is_ok());
+}
+
+#[test]
+fn curves_of_whatever_there_is() {
+    let loss = |name: &str, training: &[f64], validation: &[f64]| Losses {
+        name: name.to_owned(),
+        training: (1..).map(f64::from).zip(training.iter().copied()).collect(),
+        validation: (1..).map(f64::from).zip(validation.iter().copied()).collect(),
+    };
+    let all = [
+        loss("total", &[9.0, 5.0, 4.0], &[9.5, 6.0, f64::NAN]),
+        loss("kl", &[0.5], &[]),
+        loss("none", &[], &[]),
+    ];
+    let picture = losses(&all, "losses").unwrap();
+    assert!(picture.svg.contains("total") && picture.svg.contains("kl"));
+    assert!(!picture.svg.contains("NaN") && !picture.svg.contains(">none<"));
+    assert!(losses(&all[2..], "").is_err());
+}
+
+/// No two images share a cell, each lies in its own, and where any point is, something is shown.
+#[test]
+fn thumbnails_do_not_overlap() {
+    let mut rng = stream(1, "points of maps");
+    for _ in 0..200 {
+        let n_cells = rng.random_range(1..12_usize);
+        let n_points = rng.random_range(1..80);
+        let points =
+            (0..n_points).map(|_| (rng.random_range(-5.0..5.0_f64), rng.random_range(-5.0..5.0_f64)));
+        let (x, y): (Vec<f64>, Vec<f64>) = points.unzip();
+        let shown = chosen((&x, &y), n_cells);
+        let cells: std::collections::BTreeSet<(usize, usize)> =
+            shown.iter().map(|c| (c.0, c.1)).collect();
+        assert_eq!(cells.len(), shown.len());
+        let scale = super::map::Scale::of(&x, &y).unwrap();
+        let cell_of = |i: usize| {
+            let (px, py) = scale.place(x[i], y[i], n_cells as f64).unwrap();
+            (px as usize, py as usize)
+        };
+        for (column, row, point) in &shown {
+            assert_eq!(cell_of(*point), (*column, *row));
+        }
+        assert!((0..x.len()).all(|i| cells.contains(&cell_of(i))));
+        let mut seen: Vec<usize> = super::map::order(x.len()).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..x.len()).collect::<Vec<_>>());
+    }
+}
