@@ -6,10 +6,15 @@
 //!
 //! - [`evaluate`]: how right predictions are, with intervals ([`resample`])
 //! - [`neighbours`]: who is near whom, exactly or nearly so
+//! - [`map`]: points on a plane, neighbours together (UMAP)
 //! - [`mod@slice`]: which rows? The filter language of command line, API and page
+//! - [`ambiguity`], [`savings`]: which subjects are confusing and why, and whom that lets stop
+//! - [`boundary`]: what people choose, carried to images nobody has seen
 //! - [`pca`], [`logistic`]: the plain baselines that a network has to beat
 
+pub mod ambiguity;
 mod blocks;
+pub mod boundary;
 mod check;
 mod draws;
 mod error;
@@ -17,11 +22,13 @@ pub mod evaluate;
 #[cfg(test)]
 mod golden;
 pub mod logistic;
+pub mod map;
 pub mod neighbours;
 pub mod pca;
 pub mod points;
 mod product;
 pub mod resample;
+pub mod savings;
 pub mod slice;
 
 pub use error::SpaceError;

@@ -47,6 +47,10 @@ impl Bootstrap {
         self.level
     }
 
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// Measures once with every subject counted once, and once per replicate.
     ///
     /// `measure(counts)` gives as many numbers whatever the counts, NaN where one is undefined.
@@ -72,6 +76,15 @@ impl Bootstrap {
         };
         values.iter().enumerate().map(estimate).collect()
     }
+}
+
+/// The mean of values, with its interval.
+pub(crate) fn mean(values: &[f64], units: &Units, bootstrap: &Bootstrap) -> Option<Estimate> {
+    let measure = |counts: &[f64]| {
+        let n: f64 = counts.iter().sum();
+        vec![counts.iter().zip(values).map(|(c, v)| c * v).sum::<f64>() / n]
+    };
+    bootstrap.run(units, measure).first().copied().flatten()
 }
 
 /// A value with its interval.

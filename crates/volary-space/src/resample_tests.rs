@@ -1,6 +1,6 @@
 use super::*;
 
-fn mean(values: &[f64]) -> impl Fn(&[f64]) -> Vec<f64> + Sync + '_ {
+fn mean_of(values: &[f64]) -> impl Fn(&[f64]) -> Vec<f64> + Sync + '_ {
     move |counts| {
         let n: f64 = counts.iter().sum();
         vec![counts.iter().zip(values).map(|(c, v)| c * v).sum::<f64>() / n]
@@ -21,7 +21,7 @@ fn the_interval_of_a_mean_is_that_of_the_normal_law() {
     // For the mean, the bootstrap's spread is σ/√n in closed form (σ² over n, not n − 1).
     let values: Vec<f64> = (0..400).map(|i| f64::from(i % 20)).collect();
     let bootstrap = Bootstrap::new(4000, 0.95, 3).unwrap();
-    let estimate = bootstrap.run(&Units::subjects(400), mean(&values))[0].unwrap();
+    let estimate = bootstrap.run(&Units::subjects(400), mean_of(&values))[0].unwrap();
     assert_eq!(estimate.value, 9.5);
     let half = 1.959_964 * (399.0_f64 / 12.0 / 400.0).sqrt();
     assert!((estimate.low - (9.5 - half)).abs() < 0.05, "{estimate:?}, half {half}");
@@ -34,9 +34,9 @@ fn copies_in_one_group_add_no_knowledge() {
     let tenfold: Vec<f64> = once.iter().flat_map(|v| [*v; 10]).collect();
     let group_of: Vec<u32> = (0..100).flat_map(|g| [g; 10]).collect();
     let bootstrap = Bootstrap::new(500, 0.9, 1).unwrap();
-    let expected = bootstrap.run(&Units::subjects(100), mean(&once));
-    assert_eq!(bootstrap.run(&Units::groups(&group_of), mean(&tenfold)), expected);
-    let naive = bootstrap.run(&Units::subjects(1000), mean(&tenfold))[0].unwrap();
+    let expected = bootstrap.run(&Units::subjects(100), mean_of(&once));
+    assert_eq!(bootstrap.run(&Units::groups(&group_of), mean_of(&tenfold)), expected);
+    let naive = bootstrap.run(&Units::subjects(1000), mean_of(&tenfold))[0].unwrap();
     let honest = expected[0].unwrap();
     assert!((naive.high - naive.low) < 0.5 * (honest.high - honest.low));
 }
@@ -44,7 +44,7 @@ fn copies_in_one_group_add_no_knowledge() {
 #[test]
 fn the_number_of_threads_changes_nothing() {
     let values: Vec<f64> = (0..57).map(|i| f64::from(i).sin()).collect();
-    let run = || Bootstrap::default().run(&Units::subjects(57), mean(&values));
+    let run = || Bootstrap::default().run(&Units::subjects(57), mean_of(&values));
     let pool = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
     assert_eq!(pool(1).install(run), pool(3).install(run));
 }

@@ -22,6 +22,7 @@ mod subjects;
 
 pub use cache::{Built, Cache, CacheError};
 pub use decode::{decode, read_file};
+pub(crate) use npy::matrix as npy_matrix;
 pub use prepare::{Prepared, prepare, prepare_file};
 pub use raster::{Decoded, Fault, FaultKind, Raster};
 pub use settings::{Channels, Crop, Limits, Resize, Settings, SettingsError, Storage, Stretch};

@@ -17,6 +17,7 @@ use crate::points::Points;
 pub use exact::exact;
 pub use inverted::{Approximate, ApproximateParams, Index, approximate};
 pub use purity::{purity, recall};
+pub(crate) use top::{Prepared, origin};
 
 /// How far apart two points are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::Neighbours;
 use crate::check::check_length;
 use crate::error::SpaceError;
-use crate::resample::{Bootstrap, Estimate, Units};
+use crate::resample::{Bootstrap, Estimate, Units, mean};
 
 /// Share of the true neighbours that another search found, with an interval over queries.
 ///
@@ -51,13 +51,4 @@ pub fn purity(
         shares.push(n_alike as f64 / neighbours.k() as f64);
     }
     Ok(mean(&shares, units, bootstrap))
-}
-
-/// The mean of values, with its interval.
-pub(crate) fn mean(values: &[f64], units: &Units, bootstrap: &Bootstrap) -> Option<Estimate> {
-    let measure = |counts: &[f64]| {
-        let n: f64 = counts.iter().sum();
-        vec![counts.iter().zip(values).map(|(c, v)| c * v).sum::<f64>() / n]
-    };
-    bootstrap.run(units, measure).first().copied().flatten()
 }

@@ -5,20 +5,20 @@ use crate::points::Points;
 use crate::product::products_f32;
 
 /// Candidates kept at most where very many are as near as single precision can tell.
-const MOST: usize = 4096;
+const MOST: usize = 1024;
 
 /// Points as the products need them: shifted (or scaled to length 1), with squared lengths.
-pub(super) struct Prepared {
-    pub(super) values: Vec<f32>,
-    pub(super) squares: Vec<f32>,
-    pub(super) width: usize,
+pub(crate) struct Prepared {
+    pub(crate) values: Vec<f32>,
+    pub(crate) squares: Vec<f32>,
+    pub(crate) width: usize,
     /// Largest length.
-    pub(super) longest: f32,
+    pub(crate) longest: f32,
 }
 
 /// The middle of the points, from which lengths are measured: products of long vectors that lie close
 /// together would lose their difference in rounding. Directions have no other origin than 0.
-pub(super) fn origin(points: &Points, metric: Metric) -> Vec<f64> {
+pub(crate) fn origin(points: &Points, metric: Metric) -> Vec<f64> {
     let mut sums = vec![0.0; points.width()];
     if metric == Metric::Euclidean {
         for row in points.values().chunks_exact(points.width()) {
@@ -30,7 +30,7 @@ pub(super) fn origin(points: &Points, metric: Metric) -> Vec<f64> {
 }
 
 impl Prepared {
-    pub(super) fn new<'a>(
+    pub(crate) fn new<'a>(
         rows: impl Iterator<Item = &'a [f32]>,
         origin: &[f64],
         metric: Metric,
@@ -57,18 +57,18 @@ impl Prepared {
         Self { values, squares, width, longest }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.squares.len()
     }
 
-    pub(super) fn rows(&self, range: std::ops::Range<usize>) -> &[f32] {
+    pub(crate) fn rows(&self, range: std::ops::Range<usize>) -> &[f32] {
         &self.values[range.start * self.width..range.end * self.width]
     }
 
     /// What rounding can do to ‖x‖² − 2 q·x for a query of this length: the dot product of d numbers is
     /// right to (d + 3) half-units in the last place (Higham 2002, section 3.1), and the same once more
     /// for the sum.
-    pub(super) fn slack(&self, query_length: f32) -> f32 {
+    pub(crate) fn slack(&self, query_length: f32) -> f32 {
         let unit = f32::EPSILON / 2.0;
         2.0 * (self.width as f32 + 8.0) * unit * self.longest * (query_length + self.longest)
     }
@@ -79,13 +79,16 @@ pub(super) struct Top {
     k: usize,
     slack: f32,
     threshold: f32,
+    /// So many are held before they are gone through again.
+    limit: usize,
     found: Vec<(f32, u32)>,
     itself: Option<u32>,
 }
 
 impl Top {
     pub(super) fn new(k: usize, slack: f32, itself: Option<u32>) -> Self {
-        Self { k, slack, threshold: f32::INFINITY, found: Vec::with_capacity(2 * k + 64), itself }
+        let limit = 2 * k + 48;
+        Self { k, slack, threshold: f32::INFINITY, limit, found: Vec::with_capacity(limit + 16), itself }
     }
 
     /// Offers candidates: their products with the query, squared lengths and rows.
@@ -107,8 +110,9 @@ impl Top {
                     self.found.push((value, row));
                 }
             }
-            if self.found.len() >= 2 * self.k + 48 {
+            if self.found.len() >= self.limit {
                 self.compact();
+                self.limit = self.limit.max(2 * self.found.len());
             }
         }
     }

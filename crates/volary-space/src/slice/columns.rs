@@ -121,23 +121,44 @@ impl Column {
         texts.get(*codes.get(row)? as usize).map(String::as_str)
     }
 
-    /// Adds the rows of another column of the same kind; `false` if it is of another kind.
+    /// Columns of one kind, one after the other; `None` if they are of different kinds or there are none.
     #[must_use]
-    pub fn append(&mut self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Number(all), Self::Number(more)) => all.extend(more),
-            (Self::Boolean(all), Self::Boolean(more)) => all.extend(more),
-            (all @ Self::Text { .. }, more @ Self::Text { .. }) => {
-                let rows = |column: &Self| {
-                    (0..column.len()).map(|r| column.text_at(r).map(str::to_owned)).collect::<Vec<_>>()
-                };
-                let (mut joined, added) = (rows(all), rows(more));
-                joined.extend(added);
-                *all = Self::text(joined.iter().map(Option::as_deref));
-            }
-            _ => return false,
+    pub fn concat(parts: &[Self]) -> Option<Self> {
+        let kind = parts.first()?.kind();
+        if parts.iter().any(|part| part.kind() != kind) {
+            return None;
         }
-        true
+        Some(match kind {
+            Kind::Number => {
+                let values =
+                    |part: &Self| if let Self::Number(v) = part { v.clone() } else { Vec::new() };
+                Self::Number(parts.iter().flat_map(values).collect())
+            }
+            Kind::Boolean => {
+                let values =
+                    |part: &Self| if let Self::Boolean(v) = part { v.clone() } else { Vec::new() };
+                Self::Boolean(parts.iter().flat_map(values).collect())
+            }
+            Kind::Text => {
+                Self::text(parts.iter().flat_map(|part| (0..part.len()).map(|row| part.text_at(row))))
+            }
+        })
+    }
+
+    /// The column with the rows `rows`; missing where that is `None`.
+    #[must_use]
+    pub fn pick(&self, rows: &[Option<usize>]) -> Self {
+        match self {
+            Self::Number(values) => {
+                let of =
+                    |row: &Option<usize>| row.and_then(|r| values.get(r)).copied().unwrap_or(f64::NAN);
+                Self::Number(rows.iter().map(of).collect())
+            }
+            Self::Boolean(values) => {
+                Self::Boolean(rows.iter().map(|row| *values.get((*row)?)?).collect())
+            }
+            Self::Text { .. } => Self::text(rows.iter().map(|row| self.text_at((*row)?))),
+        }
     }
 }
 
@@ -174,16 +195,25 @@ impl Columns {
         fits
     }
 
-    /// The columns of a batch that can be filtered by; the others are left out.
+    /// The columns of batches of one table that can be filtered by; the others are left out.
     #[must_use]
-    pub fn from_batch(batch: &RecordBatch) -> Self {
-        let mut columns = Self { n_rows: batch.num_rows(), ..Self::default() };
-        for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-            if let Some(column) = Column::from_arrow(array) {
+    pub fn from_batches(batches: &[RecordBatch]) -> Self {
+        let n_rows = batches.iter().map(RecordBatch::num_rows).sum();
+        let mut columns = Self { n_rows, ..Self::default() };
+        let Some(first) = batches.first() else { return columns };
+        for field in first.schema_ref().fields() {
+            let part = |batch: &RecordBatch| Column::from_arrow(batch.column_by_name(field.name())?);
+            let parts: Option<Vec<Column>> = batches.iter().map(part).collect();
+            if let Some(column) = parts.and_then(|parts| Column::concat(&parts)) {
                 columns.columns.insert(field.name().clone(), column);
             }
         }
         columns
+    }
+
+    /// All columns, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Column)> {
+        self.columns.iter().map(|(name, column)| (name.as_str(), column))
     }
 }
 

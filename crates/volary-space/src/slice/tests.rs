@@ -157,7 +157,7 @@ fn arrow_columns_of_all_kinds() {
         ("l", Arc::new(list)),
     ])
     .unwrap();
-    let mut columns = Columns::from_batch(&batch);
+    let mut columns = Columns::from_batches(&[batch]);
     assert_eq!(columns.names(), ["b", "f", "i", "t"]);
     let count = |columns: &Columns, text: &str| {
         let slice = text.parse::<Filter>().unwrap().select(columns).unwrap();
@@ -166,13 +166,18 @@ fn arrow_columns_of_all_kinds() {
     assert_eq!(count(&columns, "f < 1"), (vec![0], 1));
     assert_eq!(count(&columns, "i = -3 and b"), (vec![0], 0));
     assert_eq!(count(&columns, "t = 'x'"), (vec![1], 1));
-    let mut longer = columns.column("t").unwrap().clone();
-    assert!(longer.append(&Column::text([Some("y"), Some("x")].into_iter())));
+    let text = columns.column("t").unwrap().clone();
+    let longer = Column::concat(&[text, Column::text([Some("y"), Some("x")].into_iter())]).unwrap();
+    let texts = |column: &Column| {
+        (0..column.len()).map(|r| column.text_at(r).map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let owned = |t: &str| Some(t.to_owned());
+    assert_eq!(texts(&longer), [None, owned("x"), owned("y"), owned("x")]);
     assert_eq!(
-        (0..4).map(|r| longer.text_at(r)).collect::<Vec<_>>(),
-        [None, Some("x"), Some("y"), Some("x")]
+        texts(&longer.pick(&[Some(2), None, Some(9), Some(1)])),
+        [owned("y"), None, None, owned("x")]
     );
-    assert!(!longer.append(&Column::Number(vec![])));
+    assert_eq!(Column::concat(&[longer.clone(), Column::Number(vec![])]), None);
     assert!(!columns.insert("t", longer));
 }
 

@@ -1,4 +1,4 @@
-"""Golden values of evaluation, PCA and logistic regression, from scikit-learn and SciPy.
+"""Golden values of evaluation, PCA, logistic regression and trustworthiness, from scikit-learn and SciPy.
 
     pip install scikit-learn==1.9.1 scipy==1.17.1 numpy==2.4.6
     python evaluate.py > evaluate.json
@@ -12,6 +12,7 @@ import scipy.stats
 import sklearn
 import sklearn.decomposition
 import sklearn.linear_model
+import sklearn.manifold
 import sklearn.metrics as m
 
 rng = np.random.default_rng(7)
@@ -97,12 +98,21 @@ logistic = {
     "hard": {"coefficients": model.coef_[0].tolist(), "intercept": model.intercept_[0]},
 }
 
+x = rng.normal(size=(50, 5)).astype("f4")
+y = (x[:, :2] + 0.5 * rng.normal(size=(50, 2))).astype("f4")
+maps = {"x": x.ravel().tolist(), "y": y.ravel().tolist()}
+for k in (3, 7):
+    maps[f"trustworthiness_{k}"] = sklearn.manifold.trustworthiness(x, y, n_neighbors=k)
+    # Continuity is trustworthiness with the two exchanged.
+    maps[f"continuity_{k}"] = sklearn.manifold.trustworthiness(y, x, n_neighbors=k)
+
 json.dump(
     {
         "made_with": {"scikit-learn": sklearn.__version__, "scipy": scipy.__version__, "numpy": np.__version__},
         "evaluate": evaluate,
         "pca": decomposition,
         "logistic": logistic,
+        "map": maps,
     },
     sys.stdout,
 )

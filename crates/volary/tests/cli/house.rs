@@ -75,7 +75,7 @@ fn only_the_live_store_knows_a_database() {
 }
 
 #[test]
-fn core_crowd_and_loop_do_no_io_and_read_no_clock() {
+fn core_crowd_loop_and_space_do_no_io_and_read_no_clock() {
     let banned = [
         "std::fs",
         "std::io",
@@ -86,7 +86,7 @@ fn core_crowd_and_loop_do_no_io_and_read_no_clock() {
         "rand::rng()",
         "thread_rng",
     ];
-    for name in ["volary-core", "volary-crowd", "volary-loop"] {
+    for name in ["volary-core", "volary-crowd", "volary-loop", "volary-space"] {
         walk(&root().join("crates").join(name).join("src"), &mut |path| {
             // Tests may read golden files and look at the time.
             if path.file_name().is_some_and(|n| n.to_string_lossy().ends_with("tests.rs")) {

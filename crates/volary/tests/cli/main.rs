@@ -21,4 +21,5 @@ mod sample;
 mod serve;
 mod shapes;
 mod simulate;
+mod space;
 mod support;
