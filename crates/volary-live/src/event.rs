@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::facts::{self, FactError};
+
 /// No id or label is longer, in bytes.
 pub const MAX_TEXT_BYTES: usize = 256;
 /// No subject has more facts, and no fact more bytes.
@@ -282,6 +284,14 @@ pub enum EventError {
         "subject {0} has more than {MAX_FACTS} facts, or one longer than {MAX_FACT_BYTES} bytes; leave some out"
     )]
     TooManyFacts(String),
+    /// A score or a coordinate that is none.
+    #[error("subject {subject}: {source}")]
+    Fact {
+        /// The subject.
+        subject: String,
+        /// What is wrong.
+        source: FactError,
+    },
     /// A word that is not one of a few.
     #[error("{field} {given:?} is unknown; write one of {}", .known.join(", "))]
     Word {
@@ -412,7 +422,8 @@ impl Event {
                 if facts.len() > MAX_FACTS || facts.iter().any(is_long) {
                     return Err(EventError::TooManyFacts(subject.clone()));
                 }
-                Ok(())
+                facts::check(facts)
+                    .map_err(|source| EventError::Fact { subject: subject.clone(), source })
             }
             Kind::TeamReport { .. } => Ok(()),
         }

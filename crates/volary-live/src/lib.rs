@@ -19,6 +19,7 @@ pub mod canon;
 pub mod credit;
 pub mod engine;
 pub mod event;
+pub mod facts;
 pub mod incoming;
 pub mod learning;
 pub mod policy;

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::StatusCode;
 use tokio::sync::{Semaphore, watch};
+use volary_ingest::images::Folder;
 use volary_live::{Event, Kind, Live};
 
 use crate::bucket::Buckets;
@@ -30,6 +31,10 @@ pub(crate) struct App {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) exports: Arc<Semaphore>,
+    /// Images that are decoded at once.
+    pub(crate) decoders: Semaphore,
+    /// The folder of images, if there is one.
+    pub(crate) media: Option<Arc<Folder>>,
     pub(crate) connections: Arc<Semaphore>,
     /// Turns true when the server stops.
     pub(crate) stop: watch::Receiver<bool>,
@@ -39,7 +44,7 @@ pub(crate) struct App {
     /// Subjects whose truth is or was known: only votes on these are asked for a verdict, since asking
     /// stops the store's writer for a moment.
     pub(crate) validation: RwLock<HashSet<String>>,
-    /// Held while somebody acts on an alert that must be as they read it.
+    /// Held while somebody changes what must be as they read it: an alert, a subject's images.
     pub(crate) acting: tokio::sync::Mutex<()>,
     pub(crate) n_requests: AtomicU64,
     /// When the oldest item of the outbox was made; 0 if there is none.

@@ -121,43 +121,61 @@ impl FromRequest<Shared> for Body {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
-        let headers = request.headers();
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let kind = text(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
-        if !KINDS.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
-            let detail = "send `Content-Type: application/json`";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
-        }
-        let encoding = text(header::CONTENT_ENCODING);
-        if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
-            let detail = "bodies are read as they are; send it without Content-Encoding";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
-        }
-        let limit = app.settings.max_body_bytes;
-        let too_large = || {
-            let detail = format!("the body is larger than {limit} bytes; send it in parts");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
-        };
-        let announced = text(header::CONTENT_LENGTH).parse::<usize>();
-        if announced.is_ok_and(|n| n > limit) {
-            return Err(too_large());
-        }
-        let collected = Limited::new(request.into_body(), limit).collect();
-        let bytes = match tokio::time::timeout(app.settings.body_timeout, collected).await {
-            Err(_) => {
-                let detail = "the body did not come in time; send it again";
-                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
-            }
-            Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
-                return Err(too_large());
-            }
-            Ok(Err(_)) => return Err(Problem::bad_request("the body broke off; send it again")),
-            Ok(Ok(body)) => body.to_bytes(),
-        };
+        let bytes = body(request, app, &KINDS, app.settings.max_body_bytes).await?;
         strict_json::check(&bytes).map_err(|why| {
             Problem::bad_request(why).kind("json", "The body is not JSON that is taken")
         })?;
         Ok(Self(bytes))
+    }
+}
+
+/// An image file's bytes; what it is, the bytes say.
+pub(crate) struct ImageBody(pub(crate) Bytes);
+
+const IMAGE_KINDS: [&str; 5] =
+    ["image/png", "image/jpeg", "image/fits", "application/fits", "application/octet-stream"];
+
+impl FromRequest<Shared> for ImageBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Problem> {
+        body(request, app, &IMAGE_KINDS, app.settings.max_image_bytes).await.map(Self)
+    }
+}
+
+/// A body of one of these kinds, as it came, whole and in time.
+async fn body(request: Request, app: &Shared, kinds: &[&str], limit: usize) -> Result<Bytes, Problem> {
+    let headers = request.headers();
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = text(header::CONTENT_TYPE).split(';').next().unwrap_or_default().trim();
+    if !kinds.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+        let detail = format!("send `Content-Type: {}`", kinds[0]);
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    let encoding = text(header::CONTENT_ENCODING);
+    if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity") {
+        let detail = "bodies are read as they are; send it without Content-Encoding";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    let too_large = || {
+        let detail = format!("the body is larger than {limit} bytes; send it in parts");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    };
+    let announced = text(header::CONTENT_LENGTH).parse::<usize>();
+    if announced.is_ok_and(|n| n > limit) {
+        return Err(too_large());
+    }
+    let collected = Limited::new(request.into_body(), limit).collect();
+    match tokio::time::timeout(app.settings.body_timeout, collected).await {
+        Err(_) => {
+            let detail = "the body did not come in time; send it again";
+            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
+        }
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
+            return Err(too_large());
+        }
+        Ok(Err(_)) => return Err(Problem::bad_request("the body broke off; send it again")),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
     }
 }
 

@@ -15,6 +15,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use volary_ingest::IngestError;
+use volary_ingest::images::Folder;
 use volary_live::{Live, LiveError};
 
 use crate::app::{App, Shared, host_names};
@@ -30,6 +32,8 @@ use crate::{guard, outbox, poll, routes};
 const MAX_HEAD_BYTES: usize = 64 << 10;
 /// Tables that are exported at once; each is a file as large as the table.
 const MAX_EXPORTS: usize = 2;
+/// Images that are decoded at once: a large one takes a whole core and some hundred megabytes.
+const MAX_DECODERS: usize = 2;
 /// How long open requests may go on when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -50,6 +54,9 @@ pub enum ServeError {
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] LiveError),
+    /// The folder of images is not there.
+    #[error("the folder of images cannot be opened: {0}; make it, or name another")]
+    Media(#[from] IngestError),
 }
 
 /// A server that runs until it is stopped.
@@ -81,6 +88,7 @@ impl Server {
         let wanted = settings.address;
         let failed = |reason| ServeError::Listen { address: wanted, reason };
         let tokens = Tokens::open(&settings.tokens)?;
+        let media = settings.media.as_deref().map(Folder::open).transpose()?.map(Arc::new);
         let validation = live.validation_subjects().await?;
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -98,6 +106,8 @@ impl Server {
             queue,
             streams: Arc::new(Semaphore::new(settings.max_streams)),
             exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
+            decoders: Semaphore::new(MAX_DECODERS),
+            media,
             connections: Arc::new(Semaphore::new(settings.max_connections)),
             stop: stopped,
             started_ms,

@@ -54,6 +54,10 @@ pub struct Settings {
     pub max_streams: usize,
     /// Largest body in bytes.
     pub max_body_bytes: usize,
+    /// The folder of the subjects' images; without it none are served or taken.
+    pub media: Option<PathBuf>,
+    /// Largest image that is taken, in bytes.
+    pub max_image_bytes: usize,
     /// How long the head of a request, or the next request of a connection, may take to come.
     pub head_timeout: Duration,
     /// How long a body may take to come.
@@ -94,6 +98,8 @@ impl Settings {
             max_connections: 1_024,
             max_streams: 256,
             max_body_bytes: 1 << 20,
+            media: None,
+            max_image_bytes: 32 << 20,
             head_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(30),
             answer_timeout: Duration::from_secs(30),

@@ -3,16 +3,17 @@
 //! A table may be read again: its rows are known by their content and by the file's time, so that a file
 //! that has not changed says nothing new.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use volary_core::ProblemKind;
+use volary_ingest::images::Folder;
 use volary_ingest::panoptes::workflows::Workflows;
 use volary_ingest::tables::{Cells, for_each_batch};
-use volary_live::event::Answers;
+use volary_live::event::{Answers, EventError};
 use volary_live::learning::Embeddings;
-use volary_live::{Event, Key, Kind};
+use volary_live::{Event, Key, Kind, facts};
 use volary_web::Workflow;
 
 use crate::session::Session;
@@ -23,34 +24,66 @@ const OWN_COLUMNS: [&str; 3] = ["subject_id", "validation", "truth"];
 /// Subjects: `subject_id`, and if you like `validation` (true, false), `truth` (the answer of the first task,
 /// several joined by `;`) or `truth:TASK`; every other column is a fact. Panoptes' own columns
 /// `#training_subject` and `#feedback_1_answer` are understood; what else begins with `#` or `//` stays hidden.
-pub(crate) fn subject_events(path: &Path, session: &mut Session) -> Result<Vec<Event>> {
+///
+/// A row that says something that cannot be (a score that is no number, coordinates off the sky, an image that
+/// leads out of the folder or is not there) is left out and listed, and so is a second row for a subject that says
+/// something else; the other rows are taken. Columns `image`, `image_2`, … name the subject's images: paths within
+/// `media`, byte for byte, or links.
+pub(crate) fn subject_events(
+    path: &Path,
+    media: Option<&Path>,
+    session: &mut Session,
+) -> Result<Vec<Event>> {
     let at_ms = file_time_ms(path)?;
     session.input_file(path)?;
+    let media = media.map(Folder::open).transpose()?;
     let (mut events, mut problems) = (Vec::new(), Vec::new());
+    let mut known: HashMap<String, Key> = HashMap::new();
     let mut number = 1;
     for_each_batch(path, &["subject_id"], &session.progress, |batch| {
         for row in 0..batch.n_rows() {
             number += 1;
-            match subject_event(batch, row, at_ms) {
-                Some(event) => match event.check() {
-                    Ok(()) => events.push(event),
-                    Err(error) => problems.push((number, ProblemKind::OddValue, error.to_string())),
-                },
-                None => problems.push((number, ProblemKind::EmptyCell, "no subject_id".to_owned())),
+            let event = match subject_event(batch, row, at_ms, media.as_ref()) {
+                Ok(event) => event,
+                Err((column, kind, detail)) => {
+                    problems.push((number, column, kind, detail));
+                    continue;
+                }
+            };
+            let subject = event.subject().unwrap_or_default().to_owned();
+            match known.get(&subject) {
+                Some(key) if *key == event.key => {}
+                Some(_) => {
+                    let detail =
+                        format!("subject {subject:?} stands twice and differs; the first row holds");
+                    problems.push((number, "subject_id".to_owned(), ProblemKind::DuplicateRow, detail));
+                }
+                None => {
+                    known.insert(subject, event.key.clone());
+                    events.push(event);
+                }
             }
         }
         Ok(())
     })?;
-    for (row, kind, detail) in problems {
-        session.problems.add(row, "subject_id", kind, detail);
+    for (row, column, kind, detail) in problems {
+        session.problems.add(row, &column, kind, detail);
     }
     Ok(events)
 }
 
-fn subject_event(batch: &dyn Cells, row: usize, at_ms: i64) -> Option<Event> {
-    let subject = batch.text("subject_id", row)?.trim().to_owned();
+/// Column, kind and description of what is wrong with a row.
+type Wrong = (String, ProblemKind, String);
+
+fn subject_event(
+    batch: &dyn Cells,
+    row: usize,
+    at_ms: i64,
+    media: Option<&Folder>,
+) -> Result<Event, Wrong> {
+    let subject = batch.text("subject_id", row).unwrap_or_default().trim().to_owned();
     if subject.is_empty() {
-        return None;
+        return Err(("subject_id".to_owned(), ProblemKind::EmptyCell, "no subject_id".to_owned()));
     }
     let is_true = |column: &str| {
         let cell = batch.text(column, row);
@@ -58,19 +91,42 @@ fn subject_event(batch: &dyn Cells, row: usize, at_ms: i64) -> Option<Event> {
     };
     let (mut facts, mut truth) = (BTreeMap::new(), Answers::new());
     for column in batch.columns(row) {
-        let Some(text) = batch.text(&column, row).map(|text| text.trim().to_owned()) else { continue };
+        let text = batch.text(&column, row).map(|text| text.trim().to_owned()).unwrap_or_default();
+        let name = column.trim_start_matches(['!', '%']);
+        if text.is_empty() {
+            if facts::is_score(name) {
+                let detail = "no score; without one it cannot be told from a low one".to_owned();
+                return Err((column, ProblemKind::EmptyCell, detail));
+            }
+            continue;
+        }
         if let Some(task) = truth_of(&column) {
             truth.insert(task.to_owned(), labels(&text));
-        } else if !is_hidden(&column) && !text.is_empty() {
-            facts.insert(column.trim_start_matches(['!', '%']).to_owned(), text);
+        } else if !is_hidden(&column) {
+            if facts::is_image(name) && !text.contains("://") {
+                let checked = match media {
+                    Some(folder) => folder.resolve(&text).map(|_| ()),
+                    None => Folder::check_name(&text),
+                };
+                checked.map_err(|(kind, detail)| (column.clone(), kind, detail))?;
+            }
+            facts.insert(name.to_owned(), text);
         }
     }
+    facts::normalise(&mut facts);
     let validation = is_true("validation") || is_true("#training_subject") || !truth.is_empty();
     // One id for each state of the subject in this file.
-    let content = serde_json::to_vec(&(&facts, validation, &truth)).ok()?;
+    let content = serde_json::to_vec(&(&facts, validation, &truth)).expect("text always serialises");
     let state = &blake3::hash(&content).to_hex()[..12];
     let key = Key { source: "manifest".into(), id: format!("subject/{subject}/{at_ms}/{state}") };
-    Some(Event { key, at_ms, kind: Kind::Subject { subject, validation, truth, facts } })
+    let event = Event { key, at_ms, kind: Kind::Subject { subject, validation, truth, facts } };
+    match event.check() {
+        Ok(()) => Ok(event),
+        Err(EventError::Fact { source, .. }) => {
+            Err((source.name.clone(), ProblemKind::OddValue, source.to_string()))
+        }
+        Err(error) => Err(("subject_id".to_owned(), ProblemKind::OddValue, error.to_string())),
+    }
 }
 
 fn is_hidden(column: &str) -> bool {

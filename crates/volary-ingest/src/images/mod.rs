@@ -3,7 +3,7 @@
 //! [`subjects`] reads which subject has which image (a CSV manifest, a Zooniverse subject export, or a
 //! folder); [`Settings`] say how an image becomes a picture (crop, size, stretch, channels);
 //! [`Cache::open_or_build`] does it once for all of them and keeps the pictures in one file, from which they
-//! are read as [`volary_core::Pixels`]; [`prepare_file`] does it for one.
+//! are read as [`volary_core::Pixels`]; [`prepare_file`] does it for one. [`show`] makes a PNG for people.
 //!
 //! Whatever is wrong with an image is a [`Fault`]: it is listed with its row and the others go on. No
 //! augmentation, no labels: those are the business of who learns.
@@ -17,6 +17,7 @@ mod npy;
 mod prepare;
 mod raster;
 mod settings;
+mod show;
 mod stretch;
 mod subjects;
 
@@ -26,4 +27,5 @@ pub(crate) use npy::matrix as npy_matrix;
 pub use prepare::{Prepared, prepare, prepare_file};
 pub use raster::{Decoded, Fault, FaultKind, Raster};
 pub use settings::{Channels, Crop, Limits, Resize, Settings, SettingsError, Storage, Stretch};
-pub use subjects::{ImageSubject, ImageSubjects, SubjectSource, subjects};
+pub use show::{Shown, show};
+pub use subjects::{Folder, ImageSubject, ImageSubjects, SubjectSource, subjects};

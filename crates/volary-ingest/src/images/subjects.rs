@@ -390,14 +390,29 @@ fn attach(found: &mut ImageSubjects, metadata: Vec<Vec<(String, String)>>) {
     }
 }
 
-/// A folder that images must not lead out of.
-struct Folder {
+fn shown(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(120).collect()
+}
+
+fn leads_out<T>(name: &str, why: &str) -> Result<T, (ProblemKind, String)> {
+    let hint = "write the path relative to the manifest, or name the folder of the images";
+    Err((ProblemKind::PathLeadsOut, format!("{}: {why}; {hint}", shown(name))))
+}
+
+/// A folder that the images of a manifest must not lead out of. Names are taken byte for byte; whether two that
+/// differ by case or by Unicode form are one file is the file system's business.
+#[derive(Debug)]
+pub struct Folder {
     path: PathBuf,
     real: PathBuf,
 }
 
 impl Folder {
-    fn open(path: &Path) -> Result<Self, IngestError> {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// Where there is no such folder.
+    pub fn open(path: &Path) -> Result<Self, IngestError> {
         let io = |e| IngestError::io("reading", path, e);
         if !std::fs::metadata(path).map_err(io)?.is_dir() {
             return Err(io(std::io::Error::from(std::io::ErrorKind::NotADirectory)));
@@ -417,25 +432,40 @@ impl Folder {
         }
     }
 
-    fn resolve(&self, name: &str) -> Result<PathBuf, (ProblemKind, String)> {
-        let short: String = name.chars().filter(|c| !c.is_control()).take(120).collect();
-        let out = |why: &str| {
-            let hint = "write the path relative to the manifest, or name the folder of the images";
-            Err((ProblemKind::PathLeadsOut, format!("{short}: {why}; {hint}")))
-        };
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a name could be a path within a folder; the files are not looked at.
+    ///
+    /// # Errors
+    /// The kind of problem and what to do.
+    pub fn check_name(name: &str) -> Result<(), (ProblemKind, String)> {
         let path = Path::new(name);
         let is_drive = name.as_bytes().get(1) == Some(&b':');
         if path.is_absolute() || is_drive || name.contains('\\') {
-            return out("not a path within the folder");
+            return leads_out(name, "not a path within the folder");
         }
         if path.components().any(|c| !matches!(c, Component::Normal(_) | Component::CurDir)) {
-            return out("climbs out of the folder");
+            return leads_out(name, "climbs out of the folder");
         }
-        let joined = self.path.join(path);
+        Ok(())
+    }
+
+    /// The file of a name: an ordinary one, within the folder, links followed.
+    ///
+    /// # Errors
+    /// The kind of problem and what to do.
+    pub fn resolve(&self, name: &str) -> Result<PathBuf, (ProblemKind, String)> {
+        Self::check_name(name)?;
+        let short = shown(name);
+        let joined = self.path.join(name);
         let missing = || Err((ProblemKind::MissingFile, format!("{short}: no such file")));
         let Ok(real) = joined.canonicalize() else { return missing() };
         if !real.starts_with(&self.real) {
-            return out("a link that leads out of the folder");
+            return leads_out(name, "a link that leads out of the folder");
         }
         match std::fs::metadata(&real) {
             Ok(about) if about.is_file() => Ok(joined),

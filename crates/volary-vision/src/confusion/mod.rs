@@ -6,6 +6,7 @@
 //! model folder, [`Model::open`] reads one, [`Model::score`] uses it. How good it is, is judged elsewhere
 //! (`volary-space`).
 
+mod attention;
 mod interval;
 mod labels;
 mod latents;
@@ -17,6 +18,7 @@ mod score;
 mod settings;
 mod train;
 
+pub use attention::DEFAULT_LAYER;
 pub use labels::Labels;
 pub use latents::LatentReport;
 pub use model::{Config, Model, is_model};

@@ -17,7 +17,7 @@ use volary_core::seed::Rng;
 
 use crate::confusion::settings::Shape;
 use crate::nn::tangent::Moving;
-use crate::nn::{Conv2d, ConvTranspose2d, Linear, Window, instance_norm, leaky_relu};
+use crate::nn::{Conv2d, ConvTranspose2d, Linear, Window};
 
 /// Pictures to latent numbers.
 #[derive(Module, Debug)]
@@ -33,13 +33,26 @@ impl Encoder {
     pub(crate) fn forward(&self, pictures: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
         let mut x = pictures;
         for block in &self.blocks {
-            x = instance_norm(leaky_relu(block.forward(x)));
+            x = block.forward_leaky_norm(x);
         }
         for layer in &self.bottleneck {
-            x = leaky_relu(layer.forward(x));
+            x = layer.forward_leaky(x);
         }
         let x: Tensor<2> = x.flatten(1, 3);
         (self.mean.forward(x.clone()), self.log_variance.forward(x))
+    }
+
+    /// The maps after layer `last` (the blocks, then the bottleneck), counted from 0.
+    pub(crate) fn maps(&self, pictures: Tensor<4>, last: usize) -> Tensor<4> {
+        let blocks = self.blocks.iter().take(last + 1);
+        let x = blocks.fold(pictures, |x, block| block.forward_leaky_norm(x));
+        let bottleneck = self.bottleneck.iter().take((last + 1).saturating_sub(self.blocks.len()));
+        bottleneck.fold(x, |x, layer| layer.forward_leaky(x))
+    }
+
+    /// Convolution blocks, and layers of the bottleneck.
+    pub(crate) fn n_layers(&self) -> [usize; 2] {
+        [self.blocks.len(), self.bottleneck.len()]
     }
 
     /// Mean and logarithm of the variance, each with its change where the pictures change by `change`.
@@ -75,12 +88,12 @@ impl Decoder {
         let maps = n / (height * width);
         let mut x = self.latent.forward(latents).reshape([batch, maps, height, width]);
         for layer in &self.widen {
-            x = leaky_relu(layer.forward(x));
+            x = layer.forward_leaky(x);
         }
         for layer in &self.grow {
-            x = instance_norm(leaky_relu(layer.forward(x)));
+            x = layer.forward_leaky_norm(x);
         }
-        let x = leaky_relu(self.picture.forward(x));
+        let x = self.picture.forward_leaky(x);
         sigmoid(self.smooth.forward(x))
     }
 }

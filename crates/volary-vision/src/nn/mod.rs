@@ -5,14 +5,17 @@
 //! of ours, so that weights can be exchanged with it and a seed gives the same network everywhere. What a
 //! network does with its layers is in `confusion/`.
 
+mod kernels;
+mod ops;
 pub(crate) mod tangent;
 
 use burn::module::{Module, Param};
-use burn::tensor::module::{conv_transpose2d, conv2d};
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::RngExt as _;
 use volary_core::seed::Rng;
+
+use self::kernels::Finish;
+use self::ops::Layer;
 
 /// Added to the variance in [`instance_norm`], as in PyTorch.
 const NORM_EPSILON: f64 = 1e-5;
@@ -77,8 +80,22 @@ impl Conv2d {
 
     /// Runs the layer.
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1);
-        conv2d(x, self.weight.val(), Some(self.bias.val()), options)
+        self.run(x, Finish::Plain)
+    }
+
+    /// Runs the layer and [`leaky_relu`] in one go.
+    pub(crate) fn forward_leaky(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, Finish::Leaky)
+    }
+
+    /// Runs the layer, [`leaky_relu`] and then [`instance_norm`] in one go.
+    pub(crate) fn forward_leaky_norm(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, Finish::LeakyNorm)
+    }
+
+    fn run(&self, x: Tensor<4>, finish: Finish) -> Tensor<4> {
+        let layer = Layer { transposed: false, stride: self.stride, padding: self.padding, finish };
+        ops::run(x, self.weight.val(), self.bias.val(), layer)
     }
 }
 
@@ -109,8 +126,22 @@ impl ConvTranspose2d {
 
     /// Runs the layer.
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let options = ConvTransposeOptions::new([self.stride; 2], [self.padding; 2], [0, 0], [1, 1], 1);
-        conv_transpose2d(x, self.weight.val(), Some(self.bias.val()), options)
+        self.run(x, Finish::Plain)
+    }
+
+    /// Runs the layer and [`leaky_relu`] in one go.
+    pub(crate) fn forward_leaky(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, Finish::Leaky)
+    }
+
+    /// Runs the layer, [`leaky_relu`] and then [`instance_norm`] in one go.
+    pub(crate) fn forward_leaky_norm(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, Finish::LeakyNorm)
+    }
+
+    fn run(&self, x: Tensor<4>, finish: Finish) -> Tensor<4> {
+        let layer = Layer { transposed: true, stride: self.stride, padding: self.padding, finish };
+        ops::run(x, self.weight.val(), self.bias.val(), layer)
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod events;
 pub(crate) mod exports;
 pub(crate) mod learner;
 pub(crate) mod log;
+pub(crate) mod media;
 pub(crate) mod operations;
 pub(crate) mod reductions;
 pub(crate) mod subjects;
@@ -58,6 +59,9 @@ fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(subjects::next))
         .routes(routes!(subjects::one))
         .routes(routes!(subjects::votes))
+        .routes(routes!(media::add))
+        .routes(routes!(media::one))
+        .routes(routes!(media::thumbnail))
         .routes(routes!(reductions::extracts))
         .routes(routes!(reductions::subject_reductions))
         .routes(routes!(reductions::user_reductions))

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use volary_live::book::Card;
 use volary_live::event::Answers;
-use volary_live::{Book, Event, Key, Kind, Outcome};
+use volary_live::{Book, Event, Key, Kind, Outcome, facts};
 
 use super::classifications::submit;
 use super::time;
@@ -130,6 +130,7 @@ impl Row {
         for (model, score) in self.scores {
             facts.insert(format!("{SCORE}{model}"), score.to_string());
         }
+        facts::normalise(&mut facts);
         let at_ms = match &self.at {
             None => WHEN_HEARD_MS,
             Some(at) => at
@@ -244,7 +245,7 @@ async fn subjects(app: &Shared, cards: &[Card], with_results: bool) -> Result<Ve
     Ok(cards.iter().map(of).collect())
 }
 
-async fn card(app: &Shared, id: String) -> Result<Card, Problem> {
+pub(crate) async fn card(app: &Shared, id: String) -> Result<Card, Problem> {
     let found = app.live.cards_of(std::slice::from_ref(&id)).await?.remove(&id);
     found.ok_or_else(|| Problem::not_found("no subject has this id"))
 }

@@ -163,6 +163,20 @@ impl Site {
         self.ask("GET", &format!("/api/v1{path}"), Some(token), "")
     }
 
+    /// The body of what is no text.
+    pub(crate) fn bytes(&self, path: &str, token: &str) -> Vec<u8> {
+        let head = format!(
+            "GET /api/v1{path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\r\n",
+            self.address
+        );
+        let mut stream = self.connect();
+        stream.write_all(head.as_bytes()).expect("sent");
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("received");
+        let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
+        bytes.split_off(end + 4)
+    }
+
     pub(crate) fn post(&self, path: &str, token: &str, body: &Value) -> Answer {
         self.ask("POST", &format!("/api/v1{path}"), Some(token), &body.to_string())
     }

@@ -22,7 +22,7 @@ use crate::session::Session;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary ingest events.ndjson --answer 0
-  volary ingest --subjects manifest.csv --drawn tonight.csv
+  volary ingest --subjects manifest.csv --media images --drawn tonight.csv
   volary ingest --follow events.ndjson --answer 0 --project kilonova-seekers
   zcat events.ndjson.gz | volary ingest - --store postgres://volary@db/live
   volary --config volary.toml ingest events.ndjson      # rules from its [live] table")]
@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// are understood. No votes are read then, unless files are named.
     #[arg(long, value_name = "TABLE")]
     subjects: Vec<PathBuf>,
+    /// The folder of the subjects' images: what columns image, image_2, … name must be in it.
+    #[arg(long, value_name = "DIR", requires = "subjects")]
+    media: Option<PathBuf>,
     /// Tables of draws, as `volary sample` writes them: what volunteers are to see, and how it was chosen.
     #[arg(long, value_name = "TABLE")]
     drawn: Vec<PathBuf>,
@@ -76,7 +79,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         let printer = (args.follow && !session.global.json).then(|| print_effects(&live));
         let mut known = Vec::new();
         for path in &args.subjects {
-            known.extend(live_tables::subject_events(path, &mut session)?);
+            known.extend(live_tables::subject_events(path, args.media.as_deref(), &mut session)?);
         }
         for path in &args.drawn {
             known.extend(live_tables::drawn_events(path, &mut session)?);

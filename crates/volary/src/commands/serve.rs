@@ -27,7 +27,7 @@ use crate::session::Session;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary serve --answer real
-  volary serve --workflows workflows.csv --known-subjects-only
+  volary serve --media images --workflows workflows.csv --known-subjects-only
   volary serve --embeddings embeddings.parquet --active 0.3
   volary serve --store postgres://volary@db/live --address 0.0.0.0:8420 --host volary.example.org
   volary serve --webhook https://example.org/alerts --signing-secret out.secret
@@ -82,6 +82,10 @@ pub(crate) struct Args {
     /// Or else what the settings say under [workflows] and [input].
     #[arg(long, value_name = "CSV")]
     workflows: Option<PathBuf>,
+    /// The folder of the subjects' images (facts image, image_2, …): served as PNG, and images that are
+    /// sent are kept there.
+    #[arg(long, value_name = "DIR")]
+    media: Option<PathBuf>,
     /// Refuse votes on subjects that nobody announced.
     #[arg(long)]
     known_subjects_only: bool,
@@ -234,6 +238,7 @@ impl Args {
         let mut settings = Settings::new(self.tokens.clone());
         settings.address = self.address;
         settings.hosts.clone_from(&self.hosts);
+        settings.media.clone_from(&self.media);
         settings.known_subjects_only = self.known_subjects_only;
         settings.webhook_secret = self.webhook_secret.as_deref().map(secret).transpose()?;
         settings.outgoing_secret = self.signing_secret.as_deref().map(secret).transpose()?;

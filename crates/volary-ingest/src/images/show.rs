@@ -1,0 +1,109 @@
+//! An image as a browser may show it: decoded and written anew as PNG, so that nothing of the file itself (a
+//! script, a place where it was taken, a second file behind the picture) goes with it.
+
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder as _};
+
+use super::decode::decode;
+use super::prepare::{Prepared, prepare};
+use super::raster::{Fault, Raster};
+use super::settings::{Channels, Limits, Resize, Settings, Stretch};
+
+/// For measured values, which have no brightness of their own: from sky to star.
+const MEASURED: Stretch = Stretch::Asinh { low_percent: 0.5, high_percent: 99.5, a: 0.1 };
+
+/// A picture to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// px.
+    pub width: usize,
+    /// px.
+    pub height: usize,
+    /// A PNG file.
+    pub png: Vec<u8>,
+}
+
+/// Makes a PNG of an image file's bytes, its longer side at most `max_side_px`.
+///
+/// # Errors
+/// A [`Fault`] where there is no picture in it.
+pub fn show(bytes: &[u8], max_side_px: usize, limits: &Limits) -> Result<Shown, Fault> {
+    let decoded = decode(bytes, limits)?;
+    let (width, height) = fitted(decoded.raster.size(), max_side_px.max(1));
+    let channels = match (&decoded.raster, decoded.raster.channels()) {
+        (_, 0..3) => Channels::Grey,
+        (Raster::Bytes { .. }, _) => Channels::Rgb,
+        (Raster::Planes { .. }, _) => Channels::Chosen(vec![0, 1, 2]),
+    };
+    let is_measured = matches!(decoded.raster, Raster::Planes { is_unit: false, .. });
+    let settings = Settings {
+        resize: Resize::Exact { width_px: width, height_px: height },
+        stretch: if is_measured { MEASURED } else { Stretch::AsStored },
+        channels,
+        limits: *limits,
+        ..Settings::default()
+    };
+    let n_channels = settings.channels.count();
+    let planes = match prepare(decoded, &settings)?.0 {
+        Prepared::Bytes(bytes) => bytes,
+        Prepared::Floats(values) => values.iter().map(|v| (v * 255.0).round() as u8).collect(),
+    };
+    let one = width * height;
+    let pixels: Vec<u8> = (0..one).flat_map(|at| planes.iter().skip(at).step_by(one).copied()).collect();
+    let mut png = Vec::new();
+    let colour = if n_channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive)
+        .write_image(&pixels, width as u32, height as u32, colour)
+        .map_err(|error| Fault::unreadable(format!("cannot be written as PNG: {error}")))?;
+    Ok(Shown { width, height, png })
+}
+
+fn fitted((width, height): (usize, usize), max_side_px: usize) -> (usize, usize) {
+    let longer = width.max(height);
+    if longer <= max_side_px {
+        return (width, height);
+    }
+    let scaled = |side: usize| (side * max_side_px).div_ceil(longer).max(1);
+    (scaled(width), scaled(height))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn png(width: u32, height: u32, colour: ExtendedColorType, pixels: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        PngEncoder::new(&mut bytes).write_image(pixels, width, height, colour).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_picture_comes_back_as_it_was_and_nothing_with_it() {
+        let pixels: Vec<u8> = (0..16 * 8 * 3).map(|n| (n * 7 % 251) as u8).collect();
+        let mut file = png(16, 8, ExtendedColorType::Rgb8, &pixels);
+        file.extend_from_slice(b"PK\x03\x04<script>");
+        let shown = show(&file, 100, &Limits::default()).unwrap();
+        assert_eq!((shown.width, shown.height), (16, 8));
+        assert!(!shown.png.windows(8).any(|w| w == b"<script>"));
+        let Raster::Bytes { values, channels: 3, .. } =
+            decode(&shown.png, &Limits::default()).unwrap().raster
+        else {
+            panic!("a colour picture")
+        };
+        assert_eq!(values, pixels);
+    }
+
+    #[test]
+    fn what_is_too_long_is_made_smaller_in_proportion() {
+        let file = png(100, 40, ExtendedColorType::L8, &[200; 4_000]);
+        let shown = show(&file, 50, &Limits::default()).unwrap();
+        assert_eq!((shown.width, shown.height), (50, 20));
+        let Raster::Bytes { values, channels: 1, .. } =
+            decode(&shown.png, &Limits::default()).unwrap().raster
+        else {
+            panic!("a grey picture")
+        };
+        assert!(values.iter().all(|v| *v == 200));
+        assert_eq!(fitted((10_000, 1), 100), (100, 1));
+    }
+}
