@@ -28,6 +28,7 @@ mod simulated_images;
 mod skill;
 mod skill_tables;
 mod summary;
+mod whole_table;
 
 use std::process::ExitCode;
 
@@ -83,6 +84,10 @@ enum Command {
     Credit(commands::credit::Args),
     Rebuild(commands::rebuild::Args),
     Serve(Box<commands::serve::Args>),
+    Confusing(commands::confusing::Args),
+    Map(commands::map::Args),
+    Neighbours(commands::neighbours::Args),
+    Slice(commands::slice::Args),
     Token(commands::token::Args),
     Rules(commands::rules::Args),
 }
@@ -123,6 +128,10 @@ fn main() -> ExitCode {
         Command::Credit(args) => commands::credit::run(&args, session),
         Command::Rebuild(args) => commands::rebuild::run(&args, session),
         Command::Serve(args) => commands::serve::run(&args, session),
+        Command::Confusing(args) => commands::confusing::run(&args, session),
+        Command::Map(args) => commands::map::run(&args, session),
+        Command::Neighbours(args) => commands::neighbours::run(&args, session),
+        Command::Slice(args) => commands::slice::run(&args, session),
         Command::Token(args) => commands::token::run(&args, session),
         Command::Rules(args) => commands::rules::run(&args, session),
     };
@@ -163,6 +172,10 @@ impl Command {
             Self::Credit(_) => "credit",
             Self::Rebuild(_) => "rebuild",
             Self::Serve(_) => "serve",
+            Self::Confusing(_) => "confusing",
+            Self::Map(_) => "map",
+            Self::Neighbours(_) => "neighbours",
+            Self::Slice(_) => "slice",
             Self::Token(_) => "token",
             Self::Rules(_) => "rules",
         }

@@ -57,6 +57,27 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Decoded, Fault> {
     Ok(Decoded { raster: Raster::Planes { width, height, planes, is_unit }, notes })
 }
 
+/// A matrix, row by row, and the number of its columns; or what is wrong with it.
+pub(crate) fn matrix(bytes: &[u8]) -> Result<(Vec<f32>, usize), String> {
+    if !bytes.starts_with(MAGIC) {
+        return Err("not an NPY file; save the vectors with `numpy.save`".to_owned());
+    }
+    let (head, data) = head(bytes).map_err(|fault| fault.detail)?;
+    let [n_rows, n_columns] = head.shape[..] else {
+        let n = head.shape.len();
+        return Err(format!("an NPY array of {n} axes where 2 are needed; save one row a subject"));
+    };
+    let size = head.dtype.bytes;
+    let n = n_rows.checked_mul(n_columns).filter(|n| *n > 0 && data.len() / size >= *n);
+    if n.is_none() {
+        return Err("the NPY file is empty or ends before its array does; make it again".to_owned());
+    }
+    let (row_step, column_step) = if head.is_fortran { (1, n_rows) } else { (n_columns, 1) };
+    let places =
+        (0..n_rows).flat_map(|row| (0..n_columns).map(move |c| row * row_step + c * column_step));
+    Ok((places.map(|at| number(head.dtype, &data[at * size..])).collect(), n_columns))
+}
+
 fn head(bytes: &[u8]) -> Result<(Head, &[u8]), Fault> {
     let bad = || Fault::unreadable("an NPY file without a readable header; save the array again");
     let version = *bytes.get(6).ok_or_else(bad)?;

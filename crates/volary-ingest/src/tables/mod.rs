@@ -7,12 +7,14 @@ mod extracts;
 mod read;
 mod shapes;
 mod votes;
+mod whole;
 mod write;
 
 pub use extracts::{ExtractWriter, write_subject_export, write_subjects};
 pub use read::{Cells, Columns, for_each_batch};
 pub use shapes::{ShapeCollector, read_shapes};
 pub use votes::{Both, VoteCollector, read_votes};
+pub use whole::{read_matrix, read_whole};
 pub use write::{TableWriter, write_table};
 
 use std::path::Path;

@@ -22,4 +22,5 @@ mod sample;
 mod serve;
 mod shapes;
 mod simulate;
+mod space;
 mod support;

@@ -1,0 +1,195 @@
+//! `volary slice`: the subjects that a filter selects.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
+use serde_json::json;
+use volary_ingest::tables::{TableFormat, write_table};
+use volary_space::ambiguity::{self, Bounds, Kind};
+use volary_space::slice::{Column, Columns, Table as _};
+
+use crate::session::{Session, run_json_for};
+use crate::summary::grouped;
+use crate::whole_table::WholeTable;
+
+/// Count and list the subjects that a filter selects, with examples and why they are confusing.
+///
+/// The filter compares columns: `consensus(vortex) between 0.3 and 0.7 and consensus(bands) > 0.7`,
+/// `kind in ('ring', 'spiral')`, `n_seen >= 10 and not retired`, `"chosen fraction" is missing`. A table with
+/// a row per subject and answer (a consensus, predictions) has columns consensus(ANSWER), predicted(ANSWER).
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  volary slice consensus.parquet \"consensus(vortex) between 0.3 and 0.7\"
+  volary slice subjects.csv \"kind = 'ring' and n_seen >= 10\" -o rings.csv
+  volary slice embeddings.parquet --with consensus.parquet \"consensus(bands) > 0.7\" -o bands.parquet")]
+pub(crate) struct Args {
+    /// Table with a column subject_id: .parquet, .csv, .json or .arrow.
+    #[arg(value_name = "TABLE")]
+    table: PathBuf,
+    /// Which rows.
+    #[arg(value_name = "FILTER")]
+    filter: String,
+    /// Another table, joined by subject_id. May be repeated.
+    #[arg(long, value_name = "TABLE")]
+    with: Vec<PathBuf>,
+    /// Write the rows that are selected to this table.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// How many examples to name.
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    examples: usize,
+    /// Shares from here to --high are middling: the class is confusing.
+    #[arg(long, default_value_t = 0.3, value_name = "SHARE")]
+    low: f64,
+    /// Shares above are high.
+    #[arg(long, default_value_t = 0.7, value_name = "SHARE")]
+    high: f64,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
+    let bounds = Bounds::new(args.low, args.high)?;
+    if let Some(output) = &args.output {
+        TableFormat::of(output)?;
+    }
+    let table = WholeTable::read(&args.table, &args.with, &mut session)?;
+    let (filter, slice) = table.select(&args.filter)?;
+    let rows: Vec<usize> = slice.mask.rows().collect();
+    let (n, n_all) = (rows.len() as u64, table.ids.len() as u64);
+    session.summary.line("filter", "filter", &filter.to_string(), filter.to_string());
+    session.summary.count("n_subjects", "subjects", n_all);
+    let shown = format!("{} ({:.1} %)", grouped(n), 100.0 * n as f64 / n_all as f64);
+    session.summary.line("n_selected", "selected", &shown, n);
+    if slice.n_unknown > 0 {
+        session.summary.count("n_unknown", "cannot be decided", slice.n_unknown as u64);
+        session.summary.note("(a value is missing; add `or COLUMN is missing` to take these too)");
+    }
+    examples(&table, &rows, args.examples, &mut session)?;
+    confusion(&table.columns, &rows, bounds, &mut session)?;
+    if let Some(output) = &args.output {
+        let batch = picked(&table.columns, &rows)?;
+        write_table(output, &batch)?;
+        session.table_file(output, n);
+        return session.finish(Some(&run_json_for(output)));
+    }
+    session.finish(None)
+}
+
+/// The most typical subjects where there are vectors (nearest to the slice's middle), the first ones else.
+fn examples(table: &WholeTable, rows: &[usize], n: usize, session: &mut Session) -> Result<()> {
+    if rows.is_empty() || n == 0 {
+        return Ok(());
+    }
+    let mut chosen: Vec<usize> = rows.iter().copied().take(n).collect();
+    if table.has_vectors() {
+        let (points, row_of) = table.points(session)?;
+        let inside: Vec<usize> =
+            (0..row_of.len()).filter(|&p| rows.binary_search(&row_of[p]).is_ok()).collect();
+        if !inside.is_empty() {
+            let mut middle = vec![0.0_f64; points.width()];
+            for &p in &inside {
+                middle.iter_mut().zip(points.row(p)).for_each(|(m, v)| *m += f64::from(*v));
+            }
+            middle.iter_mut().for_each(|m| *m /= inside.len() as f64);
+            let away = |p: usize| {
+                points.row(p).iter().zip(&middle).map(|(v, m)| (f64::from(*v) - m).powi(2)).sum::<f64>()
+            };
+            let mut near: Vec<(f64, usize)> = inside.iter().map(|&p| (away(p), row_of[p])).collect();
+            near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            chosen = near.into_iter().take(n).map(|(_, row)| row).collect();
+        }
+    }
+    let ids: Vec<&str> = chosen.iter().map(|&row| table.ids[row].as_str()).collect();
+    let label = if table.has_vectors() { "most typical" } else { "for example" };
+    session.summary.line("examples", label, &crate::summary::printable(&ids.join(", ")), json!(ids));
+    Ok(())
+}
+
+/// Why the selected subjects are confusing, where there is a consensus of two classes or more.
+fn confusion(columns: &Columns, rows: &[usize], bounds: Bounds, session: &mut Session) -> Result<()> {
+    let (mut names, mut shares) = (Vec::new(), Vec::new());
+    for (name, column) in columns.iter() {
+        let class = name.strip_prefix("consensus(").and_then(|n| n.strip_suffix(')'));
+        let class = class.or_else(|| {
+            name.strip_prefix("consensus_").filter(|n| !n.starts_with("low") && !n.starts_with("high"))
+        });
+        if let (Some(class), Column::Number(values)) = (class, column) {
+            names.push(class.to_owned());
+            shares.push(rows.iter().map(|&row| values[row]).collect::<Vec<f64>>());
+        }
+    }
+    if names.len() < 2 || rows.is_empty() {
+        return Ok(());
+    }
+    let columns: Vec<&[f64]> = shares.iter().map(Vec::as_slice).collect();
+    let split = ambiguity::split(&columns, bounds)?;
+    let label = |kind| match kind {
+        Kind::Clear => "clear (one class high)",
+        Kind::Ambiguous => "ambiguous (none high)",
+        Kind::Confused => "confused (two classes)",
+        Kind::Nothing => "nothing (all low)",
+        Kind::Unknown => "unknown",
+    };
+    for kind in Kind::ALL {
+        let key = format!("n_{}", kind.as_str());
+        session.summary.count(&key, label(kind), split.count(kind) as u64);
+    }
+    let header: Vec<&str> = ["class", "confusing", "none high"]
+        .into_iter()
+        .chain(names.iter().map(String::as_str))
+        .collect();
+    let cells = |row: &ambiguity::ClassSplit| {
+        let others = row.n_high.iter().map(|n| n.map_or_else(String::new, |n| grouped(n as u64)));
+        [names[row.class].clone(), grouped(row.n_confusing as u64), grouped(row.n_none_high as u64)]
+            .into_iter()
+            .chain(others)
+            .collect::<Vec<String>>()
+    };
+    let table: Vec<Vec<String>> = split.classes.iter().map(cells).collect();
+    session.summary.table(
+        "Confusing subjects of each class, and where another class is high",
+        &header,
+        &table,
+    );
+    let object = |row: &ambiguity::ClassSplit| {
+        let high: serde_json::Map<String, serde_json::Value> = names
+            .iter()
+            .zip(&row.n_high)
+            .filter_map(|(name, n)| Some((name.clone(), json!((*n)?))))
+            .collect();
+        json!({
+            "class": names[row.class], "n_confusing": row.n_confusing, "n_none_high": row.n_none_high,
+            "n_high": high,
+        })
+    };
+    let classes: Vec<serde_json::Value> = split.classes.iter().map(object).collect();
+    session.summary.value("classes", classes);
+    Ok(())
+}
+
+/// The rows as a table: the id first, then the others by name.
+fn picked(columns: &Columns, rows: &[usize]) -> Result<RecordBatch> {
+    let wanted: Vec<Option<usize>> = rows.iter().map(|&row| Some(row)).collect();
+    let mut named: Vec<(&str, ArrayRef)> = Vec::new();
+    for (name, column) in columns.iter() {
+        let column = column.pick(&wanted);
+        let array: ArrayRef = match &column {
+            Column::Number(values) => {
+                Arc::new(Float64Array::from_iter(values.iter().map(|v| (!v.is_nan()).then_some(*v))))
+            }
+            Column::Boolean(values) => Arc::new(BooleanArray::from(values.clone())),
+            Column::Text { .. } => {
+                Arc::new(StringArray::from_iter((0..column.len()).map(|row| column.text_at(row))))
+            }
+        };
+        named.push((name, array));
+    }
+    named.sort_by_key(|(name, _)| *name != "subject_id");
+    if named.is_empty() {
+        bail!("the table has no columns to write");
+    }
+    Ok(RecordBatch::try_from_iter_with_nullable(named.into_iter().map(|(n, a)| (n, a, true)))?)
+}

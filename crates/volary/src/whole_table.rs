@@ -1,0 +1,339 @@
+//! Tables that commands of geometry work on: one row a subject, whatever columns, and perhaps vectors.
+//!
+//! Vectors are columns that count up from 0 behind a common name (`z0`, `z1`, … as `volary score` writes
+//! them, or `e0`, `e1`, …), one column of lists, or an NPY file with a row a subject. A table with a row per
+//! subject *and answer* (a consensus, a model's predictions) is turned on its side: `consensus(vortex)`,
+//! `predicted(vortex)`, with their ends of interval. Other tables are joined to it by `subject_id`.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{Float32Type, Float64Type};
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::DataType;
+use volary_core::ProblemKind;
+use volary_ingest::tables::{read_matrix, read_whole};
+use volary_space::Points;
+use volary_space::slice::{Column, Columns, Filter, Slice, Table as _};
+
+use crate::session::Session;
+
+/// A table in memory.
+pub(crate) struct WholeTable {
+    /// One a row.
+    pub(crate) ids: Vec<String>,
+    /// What can be filtered by.
+    pub(crate) columns: Columns,
+    vectors: Option<(Vec<f32>, usize)>,
+}
+
+impl WholeTable {
+    /// Reads a table, joins others, notes both as inputs.
+    pub(crate) fn read(path: &Path, with: &[std::path::PathBuf], session: &mut Session) -> Result<Self> {
+        let mut table = Self::read_one(path, session)?;
+        for other in with {
+            let other = Self::read_one(other, session)?;
+            table.join(&other)?;
+        }
+        Ok(table)
+    }
+
+    fn read_one(path: &Path, session: &mut Session) -> Result<Self> {
+        session.input_file(path)?;
+        if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npy")) {
+            let (values, width) = read_matrix(path)?;
+            let ids: Vec<String> = (0..values.len() / width).map(|row| row.to_string()).collect();
+            let mut columns = Columns::default();
+            let _ = columns.insert("subject_id", Column::text(ids.iter().map(|id| Some(id.as_str()))));
+            return Ok(Self { ids, columns, vectors: Some((values, width)) });
+        }
+        let batches = read_whole(path, &session.progress)?;
+        let columns = Columns::from_batches(&batches);
+        let Some(ids) = columns.column("subject_id").map(texts) else {
+            bail!("no column subject_id in it; name the column of ids so: {}", path.display());
+        };
+        if ids.is_empty() {
+            bail!("the table has no rows: {}", path.display());
+        }
+        if columns.column("answer").is_some() {
+            return Ok(turned(&ids, &columns));
+        }
+        let mut seen = HashMap::new();
+        for (row, id) in ids.iter().enumerate() {
+            if let Some(first) = seen.insert(id.as_str(), row) {
+                bail!(
+                    "subject {id:?} stands in rows {} and {}; a table for this has one row a subject (and one \
+                     column `answer` where it has several): {}",
+                    first + 1,
+                    row + 1,
+                    path.display()
+                );
+            }
+        }
+        let vectors = vectors(&batches).with_context(|| format!("{}", path.display()))?;
+        Ok(Self { ids, columns, vectors })
+    }
+
+    /// Adds the other table's columns; what the first has of the same name stays.
+    fn join(&mut self, other: &Self) -> Result<()> {
+        let at: HashMap<&str, usize> =
+            other.ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
+        let rows: Vec<Option<usize>> = self.ids.iter().map(|id| at.get(id.as_str()).copied()).collect();
+        if rows.iter().all(Option::is_none) {
+            bail!("the tables have no subject in common; compare their columns subject_id");
+        }
+        for (name, column) in other.columns.iter() {
+            if self.columns.column(name).is_none() {
+                let _ = self.columns.insert(name, column.pick(&rows));
+            }
+        }
+        if self.vectors.is_none()
+            && let Some((values, width)) = &other.vectors
+        {
+            let row = |row: &Option<usize>| match row {
+                Some(row) => values[row * width..(row + 1) * width].to_vec(),
+                None => vec![f32::NAN; *width],
+            };
+            self.vectors = Some((rows.iter().flat_map(row).collect(), *width));
+        }
+        Ok(())
+    }
+
+    /// The vectors, and the row of the table that each belongs to; rows without one are problems.
+    pub(crate) fn points(&self, session: &mut Session) -> Result<(Points, Vec<usize>)> {
+        let Some((values, width)) = &self.vectors else {
+            bail!(
+                "no vectors in the table; it needs columns such as z0, z1, …, a column of lists, or --with a \
+                 table that has them (`volary score` writes one)"
+            );
+        };
+        let (mut kept, mut rows) = (Vec::with_capacity(values.len()), Vec::new());
+        for (row, vector) in values.chunks_exact(*width).enumerate() {
+            if vector.iter().all(|v| v.is_finite()) {
+                kept.extend_from_slice(vector);
+                rows.push(row);
+            } else {
+                let detail = "no finite number in every entry of its vector; the subject is left out";
+                session.problems.add(row as u64 + 1, "subject_id", ProblemKind::OddValue, detail);
+            }
+        }
+        if rows.is_empty() {
+            bail!("no row has a vector of finite numbers");
+        }
+        Ok((Points::new(kept, *width)?, rows))
+    }
+
+    /// Whether it has vectors.
+    pub(crate) fn has_vectors(&self) -> bool {
+        self.vectors.is_some()
+    }
+
+    /// Rows that a filter selects; an error points at the place in the text.
+    pub(crate) fn select(&self, text: &str) -> Result<(Filter, Slice)> {
+        let found = text.parse::<Filter>().and_then(|f| f.select(&self.columns).map(|slice| (f, slice)));
+        found
+            .map_err(|error| anyhow::anyhow!("{error}\n  {}", error.pointed(text).replace('\n', "\n  ")))
+    }
+}
+
+/// A column as text: ids may be numbers.
+fn texts(column: &Column) -> Vec<String> {
+    match column {
+        Column::Number(values) => values.iter().map(f64::to_string).collect(),
+        Column::Boolean(values) => {
+            values.iter().map(|v| v.map_or_else(String::new, |v| v.to_string())).collect()
+        }
+        Column::Text { .. } => (0..column.len())
+            .map(|row| column.text_at(row).unwrap_or_default().trim().to_owned())
+            .collect(),
+    }
+}
+
+/// A row per subject and answer, as a row per subject and a column per answer.
+fn turned(ids: &[String], columns: &Columns) -> WholeTable {
+    let answers = columns.column("answer").map(texts).unwrap_or_default();
+    let tasks = columns.column("task").map(texts).unwrap_or_default();
+    let several_tasks = tasks.windows(2).any(|w| w[0] != w[1]);
+    let name_of = |row: usize| match tasks.get(row) {
+        Some(task) if several_tasks => format!("{task}.{}", answers[row]),
+        _ => answers[row].clone(),
+    };
+    let mut subjects: Vec<String> = Vec::new();
+    let mut at: HashMap<&str, usize> = HashMap::new();
+    for id in ids {
+        at.entry(id).or_insert_with(|| {
+            subjects.push(id.clone());
+            subjects.len() - 1
+        });
+    }
+    // Votes were counted where the table has them; else it holds what a model said.
+    let is_counted = columns.column("n_votes").is_some();
+    let measures: &[(&str, &str)] = if is_counted {
+        &[
+            ("fraction", "consensus"),
+            ("fraction_low", "consensus_low"),
+            ("fraction_high", "consensus_high"),
+        ]
+    } else {
+        &[
+            ("probability", "predicted"),
+            ("probability_low", "predicted_low"),
+            ("probability_high", "predicted_high"),
+        ]
+    };
+    let mut wide = Columns::default();
+    let _ = wide.insert("subject_id", Column::text(subjects.iter().map(|id| Some(id.as_str()))));
+    let mut names: Vec<String> = (0..ids.len()).map(name_of).collect();
+    let of_row = names.clone();
+    names.sort();
+    names.dedup();
+    for (from, to) in measures {
+        let Some(Column::Number(values)) = columns.column(from) else { continue };
+        // Nobody chose an answer that has no row: its share is 0, its interval is not known.
+        let absent = if *to == "consensus" { 0.0 } else { f64::NAN };
+        let mut by_name: HashMap<&str, Vec<f64>> =
+            names.iter().map(|name| (name.as_str(), vec![absent; subjects.len()])).collect();
+        for (row, id) in ids.iter().enumerate() {
+            if let Some(column) = by_name.get_mut(of_row[row].as_str()) {
+                column[at[id.as_str()]] = values[row];
+            }
+        }
+        for name in &names {
+            if let Some(column) = by_name.remove(name.as_str()) {
+                let _ = wide.insert(&format!("{to}({name})"), Column::Number(column));
+            }
+        }
+    }
+    if let Some(Column::Number(seen)) = columns.column("n_seen") {
+        let mut n_seen = vec![f64::NAN; subjects.len()];
+        ids.iter()
+            .enumerate()
+            .for_each(|(row, id)| n_seen[at[id.as_str()]] = n_seen[at[id.as_str()]].max(seen[row]));
+        let _ = wide.insert("n_seen", Column::Number(n_seen));
+    }
+    WholeTable { ids: subjects, columns: wide, vectors: None }
+}
+
+/// The vectors of a table, row by row, and their length.
+fn vectors(batches: &[RecordBatch]) -> Result<Option<(Vec<f32>, usize)>> {
+    let Some(first) = batches.first() else { return Ok(None) };
+    let fields = first.schema_ref().fields();
+    let is_list = |kind: &DataType| {
+        matches!(kind, DataType::FixedSizeList(..) | DataType::List(_) | DataType::LargeList(_))
+    };
+    if let Some(field) = fields.iter().find(|f| is_list(f.data_type())) {
+        return lists(batches, field.name()).map(Some);
+    }
+    let names = counted(&fields.iter().map(|f| f.name().as_str()).collect::<Vec<_>>());
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let n_rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let mut values = vec![f32::NAN; n_rows * names.len()];
+    let mut first_row = 0;
+    for batch in batches {
+        for (at, name) in names.iter().enumerate() {
+            let column = batch.column_by_name(name).and_then(|c| Column::from_arrow(c));
+            let Some(Column::Number(column)) = column else { bail!("column {name} holds no numbers") };
+            for (row, value) in column.into_iter().enumerate() {
+                values[(first_row + row) * names.len() + at] = value as f32;
+            }
+        }
+        first_row += batch.num_rows();
+    }
+    Ok(Some((values, names.len())))
+}
+
+/// The longest run of columns `p0`, `p1`, … with one name p.
+fn counted(names: &[&str]) -> Vec<String> {
+    let known: std::collections::BTreeSet<&str> = names.iter().copied().collect();
+    let starts = names
+        .iter()
+        .filter_map(|name| name.strip_suffix('0'))
+        .filter(|p| !p.ends_with(|c: char| c.is_ascii_digit()));
+    let run = |prefix: &str| -> Vec<String> {
+        (0..).map(|i| format!("{prefix}{i}")).take_while(|name| known.contains(name.as_str())).collect()
+    };
+    let longest = starts.map(run).filter(|names| names.len() > 1).max_by_key(Vec::len);
+    longest.unwrap_or_default()
+}
+
+fn lists(batches: &[RecordBatch], name: &str) -> Result<(Vec<f32>, usize)> {
+    let (mut values, mut width) = (Vec::new(), None);
+    for batch in batches {
+        let Some(column) = batch.column_by_name(name) else { continue };
+        for row in 0..column.len() {
+            let vector = if column.is_null(row) { None } else { list_at(column, row) };
+            let Some(vector) = vector else {
+                // Filled up once the length is known; a column may begin with an empty row.
+                values.push(None);
+                continue;
+            };
+            if *width.get_or_insert(vector.len()) != vector.len() {
+                bail!("the vectors of column {name} differ in length; use those of one network");
+            }
+            values.push(Some(vector));
+        }
+    }
+    let Some(width) = width.filter(|w| *w > 0) else {
+        bail!("column {name} holds no vectors of numbers")
+    };
+    let filled = values.into_iter().flat_map(|v| v.unwrap_or_else(|| vec![f32::NAN; width]));
+    Ok((filled.collect(), width))
+}
+
+fn list_at(column: &dyn Array, row: usize) -> Option<Vec<f32>> {
+    let inner = match column.data_type() {
+        DataType::FixedSizeList(..) => column.as_fixed_size_list().value(row),
+        DataType::List(_) => column.as_list::<i32>().value(row),
+        DataType::LargeList(_) => column.as_list::<i64>().value(row),
+        _ => return None,
+    };
+    match inner.data_type() {
+        DataType::Float32 => {
+            Some(inner.as_primitive::<Float32Type>().iter().map(|v| v.unwrap_or(f32::NAN)).collect())
+        }
+        DataType::Float64 => {
+            let number = |v: Option<f64>| v.map_or(f32::NAN, |v| v as f32);
+            Some(inner.as_primitive::<Float64Type>().iter().map(number).collect())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_run_of_counted_columns_holds_the_vectors() {
+        assert_eq!(counted(&["subject_id", "z0", "z1", "z2", "x0", "x1", "n"]), ["z0", "z1", "z2"]);
+        assert_eq!(counted(&["subject_id", "t0", "fraction"]), Vec::<String>::new());
+        assert_eq!(counted(&["e1", "e0", "e10", "e3"]), ["e0", "e1"]);
+    }
+
+    #[test]
+    fn a_consensus_is_turned_on_its_side() {
+        let mut long = Columns::default();
+        let ids = ["a", "a", "b"].map(str::to_owned);
+        assert!(long.insert(
+            "answer",
+            Column::text([Some("vortex"), Some("bands"), Some("vortex")].into_iter())
+        ));
+        assert!(long.insert("fraction", Column::Number(vec![0.5, 0.9, 0.25])));
+        assert!(long.insert("n_votes", Column::Number(vec![5.0, 9.0, 1.0])));
+        let table = turned(&ids, &long);
+        assert_eq!(table.ids, ["a", "b"]);
+        assert_eq!(table.columns.column("consensus(vortex)"), Some(&Column::Number(vec![0.5, 0.25])));
+        assert_eq!(table.columns.column("consensus(bands)"), Some(&Column::Number(vec![0.9, 0.0])));
+        let (filter, slice) = table.select("consensus(vortex) between 0.3 and 0.7").unwrap();
+        assert_eq!(
+            (slice.mask.count(), filter.to_string().as_str()),
+            (1, "consensus(vortex) between 0.3 and 0.7")
+        );
+        let error = table.select("consensus(vortx) > 1").unwrap_err().to_string();
+        assert!(error.ends_with("  consensus(vortx) > 1\n  ^^^^^^^^^^^^^^^^"), "{error}");
+    }
+}
