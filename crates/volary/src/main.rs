@@ -17,7 +17,9 @@ mod input;
 mod live;
 mod live_tables;
 mod mark_tables;
+mod model_metrics;
 mod panoptes_clustering;
+mod pictures;
 mod project;
 mod report;
 mod retirement;
@@ -66,6 +68,8 @@ enum Command {
     Marks(Box<commands::marks::Args>),
     Report(commands::report::Args),
     Retire(commands::retire::Args),
+    Train(commands::train::Args),
+    Score(commands::score::Args),
     Sample(commands::sample::Args),
     Simulate(commands::simulate::Args),
     Flatten(commands::flatten::Args),
@@ -105,6 +109,8 @@ fn main() -> ExitCode {
         Command::Marks(args) => commands::marks::run(&args, session),
         Command::Report(args) => commands::report::run(&args, session),
         Command::Retire(args) => commands::retire::run(&args, session),
+        Command::Train(args) => commands::train::run(&args, session),
+        Command::Score(args) => commands::score::run(&args, session),
         Command::Sample(args) => commands::sample::run(&args, session),
         Command::Simulate(args) => commands::simulate::run(&args, session),
         Command::Flatten(args) => commands::flatten::run(&args, session),
@@ -144,6 +150,8 @@ impl Command {
             Self::Marks(_) => "marks",
             Self::Report(_) => "report",
             Self::Retire(_) => "retire",
+            Self::Train(_) => "train",
+            Self::Score(_) => "score",
             Self::Sample(_) => "sample",
             Self::Simulate(_) => "simulate",
             Self::Flatten(_) => "flatten",

@@ -22,3 +22,4 @@ mod serve;
 mod shapes;
 mod simulate;
 mod support;
+mod vision;
