@@ -1,6 +1,7 @@
 //! The tables' columns: names, types and meaning, in one place for writers, readers and the book.
 
 mod light_curves;
+mod models;
 mod studies;
 
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 pub use self::light_curves::*;
+pub use self::models::*;
 pub use self::studies::*;
 
 /// Milliseconds since 1970, UTC.

@@ -5,6 +5,7 @@
 //! and renames, so that no half-written file is ever seen. No statistics here.
 
 pub mod caesar;
+pub mod class_table;
 mod columns;
 pub mod count_table;
 mod error;

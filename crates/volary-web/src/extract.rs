@@ -169,12 +169,10 @@ async fn body(request: Request, app: &Shared, kinds: &[&str], limit: usize) -> R
     match tokio::time::timeout(app.settings.body_timeout, collected).await {
         Err(_) => {
             let detail = "the body did not come in time; send it again";
-            return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
+            Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail))
         }
-        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            return Err(too_large());
-        }
-        Ok(Err(_)) => return Err(Problem::bad_request("the body broke off; send it again")),
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => Err(too_large()),
+        Ok(Err(_)) => Err(Problem::bad_request("the body broke off; send it again")),
         Ok(Ok(body)) => Ok(body.to_bytes()),
     }
 }

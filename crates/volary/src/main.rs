@@ -17,7 +17,9 @@ mod input;
 mod live;
 mod live_tables;
 mod mark_tables;
+mod model_metrics;
 mod panoptes_clustering;
+mod pictures;
 mod project;
 mod report;
 mod retirement;
@@ -69,6 +71,8 @@ enum Command {
     Report(commands::report::Args),
     Figures(Box<commands::figures::Args>),
     Retire(commands::retire::Args),
+    Train(commands::train::Args),
+    Score(commands::score::Args),
     Sample(commands::sample::Args),
     Simulate(commands::simulate::Args),
     Flatten(commands::flatten::Args),
@@ -113,6 +117,8 @@ fn main() -> ExitCode {
         Command::Figures(args) => commands::figures::run(&args, session),
         Command::Report(args) => commands::report::run(&args, session),
         Command::Retire(args) => commands::retire::run(&args, session),
+        Command::Train(args) => commands::train::run(&args, session),
+        Command::Score(args) => commands::score::run(&args, session),
         Command::Sample(args) => commands::sample::run(&args, session),
         Command::Simulate(args) => commands::simulate::run(&args, session),
         Command::Flatten(args) => commands::flatten::run(&args, session),
@@ -157,6 +163,8 @@ impl Command {
             Self::Report(_) => "report",
             Self::Figures(_) => "figures",
             Self::Retire(_) => "retire",
+            Self::Train(_) => "train",
+            Self::Score(_) => "score",
             Self::Sample(_) => "sample",
             Self::Simulate(_) => "simulate",
             Self::Flatten(_) => "flatten",

@@ -1,10 +1,8 @@
 //! An image as a browser may show it: decoded and written anew as PNG, so that nothing of the file itself (a
 //! script, a place where it was taken, a second file behind the picture) goes with it.
 
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder as _};
-
 use super::decode::decode;
+use super::png::png_bytes;
 use super::prepare::{Prepared, prepare};
 use super::raster::{Fault, Raster};
 use super::settings::{Channels, Limits, Resize, Settings, Stretch};
@@ -49,11 +47,10 @@ pub fn show(bytes: &[u8], max_side_px: usize, limits: &Limits) -> Result<Shown, 
         Prepared::Floats(values) => values.iter().map(|v| (v * 255.0).round() as u8).collect(),
     };
     let one = width * height;
-    let pixels: Vec<u8> = (0..one).flat_map(|at| planes.iter().skip(at).step_by(one).copied()).collect();
-    let mut png = Vec::new();
-    let colour = if n_channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
-    PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive)
-        .write_image(&pixels, width as u32, height as u32, colour)
+    // Grey is written as three equal values: a browser shows the same.
+    let pixel = |at: usize| [0, 1, 2].map(|c: usize| planes[at + one * c.min(n_channels - 1)]);
+    let rgb: Vec<u8> = (0..one).flat_map(pixel).collect();
+    let png = png_bytes(width, height, &rgb)
         .map_err(|error| Fault::unreadable(format!("cannot be written as PNG: {error}")))?;
     Ok(Shown { width, height, png })
 }
@@ -71,16 +68,10 @@ fn fitted((width, height): (usize, usize), max_side_px: usize) -> (usize, usize)
 mod tests {
     use super::*;
 
-    fn png(width: u32, height: u32, colour: ExtendedColorType, pixels: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        PngEncoder::new(&mut bytes).write_image(pixels, width, height, colour).unwrap();
-        bytes
-    }
-
     #[test]
     fn a_picture_comes_back_as_it_was_and_nothing_with_it() {
         let pixels: Vec<u8> = (0..16 * 8 * 3).map(|n| (n * 7 % 251) as u8).collect();
-        let mut file = png(16, 8, ExtendedColorType::Rgb8, &pixels);
+        let mut file = png_bytes(16, 8, &pixels).unwrap();
         file.extend_from_slice(b"PK\x03\x04<script>");
         let shown = show(&file, 100, &Limits::default()).unwrap();
         assert_eq!((shown.width, shown.height), (16, 8));
@@ -95,13 +86,11 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_made_smaller_in_proportion() {
-        let file = png(100, 40, ExtendedColorType::L8, &[200; 4_000]);
+        let file = png_bytes(100, 40, &[200; 12_000]).unwrap();
         let shown = show(&file, 50, &Limits::default()).unwrap();
         assert_eq!((shown.width, shown.height), (50, 20));
-        let Raster::Bytes { values, channels: 1, .. } =
-            decode(&shown.png, &Limits::default()).unwrap().raster
-        else {
-            panic!("a grey picture")
+        let Raster::Bytes { values, .. } = decode(&shown.png, &Limits::default()).unwrap().raster else {
+            panic!("a picture")
         };
         assert!(values.iter().all(|v| *v == 200));
         assert_eq!(fitted((10_000, 1), 100), (100, 1));

@@ -234,8 +234,11 @@ fn chunks(mut file: File, place: OwnedSemaphorePermit) -> mpsc::Receiver<std::io
                 chunk.truncate(n);
                 chunk
             });
-            let is_last = read.as_ref().map_or(true, Vec::is_empty);
-            if is_last && read.is_ok() || to.blocking_send(read).is_err() || is_last {
+            if read.as_ref().is_ok_and(Vec::is_empty) {
+                break;
+            }
+            let is_broken = read.is_err();
+            if to.blocking_send(read).is_err() || is_broken {
                 break;
             }
         }

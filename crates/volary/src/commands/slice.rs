@@ -9,7 +9,7 @@ use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray
 use serde_json::json;
 use volary_ingest::tables::{TableFormat, write_table};
 use volary_space::ambiguity::{self, Bounds, Kind};
-use volary_space::slice::{Column, Columns, Table as _};
+use volary_space::slice::{Column, Columns};
 
 use crate::session::{Session, run_json_for};
 use crate::summary::grouped;

@@ -81,7 +81,7 @@ fn every_command_has_help_with_an_example() {
     let mut n = 0;
     for name in names.into_iter().filter(is_command).filter(|n| *n != "help") {
         let mut help = place.volary(&[name, "--help"]).stdout;
-        for inner in ["crowd", "lightcurves", "check", "verify", "attack", "add", "diff"] {
+        for inner in ["confusion", "crowd", "lightcurves", "check", "verify", "attack", "add", "diff"] {
             if help.contains(&format!("  {inner} ")) {
                 help.push_str(&place.volary(&[name, inner, "--help"]).stdout);
             }

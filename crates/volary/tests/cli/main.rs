@@ -24,3 +24,4 @@ mod shapes;
 mod simulate;
 mod space;
 mod support;
+mod vision;

@@ -71,14 +71,14 @@ fn bar(svg: &mut Svg, (left, top): (f64, f64), (low, high): (f64, f64)) -> Resul
         "end",
         10.0,
         MUTED,
-        &format!("{low:.3}").trim_end_matches('0').trim_end_matches('.').to_owned(),
+        format!("{low:.3}").trim_end_matches('0').trim_end_matches('.'),
     );
     svg.text(
         (left + 216.0, top + 9.0),
         "start",
         10.0,
         MUTED,
-        &format!("{high:.3}").trim_end_matches('0').trim_end_matches('.').to_owned(),
+        format!("{high:.3}").trim_end_matches('0').trim_end_matches('.'),
     );
     Ok(())
 }
