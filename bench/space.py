@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Geometry: Volary's and scikit-learn's and umap-learn's, in turn, on the same file, on two cores.
 
-    cargo build --release -p volary-space --example speed
+    cargo build --release -p volary-space --example space_speed
     python3 -m venv /tmp/space && /tmp/space/bin/pip install scikit-learn==1.9.1 umap-learn==0.5.12
     /tmp/space/bin/python bench/space.py --speed target/release/examples/speed [neighbours] [map] [boundary]
 

@@ -1,6 +1,6 @@
 """Training, embedding and Score-CAM of the confusion network, in turn with PyTorch on the same machine.
 
-    cargo build --release -p volary-vision --example speed
+    cargo build --release -p volary-vision --example vision_speed
     python3 bench/vision.py [--venv DIR] [--rounds N]
 
 PyTorch is installed into a virtual environment (5.4 GB, as PyPI has it only together with what a graphics card

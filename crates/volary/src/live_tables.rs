@@ -209,7 +209,7 @@ pub(crate) fn workflow(export: &Workflows, id: &str) -> Workflow {
     known
 }
 
-/// Embeddings: `subject_id` and one column an entry, `e0`, `e1`, ….
+/// Embeddings: `subject_id` and one column an entry, `e0`, `e1`, … (or `z0`, as `volary score` writes them).
 pub(crate) fn embeddings(path: &Path, model: &str, session: &mut Session) -> Result<Embeddings> {
     session.input_file(path)?;
     let mut made = Embeddings { model: model.to_owned(), ..Embeddings::default() };
@@ -245,7 +245,9 @@ pub(crate) fn embeddings(path: &Path, model: &str, session: &mut Session) -> Res
 }
 
 fn entry_columns(names: &[String]) -> Vec<String> {
-    let place = |name: &String| Some((name.strip_prefix('e')?.parse::<u32>().ok()?, name.clone()));
+    // `z0` as `volary score` writes them; `e0` elsewhere.
+    let place =
+        |name: &String| Some((name.strip_prefix(['e', 'z'])?.parse::<u32>().ok()?, name.clone()));
     let mut found: Vec<(u32, String)> = names.iter().filter_map(place).collect();
     found.sort();
     found.into_iter().map(|(_, name)| name).collect()

@@ -37,3 +37,35 @@ pub fn embeddings(n_latents: usize) -> Arc<Schema> {
     fields.extend((0..n_latents).map(|i| Field::new(format!("z{i}"), DataType::Float32, false)));
     Arc::new(Schema::new(fields))
 }
+
+/// `attention`: one row per subject and class; the last seven are null unless they were asked for, or where
+/// there is no map.
+#[must_use]
+pub fn attention() -> Arc<Schema> {
+    table(vec![
+        ("subject_id", DataType::Utf8, false),
+        ("answer", DataType::Utf8, false),
+        ("logit", DataType::Float64, false),
+        ("has_map", DataType::Boolean, false),
+        ("confidence", DataType::Float64, true),
+        ("drop", DataType::Float64, true),
+        ("rose", DataType::Boolean, true),
+        ("deletion", DataType::Float64, true),
+        ("insertion", DataType::Float64, true),
+        ("deletion_random", DataType::Float64, true),
+        ("insertion_random", DataType::Float64, true),
+    ])
+}
+
+/// `overlaps`: one row per subject and pair of classes; of each measure its value and its z against chance,
+/// null where a map is missing.
+#[must_use]
+pub fn overlaps(measures: &[&str]) -> Arc<Schema> {
+    let text = |name: &str| Field::new(name, DataType::Utf8, false);
+    let mut fields = vec![text("subject_id"), text("answer"), text("other_answer")];
+    for measure in measures {
+        fields.push(Field::new(*measure, DataType::Float64, true));
+        fields.push(Field::new(format!("{measure}_z"), DataType::Float64, true));
+    }
+    Arc::new(Schema::new(fields))
+}

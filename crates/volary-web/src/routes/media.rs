@@ -186,7 +186,8 @@ pub(crate) async fn add(
     let digest = &blake3::hash(id.as_bytes()).to_hex()[..16];
     let content = serde_json::to_vec(&facts).expect("text always serialises");
     let state = &blake3::hash(&content).to_hex()[..16];
-    let key = Key { source: SOURCE.to_owned(), id: format!("media/{digest}/{state}") };
+    // Events of one millisecond are told apart by their ids: an image comes behind what it was added to.
+    let key = Key { source: SOURCE.to_owned(), id: format!("subject_media/{digest}/{n:03}/{state}") };
     let kind = Kind::Subject { subject: id.clone(), validation: card.validation, truth, facts };
     submit(&app, vec![Event { key, at_ms: WHEN_HEARD_MS, kind }]).await?;
     Ok(Reply::new(&added(n)).status(StatusCode::CREATED))

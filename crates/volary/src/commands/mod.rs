@@ -2,6 +2,7 @@
 
 pub(crate) mod agreement;
 pub(crate) mod alerts;
+pub(crate) mod attention;
 pub(crate) mod bias;
 pub(crate) mod check;
 pub(crate) mod confusing;

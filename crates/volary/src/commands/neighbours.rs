@@ -91,9 +91,9 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     session.summary.table("Nearest, with their distance", &["subject", ""], &rows);
     let Some(output) = &args.output else { return session.finish(None) };
     let pairs = || (0..found.len()).flat_map(|q| (0..found.k()).map(move |rank| (q, rank)));
-    let subject = StringArray::from_iter_values(pairs().map(|(q, _)| id(of(q))));
+    let subject = pairs().map(|(q, _)| Some(id(of(q)))).collect::<StringArray>();
     let rank = UInt32Array::from_iter_values(pairs().map(|(_, rank)| rank as u32 + 1));
-    let near = StringArray::from_iter_values(pairs().map(|(q, rank)| id(found.rows(q)[rank] as usize)));
+    let near = pairs().map(|(q, rank)| Some(id(found.rows(q)[rank] as usize))).collect::<StringArray>();
     let distance = Float32Array::from_iter_values(pairs().map(|(q, rank)| found.distances(q)[rank]));
     let columns: [(&str, ArrayRef); 4] = [
         ("subject_id", Arc::new(subject)),

@@ -1,13 +1,13 @@
 //! `volary score`: a trained model on pictures, also ones that nobody has seen.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use arrow_array::{ArrayRef, Float32Array, Float64Array, StringArray};
 use volary_core::schema;
-use volary_ingest::images::ImageSubject;
+use volary_ingest::images::{ImageSubject, Settings};
 use volary_ingest::tables::TableFormat;
 use volary_vision::confusion::{Model, Scores, Scoring};
 
@@ -54,9 +54,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     TableFormat::of(&args.output)?;
     let model = Model::open(&args.model, device(&args.device)?)?;
     session.input_file(&args.model.join("weights.safetensors"))?;
-    let prepare = serde_json::from_value(model.config().preprocessing.clone()).with_context(|| {
-        format!("{} does not say how its pictures were prepared; train again", args.model.display())
-    })?;
+    let prepare = preparation(&model, &args.model)?;
     let found = args.source.find(&mut session)?;
     let built = args.source.decode(&found.subjects, &prepare, &mut session)?;
     let subjects: Vec<&ImageSubject> = built.subject_idx.iter().map(|i| &found.subjects[*i]).collect();
@@ -79,6 +77,13 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     session.finish(Some(&run_json_for(&args.output)))
 }
 
+/// How the pictures were prepared that the model learned from.
+pub(crate) fn preparation(model: &Model, folder: &Path) -> Result<Settings> {
+    serde_json::from_value(model.config().preprocessing.clone()).with_context(|| {
+        format!("{} does not say how its pictures were prepared; train again", folder.display())
+    })
+}
+
 fn write(
     args: &Args,
     model: &Model,
@@ -99,8 +104,8 @@ fn write(
             Arc::new(cells().map(of).collect::<Float64Array>()) as ArrayRef
         };
         vec![
-            Arc::new(StringArray::from_iter_values(ids)) as ArrayRef,
-            Arc::new(StringArray::from_iter_values(answers)),
+            Arc::new(ids.map(Some).collect::<StringArray>()) as ArrayRef,
+            Arc::new(answers.map(Some).collect::<StringArray>()),
             number(|p| Some(p.probability)),
             number(|p| Some(p.probability_low)),
             number(|p| Some(p.probability_high)),

@@ -89,7 +89,8 @@ pub(crate) struct Args {
     /// Refuse votes on subjects that nobody announced.
     #[arg(long)]
     known_subjects_only: bool,
-    /// Run the online learner on these embeddings: a table with subject_id, e0, e1, ….
+    /// Run the online learner on these embeddings: a table with subject_id, e0, e1, …, or
+    /// what `volary score` wrote (…_embeddings).
     #[arg(long, value_name = "TABLE")]
     embeddings: Option<PathBuf>,
     /// The name of what made the embeddings; a learner of another one is never mixed with it.

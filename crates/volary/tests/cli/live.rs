@@ -283,3 +283,58 @@ fn a_paper_credits_all_who_looked_at_its_subjects() {
     assert_eq!(both["summary"]["n_names"], json!(3));
     assert_ne!(both["summary"]["votes"], summary["votes"]);
 }
+
+#[test]
+fn m1_to_m9_a_manifest_gives_its_good_rows_and_lists_the_others() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("images")).unwrap();
+    for name in ["fine.png", "twin.png"] {
+        std::fs::write(place.path("images").join(name), b"\x89PNG").unwrap();
+    }
+    std::fs::create_dir(place.path("images/folder.png")).unwrap();
+    std::fs::write(place.path("secret.png"), b"\x89PNG").unwrap();
+    std::os::unix::fs::symlink("../secret.png", place.path("images/link.png")).unwrap();
+    let long = "n".repeat(300);
+    let mut bad = vec![
+        // M1, M2, M3: images that lead out, are none, or are not there.
+        "out,../secret.png,0.5,1,1,".to_owned(),
+        format!("absolute,{},0.5,1,1,", place.path("secret.png").display()),
+        "drive,C:\\x.png,0.5,1,1,".to_owned(),
+        "host,\\\\host\\share\\x.png,0.5,1,1,".to_owned(),
+        "dots,a/./../../secret.png,0.5,1,1,".to_owned(),
+        "percent,..%2fsecret.png,0.5,1,1,".to_owned(),
+        "link,link.png,0.5,1,1,".to_owned(),
+        "folder,folder.png,0.5,1,1,".to_owned(),
+        "device,CON,0.5,1,1,".to_owned(),
+        "dot,fine.png.,0.5,1,1,".to_owned(),
+        format!("long,{long},0.5,1,1,"),
+        "case,FINE.PNG,0.5,1,1,".to_owned(),
+        // M4: the same subject, another image.
+        "one,twin.png,0.5,1,1,".to_owned(),
+        ",fine.png,0.5,1,1,".to_owned(),
+    ];
+    // M5, M6.
+    for score in ["NaN", "inf", "\"0,7\"", "-0.0", "1.0000001", ""] {
+        bad.push(format!("score{score},fine.png,{score},1,1,").replace("score\"0,7\"", "score07"));
+    }
+    for (ra, dec) in [("-1", "0"), ("1e308", "0"), ("12:34:56", "0"), ("0", "90.0001")] {
+        bad.push(format!("place{ra}{dec},fine.png,0.5,{ra},{dec},"));
+    }
+    let head = "subject_id,image,score,ra_deg,dec_deg,=cmd()\n";
+    let good = "one,fine.png,0.5,360,0,<script>\none,fine.png,0.5,360,0,<script>\ntwo,twin.png,0.5,1,1,__proto__\n";
+    // M9: the last row is bad, and the good ones are taken all the same.
+    place.write("manifest.csv", format!("{head}{good}{}\n", bad.join("\n")));
+    let record = place.record(&["ingest", "--subjects", "manifest.csv", "--media", "images"]);
+    assert_eq!(record["summary"]["n_new"], 2, "{record}");
+    let problems: u64 = record["problems"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    assert_eq!(problems as usize, bad.len(), "{}", record["problems"]);
+    // The same file again says nothing new.
+    let again = place.record(&["ingest", "--subjects", "manifest.csv", "--media", "images"]);
+    assert_eq!(again["summary"]["n_new"], 0);
+    // M7: more columns than any report needs.
+    let names: Vec<String> = (0..10_000).map(|n| format!("c{n}")).collect();
+    let cells = vec!["1"; 10_000];
+    place.write("wide.csv", format!("subject_id,{}\nw,{}\n", names.join(","), cells.join(",")));
+    let wide = place.record(&["ingest", "--subjects", "wide.csv"]);
+    assert_eq!(wide["summary"]["n_new"], 0, "{wide}");
+}

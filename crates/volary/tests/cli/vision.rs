@@ -146,6 +146,42 @@ fn a_model_is_trained_judged_and_used_on_pictures_that_nobody_has_seen() {
     assert_eq!(embeddings.lines().next().unwrap().split(',').count(), 1 + 4 * 2 * 2);
     let subjects = std::fs::read_to_string(place.path("scores_subjects.csv")).unwrap();
     assert_eq!(subjects.lines().count(), 3);
+    attention(&place);
+}
+
+/// What the model of `place` looked at, on its two new pictures.
+fn attention(place: &Place) {
+    for output in ["looked", "again"] {
+        let line =
+            ["attention", "model", "new", "-o", output, "--to", "csv", "--faithful", "--shifts", "19"];
+        place.record(&line);
+    }
+    for table in ["attention.csv", "overlaps.csv"] {
+        assert_eq!(bytes(place, &format!("looked/{table}")), bytes(place, &format!("again/{table}")));
+    }
+    let text = |name: &str| std::fs::read_to_string(place.path("looked").join(name)).unwrap();
+    assert_eq!(text("overlaps.csv").lines().count(), 1 + 2, "one pair of classes on two pictures");
+    let table = text("attention.csv");
+    assert_eq!(table.lines().count(), 1 + 4);
+    let logit = |subject: &str| -> f64 {
+        let row = table.lines().find(|l| l.starts_with(&format!("{subject},square,"))).unwrap();
+        row.split(',').nth(2).unwrap().parse().unwrap()
+    };
+    assert!(logit("bright") > logit("dark"), "{table}");
+    let overlays = std::fs::read_dir(place.path("looked/overlays")).unwrap();
+    let mut names: Vec<_> =
+        overlays.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["00000_bright.png", "00001_dark.png"]);
+    place.write("one.csv", "subject_id\ndark\n");
+    let record = place.record(&["attention", "model", "new", "-o", "one", "--only", "one.csv"]);
+    assert_eq!(record["summary"]["n_overlays"], 1);
+    place.write("none.csv", "subject_id\nnobody\n");
+    place
+        .volary(&["attention", "model", "new", "-o", "x", "--only", "none.csv"])
+        .fails_with("no subject is left");
+    place.volary(&["attention", "model", "new", "-o", "x", "--layer", "block9"]).fails_with("no layer");
+    place.volary(&["attention", "model", "new", "-o", "x", "--variant", "mine"]).fails_with("torch-cam");
 }
 
 #[test]
@@ -195,8 +231,8 @@ fn what_cannot_be_trained_is_one_clear_error() {
     fails(&["--likelihood", "normal"], "there are bce, binomial, dirichlet");
     fails(&["--likelihood", "dirichlet"], "one answer of each volunteer");
     fails(&["--group", "night"], "the subjects have object");
-    fails(&["--classes", "dragon"], "nobody ever chose any of the classes");
-    fails(&["--task", "T9"], "none of 12 subjects with an image is among the 0 with votes");
+    fails(&["--classes", "dragon"], "has none for what was asked");
+    fails(&["--task", "T9"], "has none for what was asked");
     fails(&["--size", "33"], "a multiple of 16 pixels");
     fails(&["--hidden", "0"], "numbers above 0");
     fails(&["--epochs", "0"], "epochs is 0");

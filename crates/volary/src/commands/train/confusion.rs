@@ -241,6 +241,11 @@ fn with_votes(
     table: &ClassTable,
     session: &mut Session,
 ) -> Result<Vec<ImageSubject>> {
+    if table.subject_ids.is_empty() {
+        bail!(
+            "the table of votes has none for what was asked; correct --task and --classes, or leave them out"
+        );
+    }
     let voted: HashSet<&str> = table.subject_ids.iter().map(String::as_str).collect();
     let both: Vec<ImageSubject> =
         found.subjects.iter().filter(|s| voted.contains(s.subject_id.as_str())).cloned().collect();

@@ -2,7 +2,7 @@
 //! one figure a line, `name value`, milliseconds, the fastest of a few; `bench/vision.py` runs it in turn with
 //! PyTorch.
 //!
-//!     cargo run --release -p volary-vision --example speed
+//!     cargo run --release -p volary-vision --example vision_speed
 
 #![expect(clippy::print_stdout, reason = "a benchmark's output is what it prints")]
 
