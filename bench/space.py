@@ -3,7 +3,7 @@
 
     cargo build --release -p volary-space --example space_speed
     python3 -m venv /tmp/space && /tmp/space/bin/pip install scikit-learn==1.9.1 umap-learn==0.5.12
-    /tmp/space/bin/python bench/space.py --speed target/release/examples/speed [neighbours] [map] [boundary]
+    /tmp/space/bin/python bench/space.py --speed target/release/examples/space_speed [neighbours] [map] [boundary]
 
 Data: `bench/space_data.py` (70,000 × 288; the boundary 200,000 × 128). umap-learn runs as most people run
 it (no seed, so on all cores) and with `random_state=1` (one core, the same map twice); its compilation by

@@ -21,7 +21,7 @@ TORCH = "torch==2.15.0"
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--venv", default="/work/venv/torch")
-    parser.add_argument("--speed", default="target/release/examples/speed")
+    parser.add_argument("--speed", default="target/release/examples/vision_speed")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--peer", action="store_true", help=argparse.SUPPRESS)

@@ -81,7 +81,7 @@ impl Cache {
     /// Opens the cache of these subjects, or makes it in `folder`, on all threads of the pool; `on_image` is
     /// told how many images are done.
     ///
-    /// Memory does not grow with the number of images, except for about 300 bytes of each.
+    /// Memory does not grow with the number of images, except for some hundred bytes of each.
     ///
     /// # Errors
     /// [`CacheError`] where the settings are not valid, the folder cannot be written, no image can be used

@@ -66,21 +66,15 @@ fn bar(svg: &mut Svg, (left, top): (f64, f64), (low, high): (f64, f64)) -> Resul
         colours.paste(&Bitmap::new(1, 1, viridis(i as f64 / 63.0)), i, 0);
     }
     svg.image((left + 90.0, top), (120.0, 9.0), &colours.scaled(120, 9).png()?);
-    svg.text(
-        (left + 84.0, top + 9.0),
-        "end",
-        10.0,
-        MUTED,
-        format!("{low:.3}").trim_end_matches('0').trim_end_matches('.'),
-    );
-    svg.text(
-        (left + 216.0, top + 9.0),
-        "start",
-        10.0,
-        MUTED,
-        format!("{high:.3}").trim_end_matches('0').trim_end_matches('.'),
-    );
+    svg.text((left + 84.0, top + 9.0), "end", 10.0, MUTED, &short(low));
+    svg.text((left + 216.0, top + 9.0), "start", 10.0, MUTED, &short(high));
     Ok(())
+}
+
+/// Three decimals, without the zeros at the end.
+fn short(value: f64) -> String {
+    let text = format!("{value:.3}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn part(value: Option<f64>, (low, high): (f64, f64)) -> f64 {
