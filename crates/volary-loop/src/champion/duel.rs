@@ -7,7 +7,7 @@
 //! Compare a test for a fixed number of labels, looked at every day until it says yes: wrong in one of three
 //! duels (see the tests).
 //!
-//! It judges; [`super::Registry`] acts.
+//! It judges; `volary-live` acts.
 
 use volary_crowd::Interval;
 

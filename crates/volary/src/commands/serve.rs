@@ -79,7 +79,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     mixture: MixtureArgs,
     /// A workflow export: votes for tasks and answers that a workflow has in none of its versions are refused.
-    /// Or else what the settings say under [workflows] and [input].
+    /// Or else what `[workflows]` and `[input]` of the settings say.
     #[arg(long, value_name = "CSV")]
     workflows: Option<PathBuf>,
     /// The folder of the subjects' images (facts image, image_2, …): served as PNG, and images that are
