@@ -6,6 +6,7 @@
 
 pub mod caesar;
 pub mod drawn;
+pub mod draws;
 pub mod extracts;
 pub mod form;
 pub mod marks;

@@ -28,7 +28,6 @@ pub mod agreement;
 pub mod beta_binomial;
 pub mod bias;
 pub mod consensus;
-mod draws;
 pub mod entropy;
 mod error;
 pub mod evaluate;
@@ -47,6 +46,8 @@ mod special;
 pub mod survey;
 pub mod volunteers;
 pub mod weights;
+
+use volary_core::draws;
 
 pub use activity::{Activity, activity};
 pub use aggregate::{Aggregate, Running};

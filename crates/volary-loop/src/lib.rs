@@ -18,7 +18,6 @@
 pub mod acquisition;
 pub mod campaign;
 pub mod champion;
-mod draws;
 pub mod drift;
 mod hash;
 pub mod learner;
@@ -26,6 +25,8 @@ pub mod pool;
 pub mod prequential;
 pub mod sampling;
 pub mod veto;
+
+use volary_core::draws;
 
 /// Golden values of other programs; see `tests/golden/golden.py`. `VOLARY_GOLDEN` names a file that it has
 /// just written, of other streams.

@@ -16,7 +16,6 @@ pub mod ambiguity;
 mod blocks;
 pub mod boundary;
 mod check;
-mod draws;
 mod error;
 pub mod evaluate;
 #[cfg(test)]
@@ -30,6 +29,8 @@ mod product;
 pub mod resample;
 pub mod savings;
 pub mod slice;
+
+use volary_core::draws;
 
 pub use error::SpaceError;
 pub use points::{PixelRows, Points, Rows, Subset};

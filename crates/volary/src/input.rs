@@ -1,5 +1,6 @@
 //! What kind of file is it, and how is it read into votes?
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use volary_ingest::panoptes::version::Version;
 use volary_ingest::panoptes::workflows::{Workflows, read_workflows};
 use volary_ingest::panoptes::{ExportOptions, ExportReport, ExtractSink, read_exports};
 use volary_ingest::records::{Blocks, RecordOptions};
-use volary_ingest::tables::{TableFormat, VoteCollector, read_votes};
+use volary_ingest::tables::{TableFormat, VoteCollector, for_each_batch, read_votes};
 use volary_ingest::{Progress, label_table};
 
 use crate::session::Session;
@@ -171,6 +172,18 @@ pub(crate) fn find_votes(folder: &Path) -> Result<PathBuf> {
             folder.display()
         )
     })
+}
+
+/// The subjects that a table names.
+pub(crate) fn subject_ids(path: &Path, session: &mut Session) -> Result<BTreeSet<String>> {
+    session.input_file(path)?;
+    let mut ids = BTreeSet::new();
+    for_each_batch(path, &["subject_id"], &session.progress, |batch| {
+        let text = |row| batch.text("subject_id", row).map(|id| id.trim().to_owned());
+        ids.extend((0..batch.n_rows()).filter_map(text));
+        Ok(())
+    })?;
+    Ok(ids)
 }
 
 /// Reads a workflow export.

@@ -1,7 +1,6 @@
 //! `volary attention`: where in a picture a model finds each class, and whether two classes are found in the
 //! same place.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,7 +10,6 @@ use arrow_array::{ArrayRef, BooleanArray, Float64Array, StringArray};
 use volary_core::{Pixels as _, seed};
 use volary_ingest::images::{ImageSubject, png_bytes};
 use volary_ingest::output::write_whole;
-use volary_ingest::tables::for_each_batch;
 use volary_vision::attention::{
     Against, Attention, Faithfulness, FaithfulnessSettings, Overlap, OverlapSettings, Recipe,
     faithfulness, overlap, paint, score_cam,
@@ -22,6 +20,7 @@ use crate::commands::extract::table_format;
 use crate::commands::score::preparation;
 use crate::commands::train::device;
 use crate::consensus_tables::{BATCH, write_batches};
+use crate::input::subject_ids;
 use crate::pictures::{SourceArgs, bar};
 use crate::session::Session;
 
@@ -89,7 +88,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let prepare = preparation(&model, &args.model)?;
     let mut found = args.source.find(&mut session)?;
     if let Some(path) = &args.only {
-        let wanted = ids(path, &mut session)?;
+        let wanted = subject_ids(path, &mut session)?;
         found.subjects.retain(|subject| wanted.contains(&subject.subject_id));
     }
     if found.subjects.is_empty() {
@@ -120,17 +119,6 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     session.summary.count("n_overlays", "pictures drawn", all.len().min(args.overlays) as u64);
     summarise(classes, &all, &mut session);
     session.finish(Some(&args.output.join("run.json")))
-}
-
-fn ids(path: &std::path::Path, session: &mut Session) -> Result<HashSet<String>> {
-    session.input_file(path)?;
-    let mut ids = HashSet::new();
-    for_each_batch(path, &["subject_id"], &session.progress, |batch| {
-        let text = |row| batch.text("subject_id", row).map(|id| id.trim().to_owned());
-        ids.extend((0..batch.n_rows()).filter_map(text));
-        Ok(())
-    })?;
-    Ok(ids)
 }
 
 fn look<'a>(

@@ -16,6 +16,7 @@ use volary_loop::sampling::{
 };
 
 use crate::consensus_tables::beside;
+use crate::input::subject_ids;
 use crate::session::{Session, run_json_for};
 
 /// Draw subjects for volunteers out of a model's candidates, each with its probability.
@@ -74,7 +75,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     }
     let (candidates, passed_over) = read_candidates(args, &mut session)?;
     let shown = match &args.shown {
-        Some(path) => read_ids(path, &mut session)?,
+        Some(path) => subject_ids(path, &mut session)?,
         None => BTreeSet::new(),
     };
     let seed = session.global.seed;
@@ -143,17 +144,6 @@ fn read_candidates(args: &Args, session: &mut Session) -> Result<(Vec<Candidate>
         Ok(())
     })?;
     Ok((candidates, [n_without_id, n_other_model]))
-}
-
-fn read_ids(path: &Path, session: &mut Session) -> Result<BTreeSet<String>> {
-    session.input_file(path)?;
-    let mut ids = BTreeSet::new();
-    for_each_batch(path, &["subject_id"], &session.progress, |batch| {
-        let text = |row| batch.text("subject_id", row).map(|id| id.trim().to_owned());
-        ids.extend((0..batch.n_rows()).filter_map(text));
-        Ok(())
-    })?;
-    Ok(ids)
 }
 
 fn note_left_out(
