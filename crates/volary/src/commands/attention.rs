@@ -113,12 +113,29 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         bar.inc(1);
     }
     bar.finish_and_clear();
+    warn_if_coarse(args, &all, &mut session);
     let classes = &model.config().classes;
     write_attention(args, classes, &all, &mut session)?;
     write_overlaps(args, classes, &all, &mut session)?;
     session.summary.count("n_overlays", "pictures drawn", all.len().min(args.overlays) as u64);
     summarise(classes, &all, &mut session);
     session.finish(Some(&args.output.join("run.json")))
+}
+
+/// Cells of a side below which a map says nothing of where.
+const COARSE_CELLS: usize = 4;
+
+fn warn_if_coarse(args: &Args, all: &[Looked<'_>], session: &mut Session) {
+    let Some(sum) = all.first().and_then(|one| one.classes.first()).map(|class| &class.sum) else {
+        return;
+    };
+    if sum.height.min(sum.width) < COARSE_CELLS {
+        session.summary.note(&format!(
+            "the maps of {} have {} × {} cells, too few to say where; take a layer nearer to the picture, \
+             --layer block2 say",
+            args.layer, sum.height, sum.width
+        ));
+    }
 }
 
 fn look<'a>(
