@@ -68,9 +68,12 @@ fn on_the_processor(x: &Tensor<4>) -> bool {
     let flex = match device.as_dispatch() {
         DispatchDevice::Flex(_) => true,
         DispatchDevice::Autodiff(device) => matches!(device.clone().inner(), DispatchDevice::Flex(_)),
-        #[expect(
-            unreachable_patterns,
-            reason = "a graphics card is a device only with the feature `gpu`"
+        #[cfg_attr(
+            not(feature = "gpu"),
+            expect(
+                unreachable_patterns,
+                reason = "a graphics card is a device only with the feature `gpu`"
+            )
         )]
         _ => false,
     };

@@ -1,43 +1,36 @@
-//! The product of two matrices on one thread. The work is `matrixmultiply`'s, by way of `ndarray`, whose
-//! interface is safe; it uses AVX-512, AVX2 or NEON where the machine has them.
+//! The product of two matrices on one thread: a thin shell over `faer`, whose kernels use AVX-512 where the
+//! machine has it (1.5 to 1.8 times the rate of `matrixmultiply`, which stops at AVX2).
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
 
 /// A factor: `rows × columns` numbers row by row, read as they lie or turned over.
 #[derive(Clone, Copy)]
-pub(crate) struct Factor<'a> {
-    values: &'a [f32],
-    rows: usize,
-    columns: usize,
-    turned: bool,
-}
+pub(crate) struct Factor<'a>(MatRef<'a, f32>);
 
 impl<'a> Factor<'a> {
     /// A matrix as it lies.
+    ///
+    /// # Panics
+    /// If there are not as many numbers as the shape says.
     pub(crate) fn new(values: &'a [f32], rows: usize, columns: usize) -> Self {
-        Self { values, rows, columns, turned: false }
+        Self(MatRef::from_row_major_slice(values, rows, columns))
     }
 
     /// The transpose of a matrix that lies as `rows × columns`.
+    ///
+    /// # Panics
+    /// If there are not as many numbers as the shape says.
     pub(crate) fn transposed(values: &'a [f32], rows: usize, columns: usize) -> Self {
-        Self { values, rows, columns, turned: true }
-    }
-
-    fn view(&self) -> ArrayView2<'a, f32> {
-        let view = ArrayView2::from_shape((self.rows, self.columns), self.values)
-            .expect("a factor has as many numbers as its shape");
-        if self.turned { view.reversed_axes() } else { view }
+        Self(MatRef::from_row_major_slice(values, rows, columns).transpose())
     }
 }
 
 /// `out = a b`, or `out += a b` when `add`. `out` lies row by row.
 ///
 /// # Panics
-/// If a length doesn't fit its shape, or the shapes don't fit each other.
-pub(crate) fn product(out: &mut [f32], a: Factor<'_>, b: Factor<'_>, add: bool) {
-    let (a, b) = (a.view(), b.view());
-    let mut out = ArrayViewMut2::from_shape((a.nrows(), b.ncols()), out)
-        .expect("a product has as many rows as the left factor and as many columns as the right");
-    general_mat_mul(1.0, &a, &b, if add { 1.0 } else { 0.0 }, &mut out);
+/// If the length of `out` or the shapes don't fit each other.
+pub(crate) fn product(out: &mut [f32], Factor(a): Factor<'_>, Factor(b): Factor<'_>, add: bool) {
+    let out = MatMut::from_row_major_slice_mut(out, a.nrows(), b.ncols());
+    matmul(out, if add { Accum::Add } else { Accum::Replace }, a, b, 1.0, Par::Seq);
 }
