@@ -7,8 +7,16 @@
 //! names: the paper that this follows has them exchanged (Mantha et al., Galaxy Zoo: Weird & Wonderful;
 //! see the book). In every row precision × selected = recall × prevalence.
 //!
+//! [`Prepared`] holds what all thresholds share (split, components), so that one more threshold costs one
+//! regression: a page can ask for it while somebody waits. What the boundary does to groups such as tags is
+//! in [`Prepared::groups`], what a lower limit on a score does in [`Prepared::by_cut`].
+//!
 //! A trap: where the quantity contains a score of the network that also made the vectors, better figures do
 //! not mean better agreement with people.
+
+mod cuts;
+
+pub use cuts::Kept;
 
 use rand::seq::SliceRandom as _;
 use volary_core::seed::stream;
@@ -158,56 +166,137 @@ pub fn sweep(
     among: Option<&[bool]>,
     params: &BoundaryParams,
 ) -> Result<Vec<Row>, SpaceError> {
-    let n = points.len();
-    for quantity in quantities {
-        check_length("a quantity", quantity.values.len(), n)?;
+    Prepared::new(points, params)?.sweep(quantities, among)
+}
+
+/// What all thresholds share: who is held out, and the principal components of the others.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    params: BoundaryParams,
+    pca: Pca,
+    reduced: Points,
+    train: Vec<usize>,
+    held: Vec<usize>,
+}
+
+impl Prepared {
+    /// Splits the subjects and finds the components of the training part.
+    ///
+    /// # Errors
+    /// [`SpaceError::Setting`] for a share held out that leaves one part empty, [`SpaceError::NoRows`].
+    pub fn new(points: &Points, params: &BoundaryParams) -> Result<Self, SpaceError> {
+        let (train, held) = split(points.len(), params)?;
+        let pca = Pca::fit(
+            &points.select(&train),
+            &PcaParams { seed: params.seed, ..PcaParams::new(params.n_components) },
+        )?;
+        let reduced = pca.transform(points)?;
+        Ok(Self { params: *params, pca, reduced, train, held })
     }
-    if let Some(among) = among {
-        check_length("the cut", among.len(), n)?;
+
+    /// The components.
+    #[must_use]
+    pub fn pca(&self) -> &Pca {
+        &self.pca
     }
-    let (train, held) = split(n, params)?;
-    let pca = Pca::fit(
-        &points.select(&train),
-        &PcaParams { seed: params.seed, ..PcaParams::new(params.n_components) },
-    )?;
-    let reduced = pca.transform(points)?;
-    let held: Vec<usize> = held.into_iter().filter(|&i| among.is_none_or(|a| a[i])).collect();
-    let held_points = reduced.select(&held);
-    let mut judged = Vec::new();
-    for quantity in quantities {
+
+    /// Coordinates of all subjects along the components.
+    #[must_use]
+    pub fn reduced(&self) -> &Points {
+        &self.reduced
+    }
+
+    /// Rows of the subjects that were trained on, in order.
+    #[must_use]
+    pub fn train(&self) -> &[usize] {
+        &self.train
+    }
+
+    /// Rows of the subjects held out, in order.
+    #[must_use]
+    pub fn held(&self) -> &[usize] {
+        &self.held
+    }
+
+    /// One boundary a threshold; see [`sweep`].
+    ///
+    /// # Errors
+    /// [`SpaceError::Length`]; whatever the fits give.
+    pub fn sweep(
+        &self,
+        quantities: &[Quantity],
+        among: Option<&[bool]>,
+    ) -> Result<Vec<Row>, SpaceError> {
+        let n = self.reduced.len();
+        for quantity in quantities {
+            check_length("a quantity", quantity.values.len(), n)?;
+        }
+        if let Some(among) = among {
+            check_length("the cut", among.len(), n)?;
+        }
+        let held: Vec<usize> =
+            self.held.iter().copied().filter(|&i| among.is_none_or(|a| a[i])).collect();
+        let held_points = self.reduced.select(&held);
+        let mut judged = Vec::new();
+        for quantity in quantities {
+            // Neighbouring thresholds have neighbouring solutions.
+            let mut start: Option<Logistic> = None;
+            for &threshold in &quantity.thresholds {
+                let logistic = self.regress(quantity, threshold, start.as_ref())?;
+                judged.push(Judged::new(quantity, threshold, &held, &held_points, logistic.as_ref())?);
+                start = logistic.or(start);
+            }
+        }
+        Ok(self.rows(judged, held.len()))
+    }
+
+    /// One threshold.
+    ///
+    /// # Errors
+    /// As [`Prepared::sweep`].
+    pub fn at(&self, quantity: &Quantity, threshold: f64) -> Result<Row, SpaceError> {
+        let quantity = Quantity { thresholds: vec![threshold], ..quantity.clone() };
+        let mut rows = self.sweep(std::slice::from_ref(&quantity), None)?;
+        rows.pop().ok_or(SpaceError::NoRows { what: "the list of thresholds" })
+    }
+
+    /// The regression on the training part; `None` where all labels are on one side.
+    fn regress(
+        &self,
+        quantity: &Quantity,
+        threshold: f64,
+        start: Option<&Logistic>,
+    ) -> Result<Option<Logistic>, SpaceError> {
         let known: Vec<usize> =
-            train.iter().copied().filter(|&i| !quantity.values[i].is_nan()).collect();
-        let train_points = reduced.select(&known);
-        // Neighbouring thresholds have neighbouring solutions.
-        let mut start: Option<Logistic> = None;
-        for &threshold in &quantity.thresholds {
-            let label: Vec<f64> =
-                known.iter().map(|&i| f64::from(u8::from(quantity.values[i] > threshold))).collect();
-            let logistic =
-                match Logistic::fit(&train_points, &label, None, &params.logistic, start.as_ref()) {
-                    Ok(logistic) => Some(logistic),
-                    Err(SpaceError::OneClass { .. } | SpaceError::NoRows { .. }) => None,
-                    Err(other) => return Err(other),
-                };
-            judged.push(Judged::new(quantity, threshold, &held, &held_points, logistic.as_ref())?);
-            start = logistic.or(start);
+            self.train.iter().copied().filter(|&i| !quantity.values[i].is_nan()).collect();
+        let label: Vec<f64> =
+            known.iter().map(|&i| f64::from(u8::from(quantity.values[i] > threshold))).collect();
+        match Logistic::fit(&self.reduced.select(&known), &label, None, &self.params.logistic, start) {
+            Ok(logistic) => Ok(Some(logistic)),
+            Err(SpaceError::OneClass { .. } | SpaceError::NoRows { .. }) => Ok(None),
+            Err(other) => Err(other),
         }
     }
-    let units = Units::subjects(held.len());
-    let found =
-        params.bootstrap.run(&units, |counts| judged.iter().flat_map(|j| j.measure(counts)).collect());
-    let row = |(judged, values): (Judged<'_>, &[Option<Estimate>])| Row {
-        quantity: judged.quantity.name.clone(),
-        threshold: judged.threshold,
-        n: judged.cells.iter().filter(|c| **c != Cell::Unknown).count(),
-        prevalence: values[0],
-        selected: values[1],
-        precision: values[2],
-        recall: values[3],
-        f1: values[4],
-        boundary: judged.logistic.map(|logistic| Boundary { pca: pca.clone(), logistic }),
-    };
-    Ok(judged.into_iter().zip(found.chunks_exact(N_MEASURES)).map(row).collect())
+
+    fn rows(&self, judged: Vec<Judged<'_>>, n_held: usize) -> Vec<Row> {
+        let units = Units::subjects(n_held);
+        let found = self
+            .params
+            .bootstrap
+            .run(&units, |counts| judged.iter().flat_map(|j| j.measure(counts)).collect());
+        let row = |(judged, values): (Judged<'_>, &[Option<Estimate>])| Row {
+            quantity: judged.quantity.name.clone(),
+            threshold: judged.threshold,
+            n: judged.cells.iter().filter(|c| **c != Cell::Unknown).count(),
+            prevalence: values[0],
+            selected: values[1],
+            precision: values[2],
+            recall: values[3],
+            f1: values[4],
+            boundary: judged.logistic.map(|logistic| Boundary { pca: self.pca.clone(), logistic }),
+        };
+        judged.into_iter().zip(found.chunks_exact(N_MEASURES)).map(row).collect()
+    }
 }
 
 const N_MEASURES: usize = 5;
@@ -291,106 +380,5 @@ fn split(n: usize, params: &BoundaryParams) -> Result<(Vec<usize>, Vec<usize>), 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::draws::normal;
-    use proptest::prelude::*;
-
-    /// Vectors, and a quantity that grows along the first two directions.
-    fn taste(n: usize, seed: u64) -> (Points, Vec<f64>) {
-        let mut rng = stream(seed, "taste");
-        let values: Vec<f64> = (0..n * 6).map(|_| normal(&mut rng)).collect();
-        let quantity = values.chunks_exact(6).map(|row| {
-            let z = 1.5 * row[0] - row[1] - 1.0 + 0.3 * normal(&mut rng);
-            crate::logistic::sigmoid(z)
-        });
-        let quantity = quantity.collect();
-        (Points::new(values.iter().map(|v| *v as f32).collect(), 6).unwrap(), quantity)
-    }
-
-    fn params() -> BoundaryParams {
-        BoundaryParams {
-            n_components: 6,
-            bootstrap: Bootstrap::new(100, 0.9, 0).unwrap(),
-            ..BoundaryParams::default()
-        }
-    }
-
-    #[test]
-    fn a_known_taste_is_found_again_and_carries_to_new_vectors() {
-        let (points, values) = taste(4000, 1);
-        let quantity = Quantity { name: "chosen".into(), values, thresholds: vec![0.2, 0.5, 0.8, 2.0] };
-        let rows = sweep(&points, &[quantity], None, &params()).unwrap();
-        for row in &rows[..3] {
-            let (precision, recall) = (row.precision.unwrap(), row.recall.unwrap());
-            assert!(recall.value > 0.9 && precision.value > 0.4, "{row:?}");
-            assert!(row.identity_holds() && row.f1.is_some() && row.n == 800);
-            assert!(recall.low <= recall.value && recall.value <= recall.high);
-        }
-        // Nobody is above 2: there is nothing to fit, and the row says so.
-        assert_eq!((rows[3].selected, rows[3].recall, &rows[3].boundary), (None, None, &None));
-        assert_eq!(rows[3].prevalence.unwrap().value, 0.0);
-        assert!(rows[3].sentence(10).contains("both sides"));
-        assert!(
-            rows[1].sentence(5000).starts_with("inspect ")
-                && rows[1].sentence(5000).contains("of 5000 images")
-        );
-        let (new, truth) = taste(2000, 2);
-        let score = rows[1].boundary.as_ref().unwrap().score(&new).unwrap();
-        let n_right = score.iter().zip(&truth).filter(|(s, t)| (**s >= 0.5) == (**t > 0.5)).count();
-        assert!(n_right > 1780, "{n_right}");
-    }
-
-    #[test]
-    fn counts_on_paper() {
-        let quantity = Quantity {
-            name: "q".into(),
-            values: vec![0.0, 1.0, 1.0, 0.0, f64::NAN],
-            thresholds: vec![],
-        };
-        let points = Points::new(vec![1.0, 1.0, -1.0, -1.0, 1.0], 1).unwrap();
-        let logistic = Logistic::from_parts(vec![1.0], 0.0).unwrap();
-        let judged = Judged::new(&quantity, 0.5, &[0, 1, 2, 3, 4], &points, Some(&logistic)).unwrap();
-        assert_eq!(
-            judged.cells,
-            [Cell::Selected, Cell::Hit, Cell::Missed, Cell::Neither, Cell::Unknown]
-        );
-        assert_eq!(judged.measure(&[1.0, 3.0, 1.0, 0.0, 9.0]), [0.8, 0.8, 0.75, 0.75, 0.75]);
-    }
-
-    #[test]
-    fn bad_input_is_refused() {
-        let (points, values) = taste(20, 1);
-        let quantity = Quantity { name: "q".into(), values, thresholds: vec![0.5] };
-        let with = |held_out| {
-            sweep(
-                &points,
-                std::slice::from_ref(&quantity),
-                None,
-                &BoundaryParams { held_out, ..params() },
-            )
-        };
-        assert!(
-            with(0.0).is_err() && with(1.0).is_err() && with(0.99).is_err() && with(f64::NAN).is_err()
-        );
-        let short = Quantity { values: vec![0.0], ..quantity.clone() };
-        assert!(matches!(sweep(&points, &[short], None, &params()), Err(SpaceError::Length { .. })));
-        assert!(matches!(
-            sweep(&points, &[quantity], Some(&[true]), &params()),
-            Err(SpaceError::Length { .. })
-        ));
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20))]
-        #[test]
-        fn the_identity_holds_in_every_row(n in 30..120_usize, seed in 0..50_u64, cut in 0.0..1.0_f64) {
-            let (points, values) = taste(n, seed);
-            let among: Vec<bool> = values.iter().map(|v| *v >= cut * 0.5).collect();
-            let quantity = Quantity { name: "q".into(), values, thresholds: vec![0.1, 0.3, 0.6, 0.9] };
-            for row in sweep(&points, &[quantity], Some(&among), &params()).unwrap() {
-                prop_assert!(row.identity_holds(), "{:?}", row);
-            }
-        }
-    }
-}
+#[path = "boundary_tests.rs"]
+mod tests;
