@@ -16,6 +16,10 @@ use volary_vision::attention::{Network as _, Recipe, score_cam};
 use volary_vision::confusion::{Begin, DEFAULT_LAYER, Labels, Lesson, Losses, Model, Settings, train};
 use volary_vision::training::{Next, Plan};
 
+// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SHAPE: PixelShape = PixelShape { channels: 3, height: 96, width: 96 };
 const BATCH: usize = 64;
 const STEPS: usize = 8;

@@ -3,9 +3,9 @@
 //! their compression).
 //!
 //! Why not a graph index: `hnsw_rs` and `usearch` insert in parallel, so that their answers change with the
-//! threads; they take longer to build than an exact search of 70,000 points takes here; and their recall
-//! has to be found by trying. Here the recall at every number of lists is known for a sample of queries
-//! before the search begins, since for each true neighbour one sees in which list it lies.
+//! threads, and their recall has to be found by trying (their speed was not measured here). Here the recall
+//! at every number of lists is known for a sample of queries before the search begins, since for each true
+//! neighbour one sees in which list it lies.
 
 use rand::seq::index::sample;
 use rayon::prelude::*;
