@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use volary_crowd::{ExperienceRule, FractionParams, IntervalKind, Repeats};
 use volary_ingest::panoptes::RowFilter;
 use volary_ingest::panoptes::version::VersionFilter;
+use volary_release::cost::{Budget, PowerModel};
 
 /// A settings file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -19,6 +20,10 @@ pub(crate) struct Settings {
     pub(crate) rows: RowSettings,
     pub(crate) consensus: ConsensusSettings,
     pub(crate) marks: MarksSettings,
+    /// What electricity is taken to cost.
+    pub(crate) cost: PowerModel,
+    /// The most that a training may take.
+    pub(crate) budget: Budget,
     /// Rules of the live store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) live: Option<volary_live::Policy>,
@@ -263,6 +268,8 @@ impl Settings {
             .with_context(|| format!("reading failed: {}", path.display()))?;
         let mut settings: Self =
             toml::from_str(&text).with_context(|| format!("not a settings file: {}", path.display()))?;
+        settings.cost.check()?;
+        settings.budget.check()?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let place = |p: &mut PathBuf| {
             if p.is_relative() {

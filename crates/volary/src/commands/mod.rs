@@ -4,6 +4,7 @@ pub(crate) mod agreement;
 pub(crate) mod alerts;
 pub(crate) mod attention;
 pub(crate) mod bias;
+pub(crate) mod card;
 pub(crate) mod check;
 pub(crate) mod confusing;
 pub(crate) mod consensus;

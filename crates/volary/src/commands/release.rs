@@ -238,6 +238,7 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
     for path in one.into_iter().chain(more.into_iter().flatten()).chain(&args.runs) {
         session.input_file(path)?;
     }
+    session.output(&output.join("SHA256SUMS"));
     session.summary.line("tier", "tier", settings.tier.promise(), json!(settings.tier));
     for (table, n) in &built.tables {
         session.summary.count(&format!("n_{table}"), table, *n);

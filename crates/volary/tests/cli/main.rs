@@ -6,6 +6,7 @@ mod agreement;
 mod bad_input;
 mod bias;
 mod book;
+mod card;
 mod house;
 mod images;
 mod lightcurves;
