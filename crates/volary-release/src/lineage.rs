@@ -35,9 +35,9 @@ pub struct Run {
     pub volary: String,
     /// The seed of everything random.
     pub seed: Option<u64>,
-    /// Votes of people who opted out that it left out, where it says so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub n_votes_opted_out: Option<u64>,
+    /// Whether it left out the votes of those who had opted out. How many there were would help to find them.
+    #[serde(default)]
+    pub without_opted_out: bool,
     /// What it read.
     pub inputs: Vec<Artefact>,
     /// What it wrote.
@@ -60,7 +60,7 @@ impl Run {
             command: text("command"),
             volary: text("volary"),
             seed: record.get("seed").and_then(Value::as_u64),
-            n_votes_opted_out: record.pointer("/summary/n_votes_opted_out").and_then(Value::as_u64),
+            without_opted_out: record.pointer("/summary/n_votes_opted_out").is_some(),
             inputs: files("inputs"),
             outputs: files("outputs"),
             place: place.to_owned(),
@@ -155,21 +155,31 @@ impl Lineage {
                 makers.entry(file.blake3.as_str()).or_default().push(i);
             }
         }
+        /// What is still to do: a stack, since a chain may be longer than ours.
+        enum Step<'a> {
+            MakersOf(&'a str),
+            Visit(usize),
+            Tell(usize),
+        }
         let mut found = Vec::new();
         let mut seen = BTreeSet::new();
-        // A run is told after all that it stands on; a stack, since a chain may be longer than ours.
-        let mut open: Vec<(&str, Option<usize>)> = of.into_iter().map(|hash| (hash, None)).collect();
+        let mut open: Vec<Step<'a>> = of.into_iter().map(Step::MakersOf).collect();
         open.reverse();
-        while let Some((hash, done)) = open.pop() {
-            if let Some(run) = done {
-                found.push(&self.runs[run]);
-                continue;
-            }
-            for &run in makers.get(hash).into_iter().flatten() {
-                if seen.insert(run) {
-                    open.push(("", Some(run)));
-                    open.extend(self.runs[run].inputs.iter().map(|f| (f.blake3.as_str(), None)));
+        while let Some(step) = open.pop() {
+            match step {
+                Step::MakersOf(hash) => {
+                    open.extend(
+                        makers.get(hash).into_iter().flatten().rev().map(|run| Step::Visit(*run)),
+                    );
                 }
+                Step::Visit(run) if seen.insert(run) => {
+                    // A run is told after all that it stands on.
+                    open.push(Step::Tell(run));
+                    let inputs = self.runs[run].inputs.iter().rev();
+                    open.extend(inputs.map(|file| Step::MakersOf(file.blake3.as_str())));
+                }
+                Step::Visit(_) => {}
+                Step::Tell(run) => found.push(&self.runs[run]),
             }
         }
         found
@@ -210,7 +220,7 @@ mod tests {
             command: command.to_owned(),
             volary: "0.1.0".to_owned(),
             seed: Some(1),
-            n_votes_opted_out: None,
+            without_opted_out: false,
             inputs: files(inputs),
             outputs: files(outputs),
             place: PathBuf::new(),
@@ -240,6 +250,14 @@ mod tests {
     }
 
     #[test]
+    fn the_same_bytes_made_twice() {
+        // The second run reads one output of the first and writes the other again.
+        let lineage =
+            Lineage::new(vec![run("a", &[], &[8, 7]), run("b", &[7], &[8]), run("c", &[8], &[2])]);
+        assert_eq!(commands(&lineage.ancestors([file(2).blake3.as_str()])), ["a", "b", "c"]);
+    }
+
+    #[test]
     fn records_are_found_wherever_they_lie() {
         let folder = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
@@ -266,7 +284,7 @@ mod tests {
         assert_eq!(found, ["consensus", "extract"]);
         let first = &lineage.runs()[0];
         assert_eq!((first.inputs.len(), first.inputs[0].name.as_str()), (1, "e.csv"));
-        assert_eq!((first.seed, first.n_votes_opted_out), (Some(3), Some(12)));
+        assert_eq!((first.seed, first.without_opted_out), (Some(3), true));
         assert!(!serde_json::to_string(first).unwrap().contains("zaphod"));
         assert!(Lineage::scan(&folder.path().join("none")).is_err());
     }

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use volary_crowd::{ExperienceRule, FractionParams, IntervalKind, Repeats};
 use volary_ingest::panoptes::RowFilter;
 use volary_ingest::panoptes::version::VersionFilter;
+use volary_ingest::volunteer::Without;
 use volary_release::cost::{Budget, PowerModel};
+use volary_release::optout::OptOuts;
 
 /// A settings file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -106,6 +108,11 @@ pub(crate) struct RowSettings {
     /// Leave out classifications from before the project's launch (beta tests).
     #[arg(long)]
     pub(crate) live_only: bool,
+    /// Leave out volunteers who opted out, as if they had never voted: for gold standards and training sets,
+    /// not for consensus in use.
+    #[arg(long, value_name = "TOML")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) optouts: Option<PathBuf>,
 }
 
 impl RowSettings {
@@ -118,6 +125,7 @@ impl RowSettings {
         self.min_version = self.min_version.or_else(|| file.min_version.clone());
         self.max_version = self.max_version.or_else(|| file.max_version.clone());
         self.live_only |= file.live_only;
+        self.optouts = self.optouts.or_else(|| file.optouts.clone());
         self
     }
 
@@ -128,7 +136,15 @@ impl RowSettings {
             Some(only) => VersionFilter::only(only)?,
             None => VersionFilter::range(min, max)?,
         };
-        Ok(RowFilter { workflows: self.workflow.clone(), versions, live_only: self.live_only })
+        let without = self.without()?;
+        Ok(RowFilter { workflows: self.workflow.clone(), versions, live_only: self.live_only, without })
+    }
+
+    /// Who opted out. The list itself is no input for the record: from its checksum one could guess at whom
+    /// it names.
+    pub(crate) fn without(&self) -> Result<Without> {
+        let Some(path) = &self.optouts else { return Ok(Without::default()) };
+        Ok(Without::keys(OptOuts::read(path)?.out().into_keys().map(str::to_owned)))
     }
 }
 
@@ -284,6 +300,7 @@ impl Settings {
             &mut settings.consensus.gold,
             &mut settings.consensus.machine,
             &mut settings.input.images,
+            &mut settings.rows.optouts,
         ];
         single.into_iter().flatten().for_each(place);
         settings.marks.paths().for_each(place);

@@ -131,10 +131,9 @@ fn data(folder: &Folder, said: &Said<'_>, out: &mut String) {
             rows.push((shown.to_owned(), plain(value)));
         }
     }
-    let left_out: Vec<u64> = folder.lineage.iter().filter_map(|run| run.n_votes_opted_out).collect();
-    if let Some(n) = left_out.iter().max() {
-        rows.push(("votes left out, of people who opted out".to_owned(), n.to_string()));
-    }
+    let is_without = folder.lineage.iter().any(|run| run.without_opted_out);
+    let of_opted_out = if is_without { "left out" } else { "no list of them was given" };
+    rows.push(("votes of people who opted out".to_owned(), of_opted_out.to_owned()));
     for file in &folder.run.inputs {
         rows.push((
             format!("input {}", file.name),

@@ -180,7 +180,7 @@ fn refuse_choices(args: &Args, kind: InputKind) -> Result<()> {
     if args.rows != RowSettings::default() || !args.text_tasks.is_empty() || args.workflows.is_some() {
         bail!(
             "a {} has no workflows, versions and tasks to choose from: leave --workflow, --version, \
-             --min-version, --max-version, --live-only, --text and --workflows out",
+             --min-version, --max-version, --live-only, --optouts, --text and --workflows out",
             kind.as_str()
         );
     }
@@ -210,6 +210,7 @@ fn panoptes(args: &Args, session: &mut Session) -> Result<()> {
     let has_choice = !rows.workflow.is_empty()
         || [&rows.version, &rows.min_version, &rows.max_version].iter().any(|v| v.is_some())
         || rows.live_only
+        || rows.optouts.is_some()
         || args.workflows.is_some()
         || !args.text_tasks.is_empty();
     if has_choice {

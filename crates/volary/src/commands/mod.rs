@@ -15,6 +15,7 @@ pub(crate) mod demo;
 pub(crate) mod extract;
 pub(crate) mod figures;
 pub(crate) mod flatten;
+pub(crate) mod gold;
 pub(crate) mod ingest;
 pub(crate) mod init;
 pub(crate) mod manifest;

@@ -7,6 +7,7 @@ mod bad_input;
 mod bias;
 mod book;
 mod card;
+mod gold;
 mod house;
 mod images;
 mod lightcurves;
