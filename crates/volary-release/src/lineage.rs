@@ -24,6 +24,9 @@ pub struct Artefact {
     pub n_bytes: u64,
     /// BLAKE3 of the bytes, hexadecimal.
     pub blake3: String,
+    /// Where it lay; not told to anybody.
+    #[serde(skip)]
+    pub path: PathBuf,
 }
 
 /// A run, by its record.
@@ -42,6 +45,15 @@ pub struct Run {
     pub inputs: Vec<Artefact>,
     /// What it wrote.
     pub outputs: Vec<Artefact>,
+    /// Lines of the opt-out list that it was given; not told to anybody.
+    #[serde(skip)]
+    pub n_optout_entries: Option<u64>,
+    /// What was typed, the program first; not told to anybody.
+    #[serde(skip)]
+    pub command_line: Vec<String>,
+    /// Where it was typed; not told to anybody.
+    #[serde(skip)]
+    pub folder: Option<PathBuf>,
     /// Where its record lies; not told to anybody.
     #[serde(skip)]
     pub place: PathBuf,
@@ -52,10 +64,12 @@ impl Run {
     #[must_use]
     pub fn of(record: &Value, place: &Path) -> Self {
         let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or("unknown").to_owned();
+        let folder = record.get("folder").and_then(Value::as_str).map(PathBuf::from);
         let files = |name: &str| -> Vec<Artefact> {
             let all = record.get(name).and_then(Value::as_array).into_iter().flatten();
-            all.filter_map(artefact).collect()
+            all.filter_map(|file| artefact(file, folder.as_deref())).collect()
         };
+        let words = record.get("command_line").and_then(Value::as_array).into_iter().flatten();
         Self {
             command: text("command"),
             volary: text("volary"),
@@ -63,6 +77,9 @@ impl Run {
             without_opted_out: record.pointer("/summary/n_votes_opted_out").is_some(),
             inputs: files("inputs"),
             outputs: files("outputs"),
+            n_optout_entries: record.pointer("/summary/n_optout_entries").and_then(Value::as_u64),
+            command_line: words.filter_map(Value::as_str).map(str::to_owned).collect(),
+            folder,
             place: place.to_owned(),
         }
     }
@@ -83,7 +100,7 @@ impl Run {
     }
 }
 
-fn artefact(file: &Value) -> Option<Artefact> {
+fn artefact(file: &Value, folder: Option<&Path>) -> Option<Artefact> {
     let blake3 = file.get("blake3")?.as_str()?;
     let is_hash = blake3.len() == 64 && blake3.bytes().all(|b| b.is_ascii_hexdigit());
     let path = file.get("path").and_then(Value::as_str).unwrap_or_default();
@@ -91,6 +108,7 @@ fn artefact(file: &Value) -> Option<Artefact> {
         name: path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned(),
         n_bytes: file.get("bytes").and_then(Value::as_u64).unwrap_or(0),
         blake3: blake3.to_ascii_lowercase(),
+        path: folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path)),
     })
 }
 
@@ -188,12 +206,31 @@ impl Lineage {
     /// The runs that read any of these files, or anything that was made of them.
     #[must_use]
     pub fn descendants<'a>(&'a self, of: impl IntoIterator<Item = &'a str>) -> Vec<&'a Run> {
+        self.touched(of, |_| false)
+    }
+
+    /// All runs, each after those that it stands on.
+    #[must_use]
+    pub fn in_order(&self) -> Vec<&Run> {
+        let outputs = self.runs.iter().flat_map(|run| &run.outputs);
+        let mut order = self.ancestors(outputs.map(|file| file.blake3.as_str()));
+        // Those that wrote nothing come last.
+        order.extend(self.runs.iter().filter(|run| run.outputs.is_empty()));
+        order
+    }
+
+    /// The same as [`Lineage::descendants`], where some runs let nothing of it through.
+    pub fn touched<'a>(
+        &'a self,
+        of: impl IntoIterator<Item = &'a str>,
+        lets_nothing_through: impl Fn(&Run) -> bool,
+    ) -> Vec<&'a Run> {
         let mut touched: BTreeSet<&str> = of.into_iter().collect();
         let mut found: BTreeSet<usize> = BTreeSet::new();
         loop {
             let before = found.len();
             for (i, run) in self.runs.iter().enumerate() {
-                if run.reads(&touched) && found.insert(i) {
+                if run.reads(&touched) && !lets_nothing_through(run) && found.insert(i) {
                     touched.extend(run.outputs.iter().map(|f| f.blake3.as_str()));
                 }
             }
@@ -211,7 +248,7 @@ mod tests {
 
     fn file(n: u8) -> Artefact {
         let blake3 = blake3::hash(&[n]).to_hex().to_string();
-        Artefact { name: format!("f{n}"), n_bytes: 1, blake3 }
+        Artefact { name: format!("f{n}"), n_bytes: 1, blake3, path: PathBuf::new() }
     }
 
     fn run(command: &str, inputs: &[u8], outputs: &[u8]) -> Run {
@@ -223,6 +260,9 @@ mod tests {
             without_opted_out: false,
             inputs: files(inputs),
             outputs: files(outputs),
+            n_optout_entries: None,
+            command_line: Vec::new(),
+            folder: None,
             place: PathBuf::new(),
         }
     }
@@ -247,6 +287,18 @@ mod tests {
         assert_eq!(made(2), ["consensus", "score", "train"]);
         assert_eq!(made(7), ["consensus of another"]);
         assert_eq!(made(99), [""; 0]);
+        // A consensus without the person is where it ends.
+        let hash = file(1).blake3;
+        let touched = lineage.touched([hash.as_str()], |run| run.command == "consensus");
+        assert_eq!(commands(&touched), ["extract"]);
+        assert_eq!(lineage.in_order().len(), 5);
+        let order = commands(&lineage.in_order());
+        let at = |command: &str| order.iter().position(|c| c == command).unwrap();
+        assert!(
+            at("extract") < at("consensus")
+                && at("consensus") < at("train")
+                && at("train") < at("score")
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ use volary_ingest::panoptes::{ExportOptions, ExportReport, ExtractSink, read_exp
 use volary_ingest::records::{Blocks, RecordOptions};
 use volary_ingest::tables::{TableFormat, VoteCollector, for_each_batch, read_votes_without};
 use volary_ingest::{Progress, label_table};
+use volary_release::optout::OptOuts;
 
 use crate::session::Session;
 use crate::settings::RowSettings;
@@ -166,8 +167,12 @@ pub(crate) const OPTED_OUT: &str = "opted out";
 
 /// Says that people opted out, where a list of them was given.
 pub(crate) fn note_opted_out(rows: &RowSettings, n: u64, session: &mut Session) {
-    if rows.optouts.is_some() {
+    if let Some(path) = &rows.optouts {
         session.summary.value("n_votes_opted_out", n);
+        // The list was read before; how long it was says whom this run knew of.
+        if let Ok(log) = OptOuts::read(path) {
+            session.summary.value("n_optout_entries", log.n_entries());
+        }
     }
 }
 

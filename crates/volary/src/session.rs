@@ -228,6 +228,7 @@ impl Session {
             "volary": env!("CARGO_PKG_VERSION"),
             "command": self.name,
             "command_line": std::env::args().collect::<Vec<_>>(),
+            "folder": std::env::current_dir().ok().map(|folder| folder.display().to_string()),
             "settings": self.settings,
             "seed": self.global.seed,
             "threads": self.threads(),

@@ -14,6 +14,7 @@ mod lightcurves;
 mod live;
 mod marks;
 mod models;
+mod optout;
 mod panoptes_shapes;
 mod pipeline;
 mod privacy;
