@@ -18,6 +18,7 @@ mod live;
 mod live_tables;
 mod mark_tables;
 mod model_metrics;
+mod page_project;
 mod panoptes_clustering;
 mod pictures;
 mod project;
