@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has found something")]
 
 mod agreement;
+mod anomaly;
 mod bad_input;
 mod bias;
 mod book;
