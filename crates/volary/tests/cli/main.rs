@@ -27,5 +27,6 @@ mod serve;
 mod shapes;
 mod simulate;
 mod space;
+mod steps;
 mod support;
 mod vision;
