@@ -227,7 +227,9 @@ fn fingerprint(path: &Path) -> Result<String> {
         }
     }
     all.sort_unstable();
-    all.iter().for_each(|line| drop(hasher.update(line.as_bytes())));
+    for line in &all {
+        hasher.update(line.as_bytes());
+    }
     Ok(hasher.finalize().to_hex().to_string())
 }
 
