@@ -1,4 +1,6 @@
-// The build of the page, the same bytes each time: no dates, no machine names, names by content.
+// The build of the page, the same bytes each time: no dates, no machine names. Names without digests: a change of one
+// page changes that page's files in `dist`, and not the name of every file that imports it; the server's ETags say what
+// is new.
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 
@@ -13,6 +15,13 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     sourcemap: false,
+    rolldownOptions: {
+      output: {
+        entryFileNames: 'assets/[name].js',
+        chunkFileNames: 'assets/[name].js',
+        assetFileNames: 'assets/[name][extname]',
+      },
+    },
   },
   test: { include: ['tests/**/*.test.ts'], environment: 'node' },
 } as Parameters<typeof defineConfig>[0]);
