@@ -75,7 +75,10 @@ fn test() -> Result<(), String> {
     run("cargo", &["doc", "--workspace", "--no-deps", "--locked"], &[("RUSTDOCFLAGS", "-D warnings")])?;
     // The binary's tests run the book's examples and the architecture page's promises too.
     // A change is judged on the same cases everywhere; `properties` looks for new ones.
-    run("cargo", &["test", "--workspace", "--locked"], &[("PROPTEST_RNG_SEED", "20261128")])?;
+    let mut variables = vec![("PROPTEST_RNG_SEED", "20261128".to_owned())];
+    variables.extend(install_checkers().map(|folder| ("VOLARY_CHECKERS", folder)));
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    run("cargo", &["test", "--workspace", "--locked"], &variables)?;
     page(false)?;
     compare_with_river()
 }
@@ -131,6 +134,40 @@ fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
+/// A virtual environment `name` with Python packages, in the build folder; installed where `imports` fails.
+fn python_with(name: &str, imports: &str, packages: &[&str]) -> Result<PathBuf, String> {
+    let folder = target().join(name);
+    let python = folder.join("bin/python");
+    let is_there = Command::new(&python)
+        .args(["-c", &format!("import {imports}")])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !is_there {
+        let pip = [&["-m", "pip", "install", "-q"][..], packages].concat();
+        run("python3", &["-m", "venv", "--clear", &folder.display().to_string()], &[])?;
+        run(&python.display().to_string(), &pip, &[])?;
+    }
+    Ok(folder)
+}
+
+/// Others' programs that look at packages and model cards; the tests ask them. Where they cannot be installed
+/// (no Python, no network), those tests say that they were skipped.
+fn install_checkers() -> Option<String> {
+    if let Ok(folder) = std::env::var("VOLARY_CHECKERS") {
+        return Some(folder);
+    }
+    let list = root().join("crates/volary-release/tests/checkers/requirements.txt");
+    let imports = "mlcroissant, rocrate_validator, frictionless, cffconvert, datacite, prov, astropy, pycanon, \
+                   huggingface_hub, opendp, rocrate";
+    match python_with("checkers-1", imports, &["-r", &list.display().to_string()]) {
+        Ok(folder) => Some(folder.display().to_string()),
+        Err(error) => {
+            eprintln!("the checkers were not installed, and what asks them will be skipped: {error}");
+            None
+        }
+    }
+}
+
 /// Names and contents of all files below a folder.
 fn files(folder: &Path) -> Result<std::collections::BTreeMap<PathBuf, Vec<u8>>, String> {
     let wrong = |error: std::io::Error| format!("{}: {error}", folder.display());
@@ -159,22 +196,15 @@ fn install_chromium() {
 /// The online learner and the drift detector against river, an independent implementation, on streams that no
 /// golden value knows. Where river cannot be installed (no Python, no network), the golden values must do.
 fn compare_with_river() -> Result<(), String> {
-    let folder = target().join("river-0.26.1");
-    let python = folder.join("bin/python").display().to_string();
-    let is_there = |python: &str| {
-        let mut command = Command::new(python);
-        command.args(["-c", "import river, blake3, scipy"]);
-        command.output().is_ok_and(|output| output.status.success())
-    };
-    if !is_there(&python) {
-        let pip = ["-m", "pip", "install", "-q", "river==0.26.1", "blake3==1.0.11", "scipy==1.17.1"];
-        let installed = run("python3", &["-m", "venv", "--clear", &folder.display().to_string()], &[])
-            .and_then(|()| run(&python, &pip, &[]));
-        if let Err(error) = installed {
+    let packages = ["river==0.26.1", "blake3==1.0.11", "scipy==1.17.1"];
+    let folder = match python_with("river-0.26.1", "river, blake3, scipy", &packages) {
+        Ok(folder) => folder,
+        Err(error) => {
             eprintln!("river was not installed, and the comparison with it is skipped: {error}");
             return Ok(());
         }
-    }
+    };
+    let python = folder.join("bin/python").display().to_string();
     for shift in ["0", "20261129", "7"] {
         let script = root().join("crates/volary-loop/tests/golden/golden.py").display().to_string();
         let made = Command::new(&python).args([&script, shift]).output();

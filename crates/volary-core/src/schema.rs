@@ -1,5 +1,6 @@
 //! The tables' columns: names, types and meaning, in one place for writers, readers and the book.
 
+mod gold;
 mod light_curves;
 mod models;
 mod studies;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
+pub use self::gold::*;
 pub use self::light_curves::*;
 pub use self::models::*;
 pub use self::studies::*;

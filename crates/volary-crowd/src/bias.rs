@@ -195,13 +195,18 @@ pub fn bias(
     Ok(rates)
 }
 
-/// Conditions, and the slice of every case (`None`: the columns say nothing of it).
-struct Family {
-    conditions: Vec<Vec<Condition>>,
-    of_case: Vec<Option<usize>>,
+/// The slices of a column, or of two.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slices {
+    /// What each holds: one condition or two.
+    pub conditions: Vec<Vec<Condition>>,
+    /// The slice of every case; `None` where the columns say nothing of it.
+    pub of_case: Vec<Option<usize>>,
 }
 
-fn slices(column: &Column, n_bins: usize) -> Family {
+/// The slices of a column: `n_bins` bins of about equal numbers, or fewer where values repeat; or its labels.
+#[must_use]
+pub fn slices(column: &Column, n_bins: usize) -> Slices {
     let name = &column.name;
     match &column.values {
         Values::Numbers(values) => {
@@ -215,7 +220,7 @@ fn slices(column: &Column, n_bins: usize) -> Family {
                 let at = edges.partition_point(|e| e <= x);
                 (n > 0 && x.is_finite() && at > 0).then(|| (at - 1).min(n - 1))
             };
-            Family { conditions, of_case: values.iter().map(place).collect() }
+            Slices { conditions, of_case: values.iter().map(place).collect() }
         }
         Values::Labels(values) => {
             let mut labels: Vec<&String> = values.iter().flatten().collect();
@@ -225,7 +230,7 @@ fn slices(column: &Column, n_bins: usize) -> Family {
                 values.iter().map(|v| v.as_ref().and_then(|v| labels.binary_search(&v).ok())).collect();
             let is =
                 |label: &&String| vec![Condition::Is { column: name.clone(), label: (*label).clone() }];
-            Family { conditions: labels.iter().map(is).collect(), of_case }
+            Slices { conditions: labels.iter().map(is).collect(), of_case }
         }
     }
 }
@@ -244,7 +249,7 @@ fn edges(values: &[f64], n_bins: usize) -> Vec<f64> {
     edges
 }
 
-fn crossed(a: &Family, b: &Family) -> Family {
+fn crossed(a: &Slices, b: &Slices) -> Slices {
     let n = b.conditions.len();
     let conditions = a
         .conditions
@@ -252,10 +257,10 @@ fn crossed(a: &Family, b: &Family) -> Family {
         .flat_map(|x| b.conditions.iter().map(move |y| [x.clone(), y.clone()].concat()))
         .collect();
     let of_case = a.of_case.iter().zip(&b.of_case).map(|(x, y)| Some((*x)? * n + (*y)?)).collect();
-    Family { conditions, of_case }
+    Slices { conditions, of_case }
 }
 
-fn family_rates(cases: &[Case], family: &Family, wrong: Wrong, params: &BiasParams) -> Vec<SliceRate> {
+fn family_rates(cases: &[Case], family: &Slices, wrong: Wrong, params: &BiasParams) -> Vec<SliceRate> {
     let mut counts = vec![(0_u64, 0_u64); family.conditions.len()];
     for (case, slice) in cases.iter().zip(&family.of_case) {
         if let (Some(slice), true) = (slice, wrong.is_about(*case)) {

@@ -10,6 +10,16 @@ pub enum CrowdError {
         /// What was asked for.
         level: f64,
     },
+    /// A share that cannot be.
+    #[error("{what} is {must}, not {value}")]
+    Share {
+        /// Which share.
+        what: &'static str,
+        /// What it must be.
+        must: &'static str,
+        /// What was asked for.
+        value: f64,
+    },
     /// A weight with which a label would not count, or would count without bound.
     #[error(
         "every label counts: the weight of volunteer {volunteer:?} is {weight}, not a positive number"

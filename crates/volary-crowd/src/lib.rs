@@ -17,6 +17,8 @@
 //! | whether it agrees more than by chance | [`mod@agreement`] |
 //! | whose votes look odd | [`mod@flags`] |
 //! | whether it is right | [`mod@evaluate`] |
+//! | where it is wrong more often | [`mod@bias`] |
+//! | which of its labels are fit to learn from | [`mod@gold`] |
 //! | what they drew | [`mod@shapes`] |
 //! | what would happen if | [`mod@simulate`] |
 //! | which marks on light curves mean the same, and whether it is real | [`marks`] |
@@ -33,6 +35,7 @@ mod error;
 pub mod evaluate;
 pub mod flags;
 pub mod fraction;
+pub mod gold;
 pub mod interval;
 pub mod marks;
 pub mod pairs;

@@ -17,6 +17,7 @@ use crate::records::{Header, Record, RecordOptions, Records};
 use crate::report::{ReadReport, Tally};
 use crate::source::Progress;
 use crate::time::parse_ms;
+use crate::volunteer::Without;
 
 /// The task of a label table that names none.
 pub const LABEL_TASK: &str = "label";
@@ -44,6 +45,18 @@ pub struct LabelTable {
 /// # Errors
 /// Where the file cannot be read or one of the three columns is missing.
 pub fn read_label_table(path: &Path, progress: &Progress) -> Result<LabelTable, IngestError> {
+    read_label_table_without(path, &Without::default(), progress)
+}
+
+/// The same without the rows of some volunteers.
+///
+/// # Errors
+/// As [`read_label_table`].
+pub fn read_label_table_without(
+    path: &Path,
+    without: &Without,
+    progress: &Progress,
+) -> Result<LabelTable, IngestError> {
     const EXPECTED: &str = "a label table (task,worker,label)";
     let mut records = Records::open(path, RecordOptions::default(), progress)?;
     let columns = LabelColumns::find(records.header(), EXPECTED, path)?;
@@ -52,6 +65,10 @@ pub fn read_label_table(path: &Path, progress: &Progress) -> Result<LabelTable, 
         if let Some(reason) = columns.unusable(&record) {
             tally.problems.add(record.row, "", ProblemKind::EmptyCell, reason);
             tally.leave_out(reason);
+            continue;
+        }
+        if without.has(&columns.volunteer.key(record.get(Some(columns.volunteer.at)))) {
+            tally.leave_out("opted out");
             continue;
         }
         if !seen.insert(blake3::hash(record.fields().join("\u{1f}").as_bytes())) {

@@ -5,6 +5,8 @@
 //! still finds its people. A key hides a name from the eye, not from somebody who has a list of names to
 //! try: tables with keys are for the team, and what is published goes through `volary release`.
 
+use std::collections::BTreeSet;
+
 const ANONYMOUS: &str = "not-logged-in";
 
 /// The key of a `user_name`, and whether the volunteer was logged in.
@@ -29,9 +31,51 @@ pub fn is_anonymous(key: &str) -> bool {
     })
 }
 
+/// Volunteers whose rows are passed over while a file is read, as if they had never been there: those who
+/// opted out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Without(BTreeSet<String>);
+
+impl Without {
+    /// By their keys.
+    #[must_use]
+    pub fn keys(keys: impl IntoIterator<Item = String>) -> Self {
+        Self(keys.into_iter().collect())
+    }
+
+    /// Whether nobody is passed over.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the volunteer of a key is. In tables whose volunteers are ids of a team's own, an id is taken
+    /// for a name as well: `v…` of it is the same person.
+    #[must_use]
+    pub fn has(&self, volunteer: &str) -> bool {
+        !self.0.is_empty() && (self.0.contains(volunteer) || self.0.contains(&key(volunteer).0))
+    }
+
+    /// Whether the volunteer of a key is, where keys are what there is: the fast way.
+    #[must_use]
+    pub fn has_key(&self, key: &str) -> bool {
+        !self.0.is_empty() && self.0.contains(key)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{is_anonymous, key};
+    use super::{Without, is_anonymous, key};
+
+    #[test]
+    fn who_is_passed_over() {
+        let without = Without::keys([key("Zaphod").0]);
+        assert!(
+            without.has(&key("Zaphod").0) && without.has("Zaphod") && without.has_key(&key("Zaphod").0)
+        );
+        assert!(!without.has("zaphod") && !without.has_key("Zaphod") && !without.is_empty());
+        assert!(!Without::default().has("Zaphod") && Without::default().is_empty());
+    }
 
     #[test]
     fn who_was_not_logged_in() {

@@ -106,6 +106,30 @@ impl OptOuts {
         last.is_some_and(|e| e.state == State::Out)
     }
 
+    /// Lines of the log.
+    #[must_use]
+    pub fn n_entries(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    /// Everybody who is out now, with the line (from 1) since which they are. The log only grows, so that
+    /// whoever was given its first so many lines knew of them.
+    #[must_use]
+    pub fn out_since(&self) -> BTreeMap<&str, u64> {
+        let mut out = BTreeMap::new();
+        for (line, entry) in (1..).zip(&self.entries) {
+            match entry.state {
+                State::Out => {
+                    out.entry(entry.volunteer.as_str()).or_insert(line);
+                }
+                State::In => {
+                    out.remove(entry.volunteer.as_str());
+                }
+            }
+        }
+        out
+    }
+
     /// Everybody who is out now, with the day, by key.
     #[must_use]
     pub fn out(&self) -> BTreeMap<&str, &str> {
@@ -164,6 +188,9 @@ mod tests {
         let path = folder.path().join("optouts.toml");
         log.write(&path).unwrap();
         assert_eq!(OptOuts::read(&path).unwrap(), log);
+        let bob = entry("bob", State::Out, "2026-03-02").volunteer;
+        assert_eq!(log.n_entries(), 4);
+        assert_eq!(log.out_since(), BTreeMap::from([(key.as_str(), 3), (bob.as_str(), 4)]));
         assert_eq!(log.out().len(), 2);
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains("ann") && !text.contains("bob"));

@@ -59,6 +59,12 @@ impl Policy {
         serde_json::to_value(&self.table).unwrap_or_default()
     }
 
+    /// A decision, by its key.
+    #[must_use]
+    pub fn value(&self, key: &str) -> Option<&toml::Value> {
+        self.table.get(key)
+    }
+
     /// What differs, by decision.
     ///
     /// # Errors

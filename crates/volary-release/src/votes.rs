@@ -14,6 +14,7 @@ use volary_ingest::{IngestError, Progress};
 
 use crate::calendar::day_of;
 use crate::error::ReleaseError;
+use crate::names::NameSet;
 use crate::optout::OptOuts;
 use crate::pseudonym::{Pseudonyms, Token};
 
@@ -54,6 +55,13 @@ pub(crate) struct Question {
     pub(crate) workflow: String,
     pub(crate) task: String,
     pub(crate) kind: String,
+}
+
+impl Question {
+    /// Whether volunteers typed its answers, or might have.
+    pub(crate) fn is_typed(&self) -> bool {
+        matches!(self.kind.as_str(), "dropdown" | "unknown")
+    }
 }
 
 /// All votes that may count, sorted by subject, question, voter and answer.
@@ -205,6 +213,32 @@ impl Votes {
         *self.left_out.entry("subject that few saw").or_default() += n_few;
         let n_words = givers.iter().filter(|(_, g)| g.len() < least).count();
         n_words as u64
+    }
+
+    /// Questions whose answers volunteers type, so that an answer may be anything.
+    pub(crate) fn typed(&self) -> impl Iterator<Item = &Question> {
+        self.questions.iter().filter(|question| question.is_typed())
+    }
+
+    /// Blanks typed answers that hold a name, whoever and however many gave them.
+    pub(crate) fn take_out_names(&mut self, names: &NameSet) {
+        let holds = |answer: &String| !names.find(answer.as_bytes(), 1).is_empty();
+        let held: Vec<bool> = self.answers.iter().map(holds).collect();
+        let typed: Vec<bool> = self.questions.iter().map(Question::is_typed).collect();
+        let mut n_blanked = 0;
+        for vote in self.rows.iter_mut().filter(|v| v.answer != NO_ANSWER) {
+            if typed[vote.question as usize] && held[vote.answer as usize] {
+                vote.answer = NO_ANSWER;
+                n_blanked += 1;
+            }
+        }
+        if n_blanked > 0 {
+            self.rows.par_sort_unstable();
+            *self
+                .left_out
+                .entry("typed answer with a name in it (the row stays, without it)")
+                .or_default() += n_blanked;
+        }
     }
 
     /// The place of a subject, by its id.

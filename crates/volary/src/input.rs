@@ -10,8 +10,9 @@ use volary_ingest::panoptes::version::Version;
 use volary_ingest::panoptes::workflows::{Workflows, read_workflows};
 use volary_ingest::panoptes::{ExportOptions, ExportReport, ExtractSink, read_exports};
 use volary_ingest::records::{Blocks, RecordOptions};
-use volary_ingest::tables::{TableFormat, VoteCollector, for_each_batch, read_votes};
+use volary_ingest::tables::{TableFormat, VoteCollector, for_each_batch, read_votes_without};
 use volary_ingest::{Progress, label_table};
+use volary_release::optout::OptOuts;
 
 use crate::session::Session;
 use crate::settings::RowSettings;
@@ -134,7 +135,7 @@ pub(crate) fn read_input(
 ) -> Result<Votes> {
     let Some(first) = paths.first() else { bail!("no input") };
     if first.is_dir() {
-        return read_votes_table(&find_votes(first)?, workflows, session);
+        return read_votes_table(&find_votes(first)?, rows, workflows, session);
     }
     match InputKind::of(first)? {
         InputKind::Export => {
@@ -142,9 +143,13 @@ pub(crate) fn read_input(
             read_export(paths, rows, workflows, text_tasks, session, &mut sink)?;
             Ok(sink.finish())
         }
-        InputKind::VotesTable => read_votes_table(first, workflows, session),
+        InputKind::VotesTable => read_votes_table(first, rows, workflows, session),
         InputKind::LabelTable => {
-            let table = label_table::read_label_table(first, &session.progress)?;
+            let without = rows.without()?;
+            let table = label_table::read_label_table_without(first, &without, &session.progress)?;
+            let n: u64 =
+                table.report.left_out.iter().filter(|(r, _)| *r == OPTED_OUT).map(|(_, n)| *n).sum();
+            note_opted_out(rows, n, session);
             session.report(table.report);
             Ok(table.votes)
         }
@@ -157,10 +162,35 @@ pub(crate) fn read_input(
     }
 }
 
-fn read_votes_table(table: &Path, workflows: Option<&Path>, session: &mut Session) -> Result<Votes> {
+/// Why rows of those who opted out are left out, in the readers' accounts.
+pub(crate) const OPTED_OUT: &str = "opted out";
+
+/// Says that people opted out, where a list of them was given.
+pub(crate) fn note_opted_out(rows: &RowSettings, n: u64, session: &mut Session) {
+    if let Some(path) = &rows.optouts {
+        session.summary.value("n_votes_opted_out", n);
+        // The list was read before; how long it was says whom this run knew of.
+        if let Ok(log) = OptOuts::read(path) {
+            session.summary.value("n_optout_entries", log.n_entries());
+        }
+    }
+}
+
+fn read_votes_table(
+    table: &Path,
+    rows: &RowSettings,
+    workflows: Option<&Path>,
+    session: &mut Session,
+) -> Result<Votes> {
     session.input_file(table)?;
     let workflows = read_workflow_export(workflows, session)?;
-    Ok(read_votes(table, workflows.as_deref(), &session.progress)?)
+    let (votes, n_left_out) =
+        read_votes_without(table, workflows.as_deref(), &rows.without()?, &session.progress)?;
+    if n_left_out > 0 {
+        session.summary.left_out([(OPTED_OUT, n_left_out)].into_iter());
+    }
+    note_opted_out(rows, n_left_out, session);
+    Ok(votes)
 }
 
 /// The votes table of a folder of extracts.
@@ -223,6 +253,8 @@ pub(crate) fn read_export(
         session.input(input.clone());
     }
     note_export(&report, &mut session.summary);
+    let n = report.collected.left_out.iter().filter(|(r, _)| *r == OPTED_OUT).map(|(_, n)| *n).sum();
+    note_opted_out(rows, n, session);
     Ok(report)
 }
 

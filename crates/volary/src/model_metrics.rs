@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use serde_json::{Map, Value, json};
+use volary_crowd::bias::{BiasParams, Column, Values, slices};
 use volary_space::evaluate::{
     self, Comparison, Distributions, EvaluateParams, Evaluation, Positive, Predictions, compare,
     correlate, distribution, entropy, evaluate,
@@ -13,8 +14,11 @@ use volary_space::{Bootstrap, Estimate, PixelRows, Points, Subset, Units};
 use volary_vision::confusion::{Labels, Lesson, Likelihood, Scores, Scoring, Trained};
 use volary_vision::training::Split;
 
+use crate::commands::bias::words;
 use crate::summary::Summary;
 
+/// The level of all intervals.
+pub(crate) const LEVEL: f64 = 0.95;
 /// Components of the plain model.
 const N_COMPONENTS: usize = 50;
 /// The components are found on at most so many pictures.
@@ -41,6 +45,9 @@ pub(crate) struct Judged {
     /// Where the classes exclude each other: the whole distribution.
     distributions: Vec<evaluate::DistributionScore>,
     entropy: Vec<evaluate::Correlation>,
+    /// What the network said, `[pictures, classes]`, and how it is measured.
+    predicted: Vec<f64>,
+    params: EvaluateParams,
     /// Share of the fractions that lie in their interval, with the confidence that was asked for.
     coverage: Option<(f64, f64)>,
 }
@@ -81,7 +88,7 @@ impl Judged {
         let groups = group_numbers(lesson.groups, rows);
         let params = EvaluateParams {
             positive: Positive::Above(0.5),
-            bootstrap: Bootstrap::new(replicates, 0.95, seed)?,
+            bootstrap: Bootstrap::new(replicates, LEVEL, seed)?,
             ..EvaluateParams::default()
         };
         // In one sum over classes, the classes of a picture are drawn together.
@@ -129,12 +136,68 @@ impl Judged {
             by_class,
             distributions,
             entropy: entropies,
+            predicted: scores.predictions.iter().map(|p| p.probability).collect(),
+            params,
             // With intervals that were fitted to the held-out part, half by half; else as they are.
             coverage: trained
                 .coverage
                 .map(|c| (c.share, c.confidence))
                 .or_else(|| coverage(&scores, &label).map(|share| (share, scoring.confidence))),
         })
+    }
+
+    /// The network on the slices of the held-out part. The columns have a value for each picture of the
+    /// lesson.
+    pub(crate) fn slices(
+        &self,
+        lesson: &Lesson<'_>,
+        split: &Split,
+        columns: &[Column],
+    ) -> Result<Vec<Value>> {
+        let label = fractions(lesson.labels, &split.held_out);
+        let groups = group_numbers(lesson.groups, &split.held_out);
+        let n_classes = self.classes.len();
+        let mut all = Vec::new();
+        for column in columns {
+            let held_out = Column {
+                name: column.name.clone(),
+                values: match &column.values {
+                    Values::Numbers(v) => {
+                        Values::Numbers(split.held_out.iter().map(|r| v[*r]).collect())
+                    }
+                    Values::Labels(v) => {
+                        Values::Labels(split.held_out.iter().map(|r| v[*r].clone()).collect())
+                    }
+                },
+            };
+            let slices = slices(&held_out, BiasParams::default().n_bins);
+            for (at, conditions) in slices.conditions.iter().enumerate() {
+                let rows: Vec<usize> =
+                    (0..self.n).filter(|row| slices.of_case[*row] == Some(at)).collect();
+                let mut slice = json!({"slice": words(conditions), "n": rows.len()});
+                let cells = |values: &[f64]| -> Vec<f64> {
+                    rows.iter().flat_map(|r| values[r * n_classes..][..n_classes].to_vec()).collect()
+                };
+                let of_cells: Vec<u32> =
+                    rows.iter().flat_map(|r| std::iter::repeat_n(groups[*r], n_classes)).collect();
+                let (said, was) = (cells(&self.predicted), cells(&label));
+                let found = match rows.is_empty() {
+                    true => None,
+                    false => Some(evaluate(
+                        &Predictions::new(&said, &was)?.grouped(&of_cells)?,
+                        &self.params,
+                    )?),
+                };
+                let of =
+                    |pick: fn(&Evaluation) -> Option<Estimate>| estimate(found.as_ref().and_then(pick));
+                slice["excess_log_loss"] = of(|e| e.excess_log_loss);
+                slice["mean_absolute_error"] = of(|e| e.mean_absolute_error);
+                slice["calibration_error"] = of(|e| e.calibration_error);
+                slice["auc"] = of(|e| e.auc);
+                all.push(slice);
+            }
+        }
+        Ok(all)
     }
 
     /// A table of the three models, and one of the classes.
@@ -427,61 +490,4 @@ fn regression(learned: &Points, label: &[f64], judged: &Points) -> Result<Vec<f6
         Some(found) => found.predict(judged)?,
         None => vec![mean; judged.len()],
     })
-}
-
-/// A model card to be filled in.
-pub(crate) fn card(trained: &Trained, judged: Option<&Judged>) -> String {
-    let config = trained.model.config();
-    let mut card = format!(
-        "# Model card: why volunteers disagree\n\n\
-         A draft, made by `volary train confusion` {}. Sentences in brackets are for you to write.\n\n\
-         ## What it is\n\n\
-         A convolutional variational autoencoder with a linear classifier (Sankar et al. 2024, \
-         doi:10.5334/cstp.731). Pictures of {} × {} pixels in {} channels; {} weights; {} latent numbers; classes: {}.\n\n\
-         ## What it is for\n\n\
-         [Which question does it answer, for whom? What must it not be used for?]\n\n\
-         ## What it learned from\n\n\
-         {} pictures with the votes of volunteers, {} held out. Votes of a typical picture: {}. Labels: BLAKE3 {}.\n\
-         [Where are the pictures from, who were the volunteers, who gave leave?]\n\n",
-        config.volary,
-        config.shape.width,
-        config.shape.height,
-        config.shape.channels,
-        trained.model.n_weights(),
-        config.shape.n_latents(),
-        config.classes.join(", "),
-        config.n_train,
-        config.n_held_out,
-        config.typical_n_seen.map_or_else(|| "not counted".to_owned(), |n| n.to_string()),
-        config.labels_blake3,
-    );
-    if !config.unchosen.is_empty() {
-        card.push_str(&format!("Nobody ever chose {}; left out.\n\n", config.unchosen.join(", ")));
-    }
-    card.push_str("## How good it is\n\n");
-    match judged {
-        None => card.push_str("Nothing was held out, so that nothing can be said.\n"),
-        Some(judged) => {
-            card.push_str(&format!(
-                "On {} pictures it never saw, all classes together (95 % intervals):\n\n\
-                 | | log loss above floor | mean absolute error | calibration error | AUC | AP |\n|---|---|---|---|---|---|\n",
-                judged.n
-            ));
-            for row in judged.rows() {
-                card.push_str(&format!("| {} |\n", row.join(" | ")));
-            }
-            if let Some((share, confidence)) = judged.coverage {
-                card.push_str(&format!(
-                    "\n{:.1} % of the volunteers' fractions lie in their {:.0} % interval.\n",
-                    100.0 * share,
-                    100.0 * confidence
-                ));
-            }
-        }
-    }
-    card.push_str(
-        "\n## Where it fails\n\n[Which pictures does it get wrong? Look at the largest differences between \
-         prediction and consensus.]\n",
-    );
-    card
 }

@@ -78,7 +78,7 @@ impl Project {
         let source = self.source()?;
         let input = &self.settings.input;
         let of_exports = json!({
-            "rows": self.settings.rows, "exports": digests(&input.exports)?, "workflows": digests(&input.workflows)?,
+            "rows": self.settings.rows, "optouts": digests(&self.settings.rows.optouts)?, "exports": digests(&input.exports)?, "workflows": digests(&input.workflows)?,
         });
         let of_consensus = json!({
             "extract": of_exports, "consensus": self.settings.consensus, "truth": digests(&input.truth)?,
@@ -259,6 +259,7 @@ impl Project {
                 // The extract stage, where it ran, has told of the problems in this file.
                 let path = self.settings.input.workflows.as_deref();
                 let workflows = path.map(|p| read_workflows(p, &session.progress)).transpose()?;
+                // Those who opted out were left out by the extract stage.
                 read_votes(&table, workflows.as_ref(), &session.progress)?
             }
             // A project of drawings only has no votes, and that is no failure.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 use volary_core::Problems;
 use volary_ingest::report::ReadReport;
 use volary_ingest::{InputDigest, Progress, output};
+use volary_release::cost::{Cost, Hardware, POWERCAP, Rapl, Spent, busy_seconds};
 
 use crate::settings::Settings;
 use crate::summary::{Summary, printable};
@@ -47,8 +49,11 @@ pub(crate) struct Session {
     pub(crate) summary: Summary,
     pub(crate) problems: Problems,
     inputs: Vec<InputDigest>,
+    outputs: Vec<PathBuf>,
     rows: BTreeMap<String, u64>,
-    started: Instant,
+    /// `run.json`, once it is written.
+    recorded: Option<Value>,
+    meter: Meter,
     bar: Option<ProgressBar>,
     ticker: Option<std::thread::JoinHandle<()>>,
 }
@@ -82,8 +87,10 @@ impl Session {
             summary: Summary::default(),
             problems: Problems::default(),
             inputs: Vec::new(),
+            outputs: Vec::new(),
             rows: BTreeMap::new(),
-            started: Instant::now(),
+            recorded: None,
+            meter: Meter::start(),
             bar: None,
             ticker: None,
         })
@@ -169,6 +176,21 @@ impl Session {
         Ok(())
     }
 
+    /// Notes a file that was written, for `run.json`: its checksum is taken when that is written.
+    pub(crate) fn output(&mut self, path: &Path) {
+        self.outputs.push(path.to_owned());
+    }
+
+    /// Names a graphics card that is used; what it takes cannot be measured here, and that is said.
+    pub(crate) fn graphics(&mut self, card: &str) {
+        self.meter.hardware.graphics = Some(card.to_owned());
+    }
+
+    /// What this run has cost so far.
+    pub(crate) fn cost(&self) -> Cost {
+        self.meter.cost(&self.settings)
+    }
+
     /// Notes a reader's account of its input.
     pub(crate) fn report(&mut self, report: ReadReport) {
         self.end_reading();
@@ -184,6 +206,7 @@ impl Session {
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         self.summary.count(&format!("n_{name}"), &name, n_rows);
         self.rows(&name, n_rows);
+        self.output(path);
     }
 
     /// Notes a table's number of rows for `run.json`.
@@ -205,18 +228,29 @@ impl Session {
             "volary": env!("CARGO_PKG_VERSION"),
             "command": self.name,
             "command_line": std::env::args().collect::<Vec<_>>(),
+            "folder": std::env::current_dir().ok().map(|folder| folder.display().to_string()),
             "settings": self.settings,
             "seed": self.global.seed,
             "threads": self.threads(),
             "inputs": inputs.collect::<Vec<_>>(),
+            "outputs": self.outputs.iter().filter_map(|path| digest(path)).collect::<Vec<_>>(),
             "rows": self.rows,
             "summary": self.summary.json(),
             "problems": problems,
             "problem_examples": examples.collect::<Vec<_>>(),
-            "wall_s": self.started.elapsed().as_secs_f64(),
+            "wall_s": self.meter.started.elapsed().as_secs_f64(),
             "cpu_s": cpu_seconds(),
             "peak_memory_bytes": peak_memory(),
+            "cost": self.cost(),
         })
+    }
+
+    /// Writes `run.json` before the end, for what is made from it.
+    pub(crate) fn write_record(&mut self, path: &Path) -> Result<()> {
+        let record = self.record();
+        output::write_whole(path, format!("{record:#}\n").as_bytes())?;
+        self.recorded = Some(record);
+        Ok(())
     }
 
     /// Writes `run.json` beside the outputs, prints the summary and gives the exit code.
@@ -231,7 +265,10 @@ impl Session {
         out: &mut dyn std::io::Write,
     ) -> Result<ExitCode> {
         self.end_reading();
-        let record = self.record();
+        let record = match self.recorded.take() {
+            Some(record) => record,
+            None => self.record(),
+        };
         if let Some(path) = run_json {
             output::write_whole(path, format!("{record:#}\n").as_bytes())?;
         }
@@ -283,6 +320,62 @@ pub(crate) fn run_json_for(output: &Path) -> PathBuf {
     }
     let stem = output.file_stem().unwrap_or_default().to_string_lossy();
     output.with_file_name(format!("{stem}.run.json"))
+}
+
+/// What a run takes, measured.
+struct Meter {
+    started: Instant,
+    hardware: Hardware,
+    /// Seconds that all processors had been busy when it started.
+    busy_s: Option<f64>,
+    rapl: Option<Arc<Mutex<Rapl>>>,
+}
+
+impl Meter {
+    fn start() -> Self {
+        let rapl = Rapl::open(Path::new(POWERCAP)).map(|rapl| Arc::new(Mutex::new(rapl)));
+        if let Some(rapl) = &rapl {
+            // Counters run over and must be looked at now and then; whoever drops the meter ends this.
+            let watched = Arc::downgrade(rapl);
+            std::thread::spawn(move || {
+                while let Some(rapl) = watched.upgrade() {
+                    rapl.lock().unwrap_or_else(PoisonError::into_inner).joules();
+                    drop(rapl);
+                    std::thread::sleep(Duration::from_secs(60));
+                }
+            });
+        }
+        Self { started: Instant::now(), hardware: Hardware::here(), busy_s: busy(), rapl }
+    }
+
+    fn cost(&self, settings: &Settings) -> Cost {
+        let joules = self
+            .rapl
+            .as_ref()
+            .and_then(|rapl| rapl.lock().unwrap_or_else(PoisonError::into_inner).joules());
+        let spent = Spent {
+            wall_s: self.started.elapsed().as_secs_f64(),
+            cpu_s: cpu_seconds(),
+            peak_memory_bytes: peak_memory(),
+            joules,
+            busy_s: busy().zip(self.busy_s).map(|(now, then)| now - then),
+        };
+        Cost::of(&spent, &self.hardware, &settings.cost)
+    }
+}
+
+/// Seconds that all processors of the machine were busy since it started.
+fn busy() -> Option<f64> {
+    busy_seconds(&std::fs::read_to_string("/proc/stat").ok()?)
+}
+
+/// A file by its bytes; one that was not written after all is left out.
+fn digest(path: &Path) -> Option<Value> {
+    let mut hasher = blake3::Hasher::new();
+    let file = std::fs::File::open(path).ok()?;
+    let n_bytes = std::io::copy(&mut std::io::BufReader::new(file), &mut hasher).ok()?;
+    let blake3 = hasher.finalize().to_hex().to_string();
+    Some(json!({"path": path.display().to_string(), "bytes": n_bytes, "blake3": blake3}))
 }
 
 fn cpu_seconds() -> Option<f64> {

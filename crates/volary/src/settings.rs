@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use volary_crowd::{ExperienceRule, FractionParams, IntervalKind, Repeats};
 use volary_ingest::panoptes::RowFilter;
 use volary_ingest::panoptes::version::VersionFilter;
+use volary_ingest::volunteer::Without;
+use volary_release::cost::{Budget, PowerModel};
+use volary_release::optout::OptOuts;
 
 /// A settings file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -19,6 +22,10 @@ pub(crate) struct Settings {
     pub(crate) rows: RowSettings,
     pub(crate) consensus: ConsensusSettings,
     pub(crate) marks: MarksSettings,
+    /// What electricity is taken to cost.
+    pub(crate) cost: PowerModel,
+    /// The most that a training may take.
+    pub(crate) budget: Budget,
     /// Rules of the live store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) live: Option<volary_live::Policy>,
@@ -101,6 +108,11 @@ pub(crate) struct RowSettings {
     /// Leave out classifications from before the project's launch (beta tests).
     #[arg(long)]
     pub(crate) live_only: bool,
+    /// Leave out volunteers who opted out, as if they had never voted: for gold standards and training sets,
+    /// not for consensus in use.
+    #[arg(long, value_name = "TOML")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) optouts: Option<PathBuf>,
 }
 
 impl RowSettings {
@@ -113,6 +125,7 @@ impl RowSettings {
         self.min_version = self.min_version.or_else(|| file.min_version.clone());
         self.max_version = self.max_version.or_else(|| file.max_version.clone());
         self.live_only |= file.live_only;
+        self.optouts = self.optouts.or_else(|| file.optouts.clone());
         self
     }
 
@@ -123,7 +136,15 @@ impl RowSettings {
             Some(only) => VersionFilter::only(only)?,
             None => VersionFilter::range(min, max)?,
         };
-        Ok(RowFilter { workflows: self.workflow.clone(), versions, live_only: self.live_only })
+        let without = self.without()?;
+        Ok(RowFilter { workflows: self.workflow.clone(), versions, live_only: self.live_only, without })
+    }
+
+    /// Who opted out. The list itself is no input for the record: from its checksum one could guess at whom
+    /// it names.
+    pub(crate) fn without(&self) -> Result<Without> {
+        let Some(path) = &self.optouts else { return Ok(Without::default()) };
+        Ok(Without::keys(OptOuts::read(path)?.out().into_keys().map(str::to_owned)))
     }
 }
 
@@ -263,6 +284,8 @@ impl Settings {
             .with_context(|| format!("reading failed: {}", path.display()))?;
         let mut settings: Self =
             toml::from_str(&text).with_context(|| format!("not a settings file: {}", path.display()))?;
+        settings.cost.check()?;
+        settings.budget.check()?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let place = |p: &mut PathBuf| {
             if p.is_relative() {
@@ -277,6 +300,7 @@ impl Settings {
             &mut settings.consensus.gold,
             &mut settings.consensus.machine,
             &mut settings.input.images,
+            &mut settings.rows.optouts,
         ];
         single.into_iter().flatten().for_each(place);
         settings.marks.paths().for_each(place);

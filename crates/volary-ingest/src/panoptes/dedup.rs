@@ -187,6 +187,10 @@ impl<'o> Decisions<'o> {
         if filter.live_only && is_beta(&cells.text(columns.metadata)) {
             return Err(left_out::BETA);
         }
+        let without = &filter.without;
+        if !without.is_empty() && without.has_key(&volunteer::key(&cells.volunteer(columns, row)).0) {
+            return Err(left_out::OPTED_OUT);
+        }
         let id = cells.text(columns.id);
         if !id.is_empty() {
             self.id(row, &id, cells.0.line())?;

@@ -14,6 +14,7 @@ use super::export::ExportOptions;
 use super::metadata::{Retirement, read_metadata, read_retirement};
 use super::version::VersionFilter;
 use crate::records::{Block, Fields, clean_text};
+use crate::volunteer::Without;
 use crate::{time, volunteer};
 
 /// How the cell of an active subject goes on after its id, quotes doubled as they stand in the file.
@@ -28,6 +29,8 @@ pub struct RowFilter {
     pub versions: VersionFilter,
     /// Leave out rows from before the project's launch.
     pub live_only: bool,
+    /// Leave out the rows of these volunteers.
+    pub without: Without,
 }
 
 /// Why a row of an export does not count; the words are those of the summary.
@@ -38,6 +41,7 @@ pub(super) mod left_out {
     pub(in crate::panoptes) const WORKFLOW: &str = "another workflow";
     pub(in crate::panoptes) const VERSION: &str = "version";
     pub(in crate::panoptes) const BETA: &str = "beta";
+    pub(in crate::panoptes) const OPTED_OUT: &str = "opted out";
     pub(in crate::panoptes) const BAD_JSON: &str = "bad JSON";
     pub(in crate::panoptes) const NO_SUBJECT: &str = "no subject";
     pub(in crate::panoptes) const REPEATED_ID: &str = "classification id repeated";
@@ -129,6 +133,9 @@ impl RowReader<'_> {
             return Err(left_out::NO_SUBJECT);
         }
         let mut class = self.classification(row, line, &workflow, &version, &subject, sheet);
+        if self.options.filter.without.has_key(sheet.extracts.text(class.volunteer.key)) {
+            return Err(left_out::OPTED_OUT);
+        }
         self.metadata(row, line, &mut class, &mut sheet.problems);
         if self.options.filter.live_only && class.live == Some(false) {
             return Err(left_out::BETA);

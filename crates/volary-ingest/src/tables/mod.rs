@@ -12,8 +12,8 @@ mod write;
 
 pub use extracts::{ExtractWriter, write_subject_export, write_subjects};
 pub use read::{Cells, Columns, for_each_batch};
-pub use shapes::{ShapeCollector, read_shapes};
-pub use votes::{Both, VoteCollector, read_votes};
+pub use shapes::{ShapeCollector, read_shapes, read_shapes_without};
+pub use votes::{Both, VoteCollector, read_votes, read_votes_without};
 pub use whole::{read_matrix, read_whole};
 pub use write::{TableWriter, write_table};
 

@@ -15,6 +15,7 @@ use super::read::{Cells, for_each_batch};
 use crate::error::IngestError;
 use crate::panoptes::ExtractSink;
 use crate::source::Progress;
+use crate::volunteer::Without;
 
 /// Gathers the drawn marks of an export.
 #[derive(Debug, Default)]
@@ -97,17 +98,35 @@ impl ExtractSink for ShapeCollector {
 /// # Errors
 /// Where it cannot be read or lacks a column.
 pub fn read_shapes(path: &Path, progress: &Progress) -> Result<(Drawn, Problems), IngestError> {
+    let (drawn, problems, _) = read_shapes_without(path, &Without::default(), progress)?;
+    Ok((drawn, problems))
+}
+
+/// The same without the rows of some volunteers; also how many rows these were.
+///
+/// # Errors
+/// As [`read_shapes`].
+pub fn read_shapes_without(
+    path: &Path,
+    without: &Without,
+    progress: &Progress,
+) -> Result<(Drawn, Problems, u64), IngestError> {
     let needed = ["classification_id", "subject_id", "volunteer", "task", "shape"];
     let mut collector = ShapeCollector::default();
-    let mut n_rows = 0;
+    let (mut n_rows, mut n_left_out) = (0, 0);
     for_each_batch(path, &needed, progress, |cells| {
         for row in 0..cells.n_rows() {
             n_rows += 1;
+            if !without.is_empty() && cells.text("volunteer", row).is_some_and(|v| without.has(&v)) {
+                n_left_out += 1;
+                continue;
+            }
             collector.table_row(cells, row, n_rows);
         }
         Ok(())
     })?;
-    Ok(collector.finish())
+    let (drawn, problems) = collector.finish();
+    Ok((drawn, problems, n_left_out))
 }
 
 impl ShapeCollector {

@@ -12,6 +12,7 @@ use crate::error::IngestError;
 use crate::panoptes::workflows::Workflows;
 use crate::panoptes::{ExtractSink, Offer, offers};
 use crate::source::Progress;
+use crate::volunteer::Without;
 
 /// Gathers the votes of an export; the k-th classification taken is the k-th of the builder.
 #[derive(Debug, Default)]
@@ -132,7 +133,24 @@ pub fn read_votes(
     workflows: Option<&Workflows>,
     progress: &Progress,
 ) -> Result<Votes, IngestError> {
+    Ok(read_votes_without(path, workflows, &Without::default(), progress)?.0)
+}
+
+/// The same without the rows of some volunteers; also how many rows of votes these were.
+///
+/// # Errors
+/// As [`read_votes`].
+pub fn read_votes_without(
+    path: &Path,
+    workflows: Option<&Workflows>,
+    without: &Without,
+    progress: &Progress,
+) -> Result<(Votes, u64), IngestError> {
     let mut reader = VotesReader::default();
+    let mut n_left_out = 0;
+    let is_out = |cells: &dyn Cells, row: usize| {
+        !without.is_empty() && cells.text("volunteer", row).is_some_and(|v| without.has(&v))
+    };
     let needed = ["classification_id", "subject_id", "volunteer"];
     let beside = path.with_file_name(format!(
         "classifications.{}",
@@ -140,7 +158,7 @@ pub fn read_votes(
     ));
     if beside != path && beside.is_file() {
         for_each_batch(&beside, &needed, progress, |cells| {
-            for row in 0..cells.n_rows() {
+            for row in (0..cells.n_rows()).filter(|row| !is_out(cells, *row)) {
                 reader.classification(cells, row);
                 if workflows.is_some() {
                     reader.note_version(cells, row);
@@ -152,6 +170,10 @@ pub fn read_votes(
     }
     for_each_batch(path, &[&needed[..], &["task", "answer"]].concat(), progress, |cells| {
         for row in 0..cells.n_rows() {
+            if is_out(cells, row) {
+                n_left_out += 1;
+                continue;
+            }
             let classification = reader.classification(cells, row);
             let kind = cells.text("kind", row).as_deref().and_then(QuestionKind::parse);
             let task = cells.text("task", row).unwrap_or_default();
@@ -165,7 +187,7 @@ pub fn read_votes(
         let used = reader.versions.iter().map(|(w, v)| (w.as_str(), v.as_str()));
         offers(workflows, used).iter().for_each(|offer| offer.add_to(&mut reader.builder));
     }
-    Ok(reader.builder.finish())
+    Ok((reader.builder.finish(), n_left_out))
 }
 
 /// Knows classifications by their ids. The tables of one extraction come in one order, so the one looked

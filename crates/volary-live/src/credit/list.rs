@@ -17,6 +17,8 @@ pub struct NameList {
     pub n_withheld: u64,
     /// What the list was made from, so that it can be made again.
     pub made_from: String,
+    /// By what the names are sorted.
+    pub sorted_by: &'static str,
 }
 
 /// The list of these people. `users`: ids, each once or more often.
@@ -36,9 +38,14 @@ pub fn name_list<'a>(users: impl IntoIterator<Item = &'a str>, people: &People) 
         ids.iter().map(|id| (names::resolve(&people.names(id)), *id)).collect();
     let n_withheld = resolved.iter().filter(|(name, _)| name == WITHHELD).count() as u64;
     resolved.retain(|(name, _)| name != WITHHELD);
-    resolved.sort_by_cached_key(|(name, id)| (names::sort_key(name), (*id).to_owned()));
+    resolved.sort_by(|a, b| names::compare(&a.0, &b.0).then_with(|| a.1.cmp(b.1)));
     let names = resolved.into_iter().map(|(name, _)| name).collect();
-    NameList { names, n_withheld, made_from: hasher.finalize().to_hex().to_string() }
+    NameList {
+        names,
+        n_withheld,
+        made_from: hasher.finalize().to_hex().to_string(),
+        sorted_by: names::SORTED_BY,
+    }
 }
 
 /// In what form a list is written.
@@ -84,7 +91,10 @@ impl NameList {
                 let names: Vec<String> = self.names.iter().map(|n| names::for_latex(n)).collect();
                 names.join(",\n") + "\n"
             }
-            Form::Html => lines(|n| format!("<li>{}</li>", names::for_html(n))),
+            Form::Html => {
+                let items = lines(|n| format!("<li>{}</li>", names::for_html(n)));
+                format!("{items}<!-- sorted by {} -->\n", self.sorted_by)
+            }
         }
     }
 }

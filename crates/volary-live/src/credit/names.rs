@@ -7,6 +7,11 @@
 //!
 //! Look-alike letters are left alone: a warning could be wrong, and people's alphabets are their own.
 
+use std::cmp::Ordering;
+use std::sync::OnceLock;
+
+use icu_collator::options::CollatorOptions;
+use icu_collator::{CollatorBorrowed, CollatorPreferences};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_segmentation::UnicodeSegmentation as _;
 
@@ -16,6 +21,12 @@ use crate::engine::Names;
 pub const WITHHELD: &str = "(name withheld)";
 /// No name is shown longer, in what readers take for characters.
 pub const MAX_GRAPHEMES: usize = 100;
+
+/// What stands around words, in any script.
+const BETWEEN_WORDS: &str = "(),;<>\"'|“”„‟‘’‚‛«»‹›「」『』【】〈〉《》、¿¡…†‡•";
+/// Addresses that need no slashes.
+const SCHEMES: [&str; 8] =
+    ["javascript:", "data:", "vbscript:", "tel:", "sms:", "callto:", "skype:", "magnet:"];
 
 /// Why a name is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,12 +121,15 @@ fn address_in(text: &str) -> Option<Reason> {
             return Some(found);
         }
     }
-    text.split(|c: char| c.is_whitespace() || "(),;<>\"'|".contains(c)).find_map(address_of_word)
+    text.split(|c: char| c.is_whitespace() || BETWEEN_WORDS.contains(c)).find_map(address_of_word)
 }
 
 fn address_of_word(word: &str) -> Option<Reason> {
     if word.contains("://") || word.starts_with("www.") || word.starts_with("mailto:") {
         return Some(if word.starts_with("mailto:") { Reason::Email } else { Reason::Link });
+    }
+    if SCHEMES.iter().any(|scheme| word.len() > scheme.len() && word.starts_with(scheme)) {
+        return Some(Reason::Link);
     }
     let word = word.trim_matches(|c: char| ".!?:*_~`".contains(c));
     if let Some((local, host)) = word.split_once('@')
@@ -205,18 +219,19 @@ pub fn for_latex(name: &str) -> String {
     text
 }
 
-/// By what names sort: letters, then their accents, then their cases, then the name itself.
-///
-/// An approximation of Unicode's root collation that is right for most names in Latin, Greek and Cyrillic
-/// letters: `ß` stands with `ss`, `Ø` after `oz`, where the collation has it beside `o`.
+/// By what [`compare`] sorts. It stands on lists, since Unicode changes its order now and then.
+pub const SORTED_BY: &str = "CLDR root collation, ICU4X 2.4";
+
+/// The order of names on a list: Unicode's root collation, then code points, so that no two names that differ
+/// are the same to it (the collation takes `é` in one character and in two for equal).
 #[must_use]
-pub fn sort_key(name: &str) -> [String; 4] {
-    let is_mark = |c: &char| unicode_normalization::char::is_combining_mark(*c);
-    let lower: String = name.nfkd().flat_map(char::to_lowercase).collect();
-    let base = lower.chars().filter(|c| !is_mark(c));
-    let letters = base.flat_map(|c| if c == 'ß' { vec!['s', 's'] } else { vec![c] }).collect();
-    let cases = name.nfkd().map(|c| if c.is_uppercase() { 'b' } else { 'a' }).collect();
-    [letters, lower, cases, name.to_owned()]
+pub fn compare(a: &str, b: &str) -> Ordering {
+    static ROOT: OnceLock<CollatorBorrowed<'static>> = OnceLock::new();
+    let root = ROOT.get_or_init(|| {
+        CollatorBorrowed::try_new(CollatorPreferences::default(), CollatorOptions::default())
+            .expect("the root collation is compiled in")
+    });
+    root.compare(a, b).then_with(|| a.cmp(b))
 }
 
 #[cfg(test)]

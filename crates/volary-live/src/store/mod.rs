@@ -11,6 +11,7 @@ mod database;
 mod exams;
 mod reads;
 mod schema;
+mod without;
 mod writer;
 
 use std::fs::{File, OpenOptions};
@@ -29,6 +30,7 @@ use crate::policy::Policy;
 pub use self::database::Place;
 use self::database::{Access, Cell, Database};
 pub use self::reads::StrandId;
+pub use self::without::Copied;
 use self::writer::Writer;
 
 /// Why the store cannot do what was asked.
@@ -97,6 +99,9 @@ pub enum LiveError {
     /// Only a file can be copied while it is written to.
     #[error("a PostgreSQL database is backed up with pg_dump, not by volary")]
     NotAFile,
+    /// A store that was to be filled holds something already.
+    #[error("the store holds events already; give a new one: {0}")]
+    NotEmpty(String),
 }
 
 /// What became of a submitted event.

@@ -49,6 +49,7 @@ fn a_store_is_the_memory_engine_made_durable() {
     // One function, one server: starting PostgreSQL takes longer than all that is asked of it.
     each_database(async |fresh| {
         histories_give_the_same_bytes(fresh).await;
+        whoever_is_left_out_was_never_there(fresh).await;
         outcomes_and_cursors(&fresh()).await;
         what_is_told_waits_until_it_is_delivered(&fresh()).await;
         a_policy_recounts_what_is_on_disk(&fresh()).await;
@@ -97,6 +98,61 @@ async fn histories_give_the_same_bytes(fresh: &dyn Fn() -> Place) {
         assert_eq!(live.summaries().await.expect("read"), summaries);
         live.close().await.expect("closes");
     }
+}
+
+/// Against a store to which nobody ever told what these people did.
+async fn whoever_is_left_out_was_never_there(fresh: &dyn Fn() -> Place) {
+    let mut runner = TestRunner::deterministic();
+    let out: std::collections::BTreeSet<String> = ["3", "4", "5", "6", "7"].map(str::to_owned).into();
+    let mut n_different = 0;
+    for round in 0..8_usize {
+        let mut drawn = history().new_tree(&mut runner).expect("a history").current();
+        if round % 2 == 1 {
+            let policy = Policy { rules: conditions(), ..Policy::default() };
+            drawn.insert(0, (event(1_000_000, 0, Kind::Policy { policy: Box::new(policy) }), 0));
+        }
+        let name =
+            Kind::Name { user: "3".into(), credited: Some("Z".into()), display: None, login: None };
+        drawn.push((event(1_000_001, 20, name), 20));
+        drawn.push((event(1_000_002, 20, Kind::Credit { user: "4".into(), consents: false }), 20));
+        let is_out = |user: &str| out.contains(user);
+        let is_vote = |event: &volary_live::Event| matches!(&event.kind, Kind::Vote { actor: volary_live::Actor::User(user), .. } if is_out(user));
+        let ids: Vec<String> =
+            drawn.iter().filter(|(e, _)| is_vote(e)).map(|(e, _)| e.key.id.clone()).collect();
+        let never: Vec<Heard> = drawn
+            .iter()
+            .filter(|(e, _)| match &e.kind {
+                Kind::Retract { of } | Kind::Correct { of, .. } => !ids.contains(of),
+                Kind::OptOut { user, .. } | Kind::Name { user, .. } | Kind::Credit { user, .. } => {
+                    !is_out(user)
+                }
+                _ => !is_vote(e),
+            })
+            .map(|(e, at)| heard(e.clone(), *at))
+            .collect();
+        let (all, without, right) = (open(&fresh()).await, open(&fresh()).await, open(&fresh()).await);
+        let events: Vec<Heard> = drawn.iter().map(|(e, at)| heard(e.clone(), *at)).collect();
+        all.submit_heard(events, None).await.expect("written");
+        right.submit_heard(never.clone(), None).await.expect("written");
+        let before = all.state_hash().await.expect("read");
+        let copied = all.copy_without(&out, &without).await.expect("copied");
+        assert_eq!(
+            copied.n_kept,
+            u64::try_from(right.counts().await.expect("read").n_events).expect("u64")
+        );
+        let hash = without.state_hash().await.expect("read");
+        assert_eq!(hash, right.state_hash().await.expect("read"));
+        assert_eq!(without.rebuild().await.expect("rebuilt"), hash);
+        assert_eq!(without.log(0, 1_000).await.expect("read"), right.log(0, 1_000).await.expect("read"));
+        assert_eq!(all.state_hash().await.expect("read"), before, "the store itself is as it was");
+        n_different += usize::from(hash != before);
+        let again = all.copy_without(&out, &without).await;
+        assert!(matches!(again, Err(LiveError::NotEmpty(_))) || copied.n_kept == 0, "{again:?}");
+        for live in [all, without, right] {
+            live.close().await.expect("closes");
+        }
+    }
+    assert!(n_different > 3, "their votes made a difference: {n_different}");
 }
 
 async fn outcomes_and_cursors(place: &Place) {

@@ -41,6 +41,8 @@ pub struct Inputs {
     pub previous: Option<PathBuf>,
     /// What an attacker is taken to know.
     pub knowledge: Knowledge,
+    /// Names of the volunteers: a package in which one stands is not made. Held in memory only.
+    pub names: Vec<String>,
 }
 
 pub(crate) fn people(

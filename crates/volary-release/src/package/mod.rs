@@ -36,13 +36,14 @@ use crate::attack::{self, Outcome, Truth, View};
 use crate::bias::Registry;
 use crate::error::ReleaseError;
 use crate::key::ReleaseKey;
+use crate::names::NameSet;
 use crate::optout::OptOuts;
 use crate::policy::Policy;
 use crate::pseudonym::{Linking, Pseudonyms};
 use crate::settings::Settings;
 use crate::tables::Written;
 use crate::tier::Tier;
-use crate::votes::{Count, Votes};
+use crate::votes::{Count, NO_ANSWER, Votes};
 
 /// The file of checksums.
 pub(crate) const SUMS: &str = "SHA256SUMS";
@@ -116,6 +117,10 @@ pub fn build(
     let public = inputs.public_subjects.as_deref().map(|p| inputs::subjects(p, progress)).transpose()?;
     let all_counts = votes.counts();
     let n_rows_read = votes.rows.len() as u64;
+    let names = names(settings, &inputs.names, &votes)?;
+    if let Some(names) = &names {
+        votes.take_out_names(names);
+    }
     votes.take_out_rare(settings.privacy.min_volunteers);
     let counts = votes.counts();
     let (tables, protected) = {
@@ -177,6 +182,7 @@ pub fn build(
         "min_classifications": settings.privacy.min_classifications,
         "line": settings.privacy.line,
         "protection": protected,
+        "typed": votes.typed().map(|q| json!([q.workflow, q.task])).collect::<Vec<_>>(),
         "utility": utility(&all_counts, &counts, n_rows_read, n_released),
         "attacks": attacks,
     });
@@ -202,6 +208,15 @@ pub fn build(
         votes_per_subject: seen.iter().sum::<u64>() as f64 / seen.len().max(1) as f64,
     };
     let (built_tables, n_bytes) = write_metadata(folder.path(), manifest, policy.as_ref())?;
+    if let Some(names) = &names {
+        let wrong = crate::verify::names_within(folder.path(), names)?;
+        if let Some(first) = wrong.first() {
+            return Err(ReleaseError::Refused(format!(
+                "{}: {}; take it out of what was given (settings, biases, policy, ids of subjects)",
+                first.file, first.what
+            )));
+        }
+    }
     let staged = folder.keep();
     open_to_all(&staged)?;
     std::fs::rename(&staged, target).map_err(ReleaseError::writing(target))?;
@@ -226,6 +241,30 @@ pub fn build(
         missing,
         n_bytes,
     })
+}
+
+/// Names to look for, but for words that are the team's own: settings, questions, and answers that nobody
+/// typed.
+fn names(settings: &Settings, names: &[String], votes: &Votes) -> Result<Option<NameSet>, ReleaseError> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let mut ours = vocabulary().to_owned();
+    let mut add = |text: &str| {
+        ours.push('\n');
+        ours.push_str(text);
+    };
+    settings.creators.iter().for_each(|creator| add(&creator.name()));
+    for question in &votes.questions {
+        add(&question.workflow);
+        add(&question.task);
+    }
+    let mut is_listed = vec![false; votes.answers.len()];
+    for vote in votes.rows.iter().filter(|vote| vote.answer != NO_ANSWER) {
+        is_listed[vote.answer as usize] |= !votes.questions[vote.question as usize].is_typed();
+    }
+    votes.answers.iter().zip(is_listed).filter(|(_, listed)| *listed).for_each(|(a, _)| add(a));
+    NameSet::new(names.iter().map(String::as_str), &ours).map(Some)
 }
 
 /// The pseudonyms of a release.

@@ -279,10 +279,16 @@ pub(crate) fn ours(package: &Path, described: &Described) -> String {
     words.push_str(crate::package::vocabulary());
     keys(&described.privacy, &mut words);
     let mut seen: HashSet<String> = HashSet::new();
+    let typed = described.privacy["typed"].as_array().into_iter().flatten();
+    let typed: HashSet<(&str, &str)> =
+        typed.filter_map(|q| Some((q[0].as_str()?, q[1].as_str()?))).collect();
     let path = package.join("data/counts.csv");
     if let Ok(mut reader) = csv::Reader::from_path(path) {
         for record in reader.records().map_while(Result::ok) {
-            for column in [0, 1, 3] {
+            let of = |column: usize| record.get(column).unwrap_or_default();
+            // What volunteers typed is not the team's own.
+            let columns: &[usize] = if typed.contains(&(of(0), of(1))) { &[0, 1] } else { &[0, 1, 3] };
+            for &column in columns {
                 let text = record.get(column).unwrap_or_default();
                 if !seen.contains(text) {
                     words.push('\n');

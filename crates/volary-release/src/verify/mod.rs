@@ -121,6 +121,15 @@ impl Verified {
     }
 }
 
+/// Where names stand in a package: in any byte of any file, in the text of Parquet files, in file names.
+pub(crate) fn names_within(package: &Path, names: &NameSet) -> Result<Vec<Finding>, ReleaseError> {
+    let mut out = Verified::default();
+    let files = structure::walk(package, &mut out)?;
+    let mut found = Verified::default();
+    contents::names(package, &files, names, &mut found)?;
+    Ok(found.findings)
+}
+
 /// Verifies a package.
 ///
 /// # Errors

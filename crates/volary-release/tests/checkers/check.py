@@ -172,4 +172,31 @@ def k_anonymity():
         return f"pyCANON k {k}, l {l}; the package says {report}"
 
 
+@checker
+def model_card():
+    import glob
+
+    import yaml
+    from huggingface_hub import ModelCard
+
+    names = sorted(glob.glob(path("card.md")) + glob.glob(path("models/*/card.md")))
+    for name in names:
+        card = ModelCard.load(name)
+        with open(name, encoding="utf-8") as file:
+            front = yaml.safe_load(file.read().split("---\n")[1])
+        written = front["model-index"][0]["results"][0]["metrics"]
+        read = card.data.eval_results
+        if [(m["type"], m["value"]) for m in written] != [(m.metric_type, m.metric_value) for m in read]:
+            return f"{name}: other measures are read than were written"
+        if not written or not all(low <= high for low, high in (
+                (m["args"]["low"], m["args"]["high"]) for m in written if "args" in m)):
+            return f"{name}: no measures, or an interval that ends before it begins"
+        again = ModelCard(str(card))
+        if again.data.to_dict() != card.data.to_dict():
+            return f"{name}: does not go round"
+        if not card.data.license or "More Information Needed" in card.text:
+            return f"{name}: not filled in"
+    return None if names or not only else "no card"
+
+
 print(json.dumps(found, indent=1))

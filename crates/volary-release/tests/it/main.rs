@@ -6,5 +6,6 @@
 mod attack;
 mod build;
 mod checkers;
+mod names;
 mod support;
 mod verify;

@@ -120,6 +120,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         all.extend(model.iter().map(|rate| ("model", rate)));
     }
     session.rows("bias", write_bias(&args.output, &all)?);
+    session.output(&args.output);
     session.finish(Some(&run_json_for(&args.output)))
 }
 
@@ -204,18 +205,20 @@ fn read_columns(
         }
         Ok(())
     })?;
-    let column = |(name, cells): (&String, Vec<Option<String>>)| {
-        let known = || cells.iter().flatten();
-        let different: BTreeSet<&String> = known().collect();
-        let are_numbers = known().all(|c| c.parse::<f64>().is_ok_and(f64::is_finite));
-        let number = |c: &Option<String>| c.as_ref().and_then(|c| c.parse().ok()).unwrap_or(f64::NAN);
-        let values = match are_numbers && different.len() > FEW_VALUES {
-            true => Values::Numbers(cells.iter().map(number).collect()),
-            false => Values::Labels(cells),
-        };
-        Column { name: name.clone(), values }
+    Ok(names.iter().zip(cells).map(|(name, cells)| text_column(name, cells)).collect())
+}
+
+/// A column of cells: of numbers, where all are and there are many; else of labels.
+pub(crate) fn text_column(name: &str, cells: Vec<Option<String>>) -> Column {
+    let known = || cells.iter().flatten();
+    let different: BTreeSet<&String> = known().collect();
+    let are_numbers = known().all(|c| c.parse::<f64>().is_ok_and(f64::is_finite));
+    let number = |c: &Option<String>| c.as_ref().and_then(|c| c.parse().ok()).unwrap_or(f64::NAN);
+    let values = match are_numbers && different.len() > FEW_VALUES {
+        true => Values::Numbers(cells.iter().map(number).collect()),
+        false => Values::Labels(cells),
     };
-    Ok(names.iter().zip(cells).map(column).collect())
+    Column { name: name.to_owned(), values }
 }
 
 /// What a model says of the same subjects; those without a score are called negative and counted.

@@ -103,8 +103,10 @@ pub(crate) fn write(analysis: &Analysis, output: &Path, session: &mut Session) -
         || write_others(analysis, output),
     );
     session.rows("consensus", long?);
+    session.output(output);
     for (table, n) in others? {
         session.rows(table, n);
+        session.output(&tables::beside(output, table));
     }
     Ok(())
 }

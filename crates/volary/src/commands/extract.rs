@@ -129,6 +129,7 @@ pub(crate) fn extract(
     if !report.subjects.is_empty() {
         write_subjects(&subjects, &report.subjects)?;
         session.rows("subjects", report.subjects.len() as u64);
+        session.output(&subjects);
     }
     session.summary.count("n_subjects", "subjects", report.collected.n_subjects);
     session.summary.count("n_volunteers", "volunteers", report.collected.n_volunteers);
@@ -146,6 +147,7 @@ fn finish_tables(
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         session.summary.count(&format!("n_{name}_rows"), &format!("{name} rows"), *n);
         session.rows(&name, *n);
+        session.output(path);
     }
     // A table that this run has no row for must not stay behind from the run before.
     for name in ["classifications", "votes", "marks", "shapes", "texts"] {
@@ -178,7 +180,7 @@ fn refuse_choices(args: &Args, kind: InputKind) -> Result<()> {
     if args.rows != RowSettings::default() || !args.text_tasks.is_empty() || args.workflows.is_some() {
         bail!(
             "a {} has no workflows, versions and tasks to choose from: leave --workflow, --version, \
-             --min-version, --max-version, --live-only, --text and --workflows out",
+             --min-version, --max-version, --live-only, --optouts, --text and --workflows out",
             kind.as_str()
         );
     }
@@ -193,8 +195,10 @@ fn subject_exports(args: &Args, format: TableFormat, session: &mut Session) -> R
         rows.extend(more);
         session.report(report);
     }
-    write_subject_export(&args.output.join(format!("subjects.{}", format.extension())), &rows)?;
+    let path = args.output.join(format!("subjects.{}", format.extension()));
+    write_subject_export(&path, &rows)?;
     session.rows("subjects", rows.len() as u64);
+    session.output(&path);
     session.summary.count("n_subjects", "rows of subjects", rows.len() as u64);
     Ok(())
 }
@@ -206,6 +210,7 @@ fn panoptes(args: &Args, session: &mut Session) -> Result<()> {
     let has_choice = !rows.workflow.is_empty()
         || [&rows.version, &rows.min_version, &rows.max_version].iter().any(|v| v.is_some())
         || rows.live_only
+        || rows.optouts.is_some()
         || args.workflows.is_some()
         || !args.text_tasks.is_empty();
     if has_choice {

@@ -83,8 +83,8 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     session.summary.note(match (changed, state) {
         (false, _) => "nothing to change",
         (true, State::Out) => {
-            "opted out: the next `volary release --optouts` leaves the person out; consensus, model and \
-             gold standard must be made again"
+            "opted out: the next `volary release --optouts` leaves the person out; `volary rebuild \
+             --without-optouts --project .` names what must be made again"
         }
         (true, State::In) => "opted in again",
     });

@@ -220,6 +220,10 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
         public_subjects: args.public_subjects.clone(),
         previous: args.previous.clone(),
         knowledge: knowledge(&args.knows, &session)?,
+        names: match &args.knows.names {
+            Some(path) => read_names(path, &session.progress)?,
+            None => Vec::new(),
+        },
     };
     let key =
         if args.new_key { ReleaseKey::create(key, output)? } else { ReleaseKey::read(key, output)? };
@@ -238,12 +242,16 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
     for path in one.into_iter().chain(more.into_iter().flatten()).chain(&args.runs) {
         session.input_file(path)?;
     }
+    session.output(&output.join("SHA256SUMS"));
     session.summary.line("tier", "tier", settings.tier.promise(), json!(settings.tier));
     for (table, n) in &built.tables {
         session.summary.count(&format!("n_{table}"), table, *n);
         session.rows(table, *n);
     }
     session.summary.left_out(built.left_out.iter().copied());
+    if let Some(path) = &args.optouts {
+        session.summary.value("n_optout_entries", OptOuts::read(path)?.n_entries());
+    }
     session.summary.count("n_opted_out", "opted out, of those who voted", built.n_opted_out);
     session.summary.count("n_bytes", "bytes", built.n_bytes);
     session.summary.value("privacy", built.privacy.clone());

@@ -20,11 +20,17 @@ pub(crate) struct Args {
     /// Run every stage, up to date or not.
     #[arg(long)]
     force: bool,
+    /// Leave out volunteers who opted out, whatever volary.toml says.
+    #[arg(long, value_name = "TOML")]
+    optouts: Option<PathBuf>,
 }
 
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
-    let project = Project::open(&args.folder)?;
+    let mut project = Project::open(&args.folder)?;
+    if let Some(path) = &args.optouts {
+        project.settings.rows.optouts = Some(std::path::absolute(path)?);
+    }
     let stages = project.run(&mut session, args.force)?;
     note_stages(&stages, &mut session);
     session.summary.note(&format!("report: {}", project.report().display()));

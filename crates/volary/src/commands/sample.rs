@@ -107,6 +107,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     note_left_out(&candidates, passed_over, real_time.as_ref().or(debiased.as_ref()), &mut session);
     note(real_time.as_ref(), debiased.as_ref(), worth, &selected, &mut session);
     session.rows("sample", write_sample(&args.output, &selected)?);
+    session.output(&args.output);
     if let Some(Design::Bins { rows, .. }) = debiased.as_ref().map(|draw| &draw.design) {
         session.rows("sample_bins", write_bins(&beside(&args.output, "bins"), rows)?);
     }

@@ -12,12 +12,12 @@ use volary_crowd::shapes::{self, Algorithm, Group, Measure, Members, ShapeConsen
 use volary_crowd::{CrowdError, Repeats};
 use volary_ingest::output::write_whole;
 use volary_ingest::records::{Blocks, RecordOptions};
-use volary_ingest::tables::{ShapeCollector, TableFormat, read_shapes};
+use volary_ingest::tables::{ShapeCollector, TableFormat, read_shapes_without};
 use volary_ingest::{IngestError, Progress};
 
 use crate::consensus_tables::beside;
 use crate::images::Images;
-use crate::input::{InputKind, read_export};
+use crate::input::{InputKind, OPTED_OUT, note_opted_out, read_export};
 use crate::report::clusters::{Picture, draw};
 use crate::report::drawings::pictures as in_order;
 use crate::session::{Session, run_json_for};
@@ -156,7 +156,12 @@ fn read(args: &Args, rows: &RowSettings, session: &mut Session) -> Result<Drawn>
     let (drawn, problems) = match table {
         Some(table) => {
             session.input_file(&table)?;
-            read_shapes(&table, &session.progress)?
+            let (drawn, problems, n) = read_shapes_without(&table, &rows.without()?, &session.progress)?;
+            if n > 0 {
+                session.summary.left_out([(OPTED_OUT, n)].into_iter());
+            }
+            note_opted_out(rows, n, session);
+            (drawn, problems)
         }
         None => match InputKind::of(first)? {
             InputKind::Export => {

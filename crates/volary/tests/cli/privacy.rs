@@ -89,6 +89,8 @@ fn no_name_and_no_address_leaves_by_any_command() {
         "extract export.csv --format panoptes -o out/panoptes",
         "consensus export.csv -o out/consensus.csv",
         "consensus out/csv -o out/again.json --experience log10 --json",
+        "gold export.csv -o out/gold.csv --least 1 --task T0 --json",
+        "gold verify out/gold.csv",
         "agreement export.csv -o out/agreement.csv --flags --json",
         "retire export.csv -o out/retire.csv --orders 2 --json",
         "flatten export.csv -o out/flat.csv",

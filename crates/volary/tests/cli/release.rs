@@ -14,7 +14,7 @@ const NAMES: [&str; 6] = [
     "Ford-P",
 ];
 
-const SETTINGS: &str = r#"
+pub(crate) const SETTINGS: &str = r#"
 project = "cats"
 version = "1.0"
 title = "Cats"

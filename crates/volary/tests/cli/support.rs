@@ -46,6 +46,11 @@ impl Run {
         serde_json::from_str(&self.stdout).expect("the record is JSON")
     }
 
+    /// Asserts that the run succeeded.
+    pub(crate) fn is_done(&self) {
+        assert_eq!(self.code, 0, "{}\n{}", self.stdout, self.stderr);
+    }
+
     /// Asserts one clear error: exit code 1, one line on standard error that holds `words`, no panic.
     pub(crate) fn fails_with(&self, words: &str) {
         assert_eq!(self.code, 1, "{}\n{}", self.stdout, self.stderr);

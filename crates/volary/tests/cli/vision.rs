@@ -25,7 +25,7 @@ fn write_npy(path: &Path, side: usize, pixel: impl Fn(usize, usize) -> f32) {
 
 /// Pictures with a bright square that the more volunteers see the brighter it is, and stripes that they see
 /// in every third; a table of subjects (two of each object), one of votes.
-fn project(place: &Place, n: usize) {
+pub(crate) fn project(place: &Place, n: usize) {
     std::fs::create_dir_all(place.path("cutouts")).unwrap();
     let (mut subjects, mut votes) =
         ("subject_id,file,object\n".to_owned(), "subject_id,task,answer,n_seen,n_votes\n".to_owned());
@@ -64,7 +64,7 @@ const TINY: [&str; 12] = [
     "0.003",
 ];
 
-fn train<'a>(output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn train<'a>(output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut line = vec![
         "train",
         "confusion",

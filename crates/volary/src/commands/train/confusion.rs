@@ -1,24 +1,30 @@
 //! `volary train confusion`: a network that learns a picture and its consensus together.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 use serde_json::json;
 use volary_core::ProblemKind;
+use volary_crowd::bias::Column;
 use volary_ingest::class_table::{ClassColumns, ClassTable, read_class_table};
 use volary_ingest::images::{ImageSubject, ImageSubjects};
 use volary_ingest::output::write_whole;
+use volary_release::card::{CARD_FILE, Folder, Said, card};
+use volary_release::cost::{COST_FILE, Cost, Ledger};
 use volary_vision::confusion::{Begin, Labels, Lesson, Likelihood, Losses, Settings, Trained, train};
 use volary_vision::training::{Descent, Ended, Next, Plan, Progress, Rule, Schedule};
 use volary_vision::{Augment, Device};
 
+use crate::commands::bias::text_column;
 use crate::model_metrics::{self, Judged};
 use crate::pictures::{PrepareArgs, SourceArgs, bar};
 use crate::session::Session;
 
+/// So often the cost of the run is noted, and held against the budget.
+const COST_EVERY: Duration = Duration::from_secs(2);
 /// So often a checkpoint is written within a long epoch.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(300);
 
@@ -27,7 +33,7 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(300);
 /// It learns to rebuild each picture from a few numbers and to say the volunteers' consensus from the same
 /// numbers, so that pictures that confuse people lie between those that do not. Writes a model folder: the
 /// weights, the settings, the losses, how good it is on pictures it never saw beside two plain models, and
-/// the last checkpoint. Killed at any moment, it goes on with --resume and ends with the same weights.
+/// the last checkpoint. A budget in volary.toml ends it in order. Killed at any moment, it goes on with --resume and ends with the same weights.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary train confusion subjects.csv --consensus consensus.csv --task T0 -o model
@@ -52,6 +58,9 @@ pub(crate) struct Args {
     /// Column of SUBJECTS; pictures with the same value are all learned from, or all judged by.
     #[arg(long, value_name = "COLUMN")]
     group: Option<String>,
+    /// Columns of SUBJECTS to measure it by, slice by slice (brightness, camera…), with commas between them.
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    by: Vec<String>,
     #[command(flatten)]
     pictures: PrepareArgs,
     #[command(flatten)]
@@ -193,6 +202,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let used: Vec<&ImageSubject> = built.subject_idx.iter().map(|i| &subjects[*i]).collect();
     let ids: Vec<String> = used.iter().map(|s| s.subject_id.clone()).collect();
     let groups = groups(args.group.as_deref(), &found, &used)?;
+    let sliced = slice_columns(&args.by, &found, &used)?;
     let (labels, unchosen) = labels(&table, &ids)?.without_unchosen()?;
     for class in &unchosen {
         let detail = format!("nobody ever chose {class:?}; it is left out");
@@ -207,25 +217,99 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         unchosen: &unchosen,
         preprocessing: &preprocessing,
     };
-    let trained = teach(args, &lesson, &settings, device, begin, &session)?;
+    if args.device != "cpu" {
+        session.graphics(&args.device);
+    }
+    let mut costs = Costs::open(&args.output, begin)?;
+    let trained = teach(args, &lesson, &settings, device, begin, &session, &mut costs)?;
     if trained.ended == Ended::Asked {
+        costs.note(&session.cost())?;
         let n = trained.history.epochs.len();
-        bail!("stopped in epoch {}; go on with the same command and --resume", n + 1);
+        let why = costs.spent.take().map_or_else(String::new, |why| format!("{why}; "));
+        let raise = if why.is_empty() { "" } else { "raise it, and " };
+        bail!("{why}stopped in epoch {}; {raise}go on with the same command and --resume", n + 1);
     }
     summarise(&trained, &mut session);
+    let mut metrics = json!({
+        "interval_level": model_metrics::LEVEL,
+        "replicates": args.learning.replicates,
+        "held_out": null,
+        "slices": [],
+        "latents": trained.latents,
+    });
     if !trained.split.held_out.is_empty() {
         let judged = Judged::new(&lesson, &trained, args.learning.replicates, session.global.seed)?;
         judged.summarise(&mut session.summary);
-        let metrics = json!({ "held_out": judged.json(), "latents": trained.latents });
-        write_whole(&args.output.join("metrics.json"), format!("{metrics:#}\n").as_bytes())?;
-        let card = model_metrics::card(&trained, Some(&judged));
-        write_whole(&args.output.join("card.md"), card.as_bytes())?;
-    } else {
-        let metrics = json!({ "held_out": null, "latents": trained.latents });
-        write_whole(&args.output.join("metrics.json"), format!("{metrics:#}\n").as_bytes())?;
-        write_whole(&args.output.join("card.md"), model_metrics::card(&trained, None).as_bytes())?;
+        metrics["held_out"] = judged.json();
+        metrics["slices"] = judged.slices(&lesson, &trained.split, &sliced)?.into();
     }
-    session.finish(Some(&args.output.join("run.json")))
+    write_whole(&args.output.join("metrics.json"), format!("{metrics:#}\n").as_bytes())?;
+    costs.note(&session.cost())?;
+    for name in
+        ["config.json", "weights.safetensors", "metrics.json", "history.csv", "split.csv", COST_FILE]
+    {
+        session.output(&args.output.join(name));
+    }
+    let record = args.output.join("run.json");
+    session.write_record(&record)?;
+    let card = card(&Folder::read(&args.output)?, &Said::default())?;
+    write_whole(&args.output.join(CARD_FILE), card.as_bytes())?;
+    session.finish(Some(&record))
+}
+
+/// The columns to slice by, of the pictures that are used.
+fn slice_columns(
+    names: &[String],
+    found: &ImageSubjects,
+    used: &[&ImageSubject],
+) -> Result<Vec<Column>> {
+    let column = |name: &String| {
+        let Some(at) = found.metadata_columns.iter().position(|known| known == name) else {
+            bail!("--by {name:?}; the subjects have {}", found.metadata_columns.join(", "));
+        };
+        let cells = used.iter().map(|subject| Some(subject.metadata[at].trim().to_owned()));
+        Ok(text_column(name, cells.map(|cell| cell.filter(|c| !c.is_empty())).collect()))
+    };
+    names.iter().map(column).collect()
+}
+
+/// The costs of a training's runs, kept in its folder while it runs, so that a run that is killed has cost
+/// something too.
+struct Costs {
+    path: PathBuf,
+    before: Ledger,
+    noted: Option<Instant>,
+    /// What of the budget is spent.
+    spent: Option<String>,
+}
+
+impl Costs {
+    /// A new training begins with none; one that goes on has those of the runs before.
+    fn open(folder: &Path, begin: Begin) -> Result<Self> {
+        let path = folder.join(COST_FILE);
+        let before = match begin {
+            Begin::Resume => Ledger::read(&path)?,
+            Begin::New | Begin::Afresh => Ledger::default(),
+        };
+        Ok(Self { path, before, noted: None, spent: None })
+    }
+
+    fn note(&mut self, cost: &Cost) -> Result<()> {
+        self.noted = Some(Instant::now());
+        Ok(self.before.with(cost).write(&self.path)?)
+    }
+
+    /// Looks at the clock now and then; says whether the training may go on.
+    fn watch(&mut self, session: &Session) -> bool {
+        if self.noted.is_some_and(|noted| noted.elapsed() < COST_EVERY) {
+            return true;
+        }
+        let cost = session.cost();
+        // A disk that is full will be told by the checkpoint; the training is worth more than its account.
+        let _ = self.note(&cost);
+        self.spent = session.settings.budget.spent(&self.before.with(&cost).total());
+        self.spent.is_none()
+    }
 }
 
 /// A device by its name.
@@ -301,6 +385,7 @@ fn teach(
     device: Device,
     begin: Begin,
     session: &Session,
+    costs: &mut Costs,
 ) -> Result<Trained> {
     let bar = bar(session, 0, "{msg} {wide_bar} {pos}/{len}");
     let started = Instant::now();
@@ -326,7 +411,7 @@ fn teach(
             loss("total"),
             loss("class above floor"),
         ));
-        if session.progress.is_stopped() {
+        if session.progress.is_stopped() || !costs.watch(session) {
             return Next::Stop;
         }
         if saved.elapsed() >= CHECKPOINT_EVERY {
@@ -368,6 +453,7 @@ fn summarise(trained: &Trained, session: &mut Session) {
             }
         }
     }
+    summary.value("labels_blake3", config.labels_blake3.clone());
     let latents = &trained.latents;
     let used = latents.divergence.len() - latents.n_unused;
     summary.line(

@@ -1,0 +1,179 @@
+//! Opting out, end to end: what a person's votes went into is named and made again, and then is as if the
+//! person had never voted.
+
+use serde_json::{Value, json};
+
+use crate::support::{Place, Row, export};
+use crate::vision::{project, train};
+
+const N: usize = 24;
+
+/// Votes on the pictures of [`project`]; the more there are of them, the brighter is what they show.
+fn votes(absent: Option<&str>) -> String {
+    let mut rows = Vec::new();
+    for i in 0..N {
+        let bright = i * 7 % N;
+        for (j, name) in
+            ["Zaphod_B", "p1", "p2", "p3", "p4", "p5", "p6", "p7", "p8", "p9", "p10"].iter().enumerate()
+        {
+            let id = (i * 100 + j + 1) as u64;
+            let sees = if *name == "Zaphod_B" { i % 2 == 0 } else { (j * 5 + bright) % N > N / 2 };
+            if absent != Some(*name) {
+                rows.push(Row::answer(
+                    id,
+                    name,
+                    &format!("s{i}"),
+                    if sees { "square" } else { "nothing" },
+                ));
+            }
+        }
+    }
+    export(&rows)
+}
+
+/// Everything that a small project does with its votes.
+fn make(place: &Place, votes: &str) {
+    project(place, N);
+    place.write("export.csv", votes);
+    place.record(&["extract", "export.csv", "-o", "extracts", "--to", "csv"]);
+    place.record(&["consensus", "extracts", "-o", "votes.csv"]);
+    place.record(&["gold", "export.csv", "-o", "gold.csv"]);
+    place.volary(&train("model", &["--epochs", "2", "--held-out", "0.3"])).is_done();
+    place.record(&["score", "model", "cutouts", "-o", "scores.csv"]);
+    place.write("other.csv", "task,worker,label\na,p1,x\n");
+    place.record(&["consensus", "other.csv", "-o", "other/consensus.csv"]);
+}
+
+fn rebuild(place: &Place, more: &[&str]) -> Value {
+    place.record(&[&["rebuild", "--without-optouts", "--project", "."][..], more].concat())["summary"]
+        .clone()
+}
+
+fn commands(summary: &Value) -> Vec<&str> {
+    summary["touched"].as_array().unwrap().iter().map(|run| run["command"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn state_and_models_become_those_of_a_project_in_which_the_person_never_voted() {
+    let (place, never) = (Place::new(), Place::new());
+    make(&place, &votes(None));
+    make(&never, &votes(Some("Zaphod_B")));
+    place.record(&["optout", "add", "--user", "Zaphod_B", "--at", "2026-11-01"]);
+    let named = rebuild(&place, &[]);
+    let mut order = commands(&named);
+    assert_eq!(order.len(), 5, "{named}");
+    let at = |command: &str| order.iter().position(|c| *c == command).unwrap();
+    assert!(
+        at("extract") < at("consensus") && at("consensus") < at("train") && at("train") < at("score")
+    );
+    order.sort_unstable();
+    assert_eq!(
+        order,
+        ["consensus", "extract", "gold", "score", "train"],
+        "the other consensus is not touched"
+    );
+    assert_eq!(named["models"].as_array().unwrap().len(), 1);
+    assert!(!named.to_string().contains("Zaphod"));
+    let weights = |place: &Place| std::fs::read(place.path("model/weights.safetensors")).unwrap();
+    assert_ne!(weights(&place), weights(&never), "the votes made a difference");
+    assert_eq!(rebuild(&place, &["--again"])["n_made"], 5);
+    for file in [
+        "extracts/votes.csv",
+        "votes.csv",
+        "votes_volunteers.csv",
+        "gold.csv",
+        "gold_soft.csv",
+        "gold_votes.csv",
+        "gold_gold.json",
+        "model/weights.safetensors",
+        "model/config.json",
+        "model/metrics.json",
+        "model/history.csv",
+        "model/split.csv",
+        "scores.csv",
+        "scores_embeddings.csv",
+    ] {
+        let bytes = |place: &Place| std::fs::read(place.path(file)).unwrap();
+        assert!(bytes(&place) == bytes(&never), "{file}");
+    }
+    // Done: nothing is left to do. And the model's card can say so.
+    assert_eq!(rebuild(&place, &[])["n_touched"], 0);
+    place.record(&["card", "model", "--draft"]);
+    assert!(place.read("model/card.md").contains("votes of people who opted out | left out"));
+    // Somebody else opts out afterwards: those who were left out stay so, and it begins again.
+    place.record(&["optout", "add", "--user", "p3", "--at", "2026-11-02"]);
+    assert_eq!(rebuild(&place, &[])["n_touched"], 5);
+    place.record(&["optout", "back", "--user", "p3", "--at", "2026-11-03"]);
+    assert_eq!(rebuild(&place, &[])["n_touched"], 0);
+}
+
+#[test]
+fn releases_are_named_and_not_recalled_and_what_is_gone_is_said() {
+    let place = Place::new();
+    place.write("export.csv", votes(None));
+    place.record(&["extract", "export.csv", "-o", "extracts", "--to", "csv"]);
+    place.write("release.toml", crate::release::SETTINGS);
+    place.write("biases.toml", "");
+    let release =
+        ["release", "release.toml", "--votes", "extracts/votes.csv", "--biases", "biases.toml"];
+    place.record(&[&release[..], &["--key", "k.key", "--new-key", "-o", "one"]].concat());
+    place.record(&["optout", "add", "--user", "Zaphod_B", "--at", "2026-11-01"]);
+    let named = rebuild(&place, &[]);
+    assert_eq!(commands(&named), ["extract", "release"]);
+    assert_eq!(named["n_releases"], 1);
+    // The next version without the person is touched by nothing of theirs, though its input holds their votes.
+    let next = ["--key", "k.key", "--optouts", "optouts.toml", "-o", "two"];
+    place.record(&[&release[..], &next].concat());
+    assert_eq!(rebuild(&place, &[])["n_releases"], 1, "the first one still is");
+    // An export that is gone may have held anybody.
+    std::fs::remove_file(place.path("export.csv")).unwrap();
+    let named = rebuild(&place, &[]);
+    assert_eq!(named["unknown"], json!(["export.csv"]));
+    assert_eq!(commands(&named), ["extract", "release"]);
+    place
+        .volary(&["rebuild", "--without-optouts", "--project", ".", "--again"])
+        .fails_with("volary extract");
+    place.volary(&["rebuild", "--without-optouts"]).fails_with("of what?");
+    assert_eq!(place.volary(&["rebuild", "--project", "."]).code, 2);
+}
+
+fn event(id: u64, rest: &Value) -> String {
+    let mut event = json!({"source": "own", "id": id.to_string(), "at_ms": 1_000 * id});
+    rest.as_object().unwrap().iter().for_each(|(name, value)| event[name] = value.clone());
+    format!("{event}\n")
+}
+
+#[test]
+fn a_live_store_without_those_who_opted_out() {
+    let place = Place::new();
+    let vote = |id: u64, user: u64| {
+        let kind = json!({"kind": "vote", "workflow": "10", "version": "1", "subject": "s1",
+                          "actor": {"user": user.to_string()}, "answers": {"T0": ["Yes"]}});
+        event(id, &kind)
+    };
+    let mut all: Vec<String> = (1..=8).map(|n| vote(n, n)).collect();
+    let never: String = all[1..].concat();
+    all.push(event(20, &json!({"kind": "opt_out", "user": "1", "out": true})));
+    place.write("all.ndjson", all.concat());
+    place.write("never.ndjson", never);
+    let ingest = |file: &str, store: &str| {
+        place.record(&["ingest", file, "--answer", "Yes", "--store", store])["summary"].clone()
+    };
+    assert_eq!(ingest("all.ndjson", "live.db")["n_alerts"], 1);
+    assert_eq!(ingest("never.ndjson", "never.db")["n_alerts"], 0);
+    let record = place.record(&["rebuild", "--without-optouts", "-o", "without.db"]);
+    let summary = &record["summary"];
+    assert_eq!(
+        (&summary["n_opted_out"], &summary["n_left_out"]),
+        (&json!(1), &json!(2)),
+        "a vote and the wish"
+    );
+    assert_eq!((&summary["n_alerts"], &summary["is_same"]), (&json!(0), &json!(false)));
+    // The store in use is as it was; the other one is whole.
+    assert_eq!(place.record(&["rebuild"])["summary"]["is_same"], true);
+    let other = place.record(&["rebuild", "--store", "without.db"]);
+    assert_eq!(other["summary"]["is_same"], true);
+    place
+        .volary(&["rebuild", "--without-optouts", "-o", "without.db"])
+        .fails_with("there is something already");
+}
