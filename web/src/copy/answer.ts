@@ -71,9 +71,9 @@ export async function answer(path: string, body?: unknown): Promise<Response> {
 }
 
 async function answered(path: string, body: unknown): Promise<Response> {
-  const url = new URL(path, 'http://copy/');
-  const parts = url.pathname.split('/').slice(1).map(decodeURIComponent);
-  const [first, id, what, last] = parts;
+  const [where, search] = path.split('?', 2);
+  const asked = new URLSearchParams(search ?? '');
+  const [first, id, what, last] = where.split('/').slice(1).map(decodeURIComponent);
   if (first === 'project' && !id) return json(await project());
   if (first === 'labels') return json({ labels: [], n_log: 0 });
   if (first === 'project' && id === 'subjects') return subject(what, last);
@@ -86,9 +86,9 @@ async function answered(path: string, body: unknown): Promise<Response> {
     }
     if (what === 'query') return json(await query(of, body as Which & { histograms?: string[]; masks?: boolean }));
     if (what === 'rows') return json(await rows(of, body as RowsQuery));
-    if (what === 'neighbours') return json({ neighbours: await neighbours(of, url.searchParams) });
+    if (what === 'neighbours') return json({ neighbours: await neighbours(of, asked) });
     if (what === 'boundary') return boundary(of, body as { quantity: string });
-    if (what === 'thumbnails') return thumbnails(of, (url.searchParams.get('rows') ?? '').split(',').map(Number));
+    if (what === 'thumbnails') return thumbnails(of, (asked.get('rows') ?? '').split(',').map(Number));
   }
   throw nothing('A copy holds tables, images and light curves; for the rest ask whoever made it.');
 }
