@@ -31,6 +31,7 @@ mod shape_tables;
 mod simulated_images;
 mod skill;
 mod skill_tables;
+mod steps;
 mod summary;
 mod whole_table;
 

@@ -10,14 +10,15 @@ use volary_core::Pixels;
 use crate::confusion::labels::Labels;
 use crate::confusion::latents::LatentReport;
 use crate::confusion::learner::ConfusionLearner;
-use crate::confusion::model::{CONFIG, Config, Model};
+use crate::confusion::levels::{self, Levels};
+use crate::confusion::model::{Config, Model};
 use crate::confusion::score::Scoring;
 use crate::confusion::settings::{Likelihood, Settings, Shape};
 use crate::confusion::spread;
 use crate::device::Device;
 use crate::error::VisionError;
 use crate::pictures::Augment;
-use crate::training::{self, Course, Ended, History, Next, Progress, Split};
+use crate::training::{self, Begin, Course, Ended, History, Next, Progress, Split};
 use crate::weights;
 
 /// The file of checkpoints in a model folder.
@@ -41,17 +42,6 @@ pub struct Lesson<'a> {
     pub preprocessing: &'a Value,
 }
 
-/// What to do with a training that was begun in the folder before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begin {
-    /// There is none; if there is, that is an error.
-    New,
-    /// Go on from its checkpoint, where there is one.
-    Resume,
-    /// Forget it.
-    Afresh,
-}
-
 /// What came of a training.
 #[derive(Debug)]
 pub struct Trained {
@@ -65,12 +55,12 @@ pub struct Trained {
     pub ended: Ended,
     /// What the latent numbers are used for.
     pub latents: LatentReport,
-    /// How far intervals can be believed, for classes that are a yes or no each with counted votes.
+    /// How far intervals can be believed, where votes were counted.
     pub coverage: Option<Coverage>,
 }
 
-/// How many of the held-out fractions lie in their interval, the intervals of one half being widened by what
-/// the other half showed.
+/// How many of the held-out fractions lie in their interval, the intervals of one half being drawn at the levels that
+/// the other half asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Coverage {
     /// The share that does.
@@ -103,27 +93,7 @@ pub fn train(
     let labels_blake3 = lesson.labels.hash(lesson.subject_ids);
     let fingerprint = fingerprint(lesson, settings, &shape, &labels_blake3)?;
     let checkpoint = folder.join(CHECKPOINT);
-    if checkpoint.exists() {
-        match begin {
-            Begin::Resume => {}
-            Begin::New => {
-                return Err(VisionError::model(
-                    folder,
-                    "a training was begun here before",
-                    "go on with it with --resume, begin anew with --fresh, or give another folder",
-                ));
-            }
-            Begin::Afresh => {
-                // The old model goes first: a folder must not look finished while another is trained.
-                for path in [folder.join(CONFIG), checkpoint.clone()] {
-                    if path.exists() {
-                        std::fs::remove_file(&path)
-                            .map_err(|e| VisionError::io("removing", &path, e))?;
-                    }
-                }
-            }
-        }
-    }
+    training::begin(begin, folder, &[&checkpoint])?;
     let votes = split.train.iter().filter_map(|row| lesson.labels.n_seen(*row));
     let mean_n_seen = votes.map(f64::from).sum::<f64>() / split.train.len() as f64;
     let mut learner =
@@ -151,22 +121,24 @@ pub fn train(
     );
     let model = Model::new(config, learner.into_network(), device);
     let batch_size = settings.plan.batch_size;
+    let (held_out, n_classes) = (&split.held_out, lesson.labels.classes().len());
     let is_independent = settings.losses.likelihood != Likelihood::Dirichlet;
-    let cells = if is_independent {
-        spread::cells(&model, lesson.pixels, lesson.labels, &split.held_out, batch_size)?
+    let (extra_sd, needed) = if is_independent {
+        let cells = spread::cells(&model, lesson.pixels, lesson.labels, held_out, batch_size)?;
+        let extra = cells.as_deref().and_then(spread::fit);
+        (extra, cells.map(|cells| spread::needed(&cells, extra.unwrap_or(0.0))))
     } else {
-        None
+        (None, model.exclusive_needed(lesson.pixels, lesson.labels, held_out, batch_size)?)
     };
-    let n_classes = lesson.labels.classes().len();
-    let coverage = cells.as_ref().and_then(|cells| {
-        let confidence = Scoring::default().confidence;
-        Some(Coverage { share: spread::coverage(cells, n_classes, confidence)?, confidence })
-    });
-    let model = model.with_extra_logit_sd(cells.as_deref().and_then(spread::fit));
+    let confidence = Scoring::default().confidence;
+    let share = needed.as_deref().and_then(|needed| levels::coverage(needed, n_classes, confidence));
+    let coverage = share.map(|share| Coverage { share, confidence });
+    let levels = needed.as_deref().map(Levels::of);
+    let model = model.with_extra_logit_sd(extra_sd).with_levels(levels);
     let latents = LatentReport::of(&model, lesson.pixels, &split.train, batch_size)?;
     if ended != Ended::Asked {
         weights::write_whole(&folder.join("history.csv"), history.csv().as_bytes())?;
-        weights::write_whole(&folder.join("split.csv"), split_csv(lesson, &split).as_bytes())?;
+        weights::write_whole(&folder.join("split.csv"), split.csv(lesson.subject_ids).as_bytes())?;
         model.save(folder)?;
     }
     Ok(Trained { model, split, history, ended, latents, coverage })
@@ -217,7 +189,6 @@ fn fingerprint(
     shape: &Shape,
     labels: &str,
 ) -> Result<String, VisionError> {
-    let mut hasher = blake3::Hasher::new();
     let plan = &settings.plan;
     let text = serde_json::json!({
         "shape": shape,
@@ -233,34 +204,7 @@ fn fingerprint(
         "subject_ids": lesson.subject_ids,
         "preprocessing": lesson.preprocessing,
     });
-    hasher.update(text.to_string().as_bytes());
-    // All pictures would be many gigabytes; a few tell other pictures apart.
-    let n = lesson.pixels.count();
-    let mut picture = vec![0.0; lesson.pixels.shape().values()];
-    for i in 0..n.min(16) {
-        lesson.pixels.read(i * n / n.min(16), &mut picture)?;
-        for value in &picture {
-            hasher.update(&value.to_le_bytes());
-        }
-    }
-    Ok(hasher.finalize().to_hex().to_string())
-}
-
-fn split_csv(lesson: &Lesson<'_>, split: &Split) -> String {
-    let mut parts = vec![""; lesson.subject_ids.len()];
-    for (part, rows) in [("train", &split.train), ("stop", &split.stop), ("held_out", &split.held_out)] {
-        for row in rows {
-            parts[*row] = part;
-        }
-    }
-    let mut csv = "subject_id,part\n".to_owned();
-    for (id, part) in lesson.subject_ids.iter().zip(parts) {
-        // A quote inside a quoted cell is doubled (RFC 4180).
-        let quoted = id.contains([',', '"', '\n', '\r']);
-        let id = if quoted { format!("\"{}\"", id.replace('"', "\"\"")) } else { id.clone() };
-        csv.push_str(&format!("{id},{part}\n"));
-    }
-    csv
+    training::fingerprint(&text, lesson.pixels)
 }
 
 /// The numbers of weights of encoder, decoder and classifier of a shape.
