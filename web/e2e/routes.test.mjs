@@ -194,6 +194,42 @@ test('alerts come as they are raised, wait behind a button, and are acted on', a
   await page.context().close();
 });
 
+test('what a model looked at stands beside the image, class by class', async () => {
+  const page = await open(browser, site, 'subjects/g5');
+  await settled(page);
+  const seen = () =>
+    page.evaluate(() =>
+      [...document.querySelectorAll('[aria-label^="Where the m"] canvas')].map((canvas) => [...canvas.getContext('2d').getImageData(12, 12, 1, 1).data].slice(0, 3)),
+    );
+  await page.waitForFunction(() => document.querySelectorAll('[aria-label^="Where the m"] canvas').length === 3);
+  assert.deepEqual(await seen(), [[200, 60, 60], [60, 60, 200], [140, 0, 140]]);
+  await page.getByText('They lie on each other by').waitFor();
+  assert.match(await page.getByText('They lie on each other by').textContent(), /0\.25 of 1, 1\.5 standard deviations below/);
+  await page.keyboard.press('a');
+  await page.waitForFunction(() => document.querySelector('[aria-label="Where the model found ring"] canvas').getContext('2d').getImageData(12, 12, 1, 1).data[0] === 60);
+  // Of one without a picture there is none.
+  await page.goto(`${site.url}subjects/g4`);
+  await settled(page);
+  assert.equal(await page.getByText('What the model looked at').count(), 0);
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('a view is saved under a name, and comes back', async () => {
+  const page = await open(browser, site, 'space?renderer=cpu&filter=' + encodeURIComponent('n_seen > 9'));
+  await settled(page);
+  await page.locator('.saved summary').click();
+  await page.locator('#saved-name').fill('<b>often</b>');
+  await page.keyboard.press('Enter');
+  await page.goto(`${site.url}anomaly`);
+  await settled(page);
+  await page.locator('.saved summary').click();
+  await page.locator('.saved a').click();
+  await page.waitForFunction(() => location.pathname === '/space' && location.search.includes('n_seen'));
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
 test('without a key the page asks for one and shows nothing', async () => {
   const context = await browser.newContext();
   const page = await context.newPage();
@@ -208,5 +244,11 @@ test('without a key the page asks for one and shows nothing', async () => {
   await page.getByText('Subjects').first().waitFor();
   await page.goto(`${site.url}space#key=${site.key}`);
   await page.waitForFunction(() => location.hash === '');
+  // A link from a report opens beside it: tabs give each other the key, and no other browser gets it.
+  const beside = await context.newPage();
+  await beside.goto(`${site.url}subjects/g5`);
+  await beside.locator('h1').filter({ hasText: 'g5' }).waitFor();
+  await settled(beside);
+  assert.equal(await beside.locator('form.key').count(), 0);
   await context.close();
 });

@@ -20,8 +20,8 @@ export function noise(seed) {
 /** A name that would do harm if it became markup. */
 export const EVIL = `<img src=x onerror="document.title='hacked'">`;
 
-/** A PNG of one colour. */
-function png(side, rgb) {
+/** A PNG of squares side by side, each of one colour. */
+function png(side, ...colours) {
   const crcTable = Array.from({ length: 256 }, (_, n) => {
     let c = n;
     for (let k = 0; k < 8; k++) c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
@@ -37,10 +37,10 @@ function png(side, rgb) {
     return out;
   };
   const head = Buffer.alloc(13);
-  head.writeUInt32BE(side, 0);
+  head.writeUInt32BE(side * colours.length, 0);
   head.writeUInt32BE(side, 4);
   head.set([8, 2, 0, 0, 0], 8);
-  const line = Buffer.concat([Buffer.from([0]), Buffer.from(Array(side).fill(rgb).flat())]);
+  const line = Buffer.concat([Buffer.from([0]), Buffer.from(colours.flatMap((rgb) => Array(side).fill(rgb).flat()))]);
   const data = deflateSync(Buffer.concat(Array(side).fill(line)));
   return Buffer.concat([Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]), chunk('IHDR', head), chunk('IDAT', data), chunk('IEND', Buffer.alloc(0))]);
 }
@@ -67,6 +67,11 @@ export function project(folder) {
   }
   const head = 'subject_id,x,y,kind,anomaly_score,n_seen,consensus(ring),consensus(disk),z0,z1,z2,z3';
   writeFileSync(join(folder, 'points.csv'), `${head}\n${rows.join('\n')}\n`);
+  // What a model looked at in two of them, as `volary attention` writes it.
+  mkdirSync(join(folder, 'attention', 'overlays'), { recursive: true });
+  writeFileSync(join(folder, 'attention', 'attention.csv'), 'subject_id,answer,logit,has_map\ng4,ring,1,true\ng4,disk,-1,true\ng5,ring,2.5,true\ng5,disk,-0.5,true\n');
+  writeFileSync(join(folder, 'attention', 'overlaps.csv'), 'subject_id,answer,other_answer,soft_iou,soft_iou_z\ng5,ring,disk,0.25,-1.5\n');
+  writeFileSync(join(folder, 'attention', 'overlays', '00001_g5.png'), png(24, [60, 60, 60], [200, 60, 60], [60, 60, 200]));
   writeFileSync(join(folder, 'zz-other.csv'), 'name,value\na,1\n');
   writeFileSync(join(folder, 'volary.toml'), '[project]\ntitle = "Test <b>sky</b>"\n\n[input]\nimages = "images"\n');
 }

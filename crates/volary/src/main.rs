@@ -18,6 +18,7 @@ mod live;
 mod live_tables;
 mod mark_tables;
 mod model_metrics;
+mod page_attention;
 mod page_project;
 mod panoptes_clustering;
 mod pictures;
@@ -72,6 +73,7 @@ enum Command {
     Marks(Box<commands::marks::Args>),
     Report(commands::report::Args),
     Figures(Box<commands::figures::Args>),
+    Export(commands::export::Args),
     Retire(commands::retire::Args),
     Train(commands::train::Args),
     Score(commands::score::Args),
@@ -120,6 +122,7 @@ fn main() -> ExitCode {
         Command::Shapes(args) => commands::shapes::run(&args, session),
         Command::Marks(args) => commands::marks::run(&args, session),
         Command::Figures(args) => commands::figures::run(&args, session),
+        Command::Export(args) => commands::export::run(&args, session),
         Command::Report(args) => commands::report::run(&args, session),
         Command::Retire(args) => commands::retire::run(&args, session),
         Command::Train(args) => commands::train::run(&args, session),
@@ -170,6 +173,7 @@ impl Command {
             Self::Marks(_) => "marks",
             Self::Report(_) => "report",
             Self::Figures(_) => "figures",
+            Self::Export(_) => "export",
             Self::Retire(_) => "retire",
             Self::Train(_) => "train",
             Self::Score(_) => "score",

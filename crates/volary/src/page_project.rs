@@ -15,6 +15,7 @@ use volary_space::slice::Column;
 use volary_web::Project;
 use volary_web::project::{Ballots, Curve, Feature, Labels, Overview, Person, Table};
 
+use crate::page_attention;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::whole_table::WholeTable;
@@ -42,6 +43,16 @@ pub(crate) struct PageArgs {
 const INPUTS: [&str; 4] = ["classifications", "workflows", "light-curves", "dips"];
 
 impl PageArgs {
+    /// What to show, for commands that name it otherwise.
+    pub(crate) fn new(
+        folder: Option<PathBuf>,
+        table: Option<PathBuf>,
+        with: Vec<PathBuf>,
+        images: Option<PathBuf>,
+    ) -> Self {
+        Self { folder, table, with, images }
+    }
+
     /// A project's folder.
     pub(crate) fn of(folder: &Path) -> Self {
         Self { folder: Some(folder.to_owned()), ..Self::default() }
@@ -52,8 +63,17 @@ impl PageArgs {
         self.folder.is_some() || self.table.is_some() || self.images.is_some()
     }
 
-    /// Reads it all, and notes what cannot be shown, and why.
+    /// Reads it all, and notes what cannot be shown, and why. Labels can be given.
     pub(crate) fn read(&self, session: &mut Session) -> Result<Project> {
+        let mut project = self.read_only(session)?;
+        if let Some(folder) = &self.folder {
+            project.labels = Some(Labels::open(&folder.join("labels.jsonl"))?);
+        }
+        Ok(project)
+    }
+
+    /// Reads it all; nothing in the folder is opened for writing.
+    pub(crate) fn read_only(&self, session: &mut Session) -> Result<Project> {
         let mut shown = Shown::default();
         if !self.names_something() {
             return Ok(shown.project);
@@ -71,7 +91,10 @@ impl PageArgs {
             shown.votes(folder, session)?;
             shown.people(folder, session)?;
             shown.overview(folder, session)?;
-            shown.project.labels = Some(Labels::open(&folder.join("labels.jsonl"))?);
+            match page_attention::read(&folder.join("attention"), session) {
+                Ok(found) => shown.project.attention = found,
+                Err(error) => shown.left_out(&folder.join("attention"), &error),
+            }
         }
         self.find_images(&settings, &mut shown, session)?;
         if let Some(path) = &settings.marks.light_curves {

@@ -8,8 +8,21 @@ export type Column =
 /** The code of a missing text. */
 export const NO_TEXT = 0xffffffff;
 
+/** A column whose numbers are as exact as the file has them. */
+export type Exact =
+  | { readonly kind: 'number'; readonly values: Float32Array | Float64Array }
+  | { readonly kind: 'text'; readonly codes: Uint32Array; readonly texts: readonly string[] };
+
 /** The one column of a stream. Throws where the stream broke off: its schema says how many rows there are. */
 export function column(bytes: Uint8Array, nRows: number): Column {
+  const found = exact(bytes, nRows);
+  if (found.kind === 'text') return found;
+  const values = found.values instanceof Float32Array ? found.values : Float32Array.from(found.values);
+  return { kind: 'number', values };
+}
+
+/** The same, with the numbers in full where the file has them so. */
+export function exact(bytes: Uint8Array, nRows: number): Exact {
   const table = tableFromIPC(bytes);
   const said = Number(table.schema.metadata?.get('n_rows') ?? NaN);
   if (table.numRows !== nRows || said !== nRows) {
@@ -18,7 +31,7 @@ export function column(bytes: Uint8Array, nRows: number): Column {
   const found = table.getChildAt(0);
   const batch = found.data[0] as unknown as Batch | undefined;
   if (!batch) return { kind: 'number', values: new Float32Array(0) };
-  if (!batch.dictionary) return { kind: 'number', values: batch.values as Float32Array };
+  if (!batch.dictionary) return { kind: 'number', values: batch.values as Float32Array | Float64Array };
   const codes = Uint32Array.from(batch.values.subarray(0, nRows) as Uint32Array);
   if (batch.nullCount > 0 && batch.validity) {
     for (let row = 0; row < nRows; row++) {
@@ -34,7 +47,7 @@ export function rows(bytes: Uint8Array): Uint32Array {
 }
 
 interface Batch {
-  readonly values: Float32Array | Uint32Array;
+  readonly values: Float32Array | Float64Array | Uint32Array;
   readonly validity?: Uint8Array;
   readonly nullCount: number;
   readonly dictionary?: Iterable<unknown>;

@@ -6,6 +6,8 @@
  * the address.
  */
 
+import { isCopy } from './site';
+
 export class Problem extends Error {
   constructor(
     readonly title: string,
@@ -36,6 +38,7 @@ let key = '';
 
 /** Takes the key out of the address, or remembers the tab's. Whether there is one. */
 export function takeKey(): boolean {
+  if (isCopy) return false;
   const found = /^#key=(.+)$/.exec(location.hash);
   if (found) {
     key = decodeURIComponent(found[1]);
@@ -50,6 +53,22 @@ export function setKey(text: string): void {
   sessionStorage.setItem(KEPT, key);
 }
 
+/** Tabs of this page give each other the key: a link from a report opens without asking for it. */
+const tabs = typeof BroadcastChannel === 'undefined' || isCopy ? null : new BroadcastChannel('volary');
+
+export function shareKey(got: () => void): void {
+  if (!tabs) return;
+  tabs.onmessage = ({ data }: MessageEvent<unknown>) => {
+    if (data === 'key?' && key) tabs.postMessage({ key });
+    const given = (data as { key?: unknown } | null)?.key;
+    if (!key && typeof given === 'string') {
+      setKey(given);
+      got();
+    }
+  };
+  if (!key) tabs.postMessage('key?');
+}
+
 export function headers(more: Record<string, string> = {}): Record<string, string> {
   return key ? { ...more, authorization: `Bearer ${key}` } : more;
 }
@@ -62,6 +81,13 @@ export interface Asked {
 }
 
 async function ask(path: string, asked: Asked): Promise<Response> {
+  if (isCopy) {
+    const { answer } = await import('../copy/answer');
+    const said = await answer(path, asked.body);
+    asked.signal?.throwIfAborted();
+    if (!said.ok) throw await problem(said);
+    return said;
+  }
   const isPost = asked.body !== undefined;
   let response: Response;
   try {

@@ -86,6 +86,10 @@ export interface Subject {
   subject_id: string;
   has_image: boolean;
   has_light_curve: boolean;
+  attention?: {
+    classes: { name: string; logit?: number }[];
+    overlaps: { class: string; other: string; soft_iou?: number; z?: number }[];
+  };
   rows: Record<string, number>;
   values: Record<string, Record<string, Cell>>;
   previous?: string;

@@ -17,14 +17,25 @@ export function value(v: number | null | undefined): string {
   return minus(String(Number(v.toPrecision(4))));
 }
 
+/** Numbers of an axis, each with as many digits as tell it from its neighbour. */
+export function ticks(all: readonly number[]): string[] {
+  const step = all.length > 1 ? Math.abs(all[1] - all[0]) : 0;
+  if (!(step > 0) || Math.max(...all.map(Math.abs)) >= 1e7 || step < 1e-9) return all.map((v) => value(v));
+  // A step of 2.5 has a digit more than its size says.
+  let digits = Math.max(0, -Math.floor(Math.log10(step)));
+  while (digits < 10 && Math.abs(Number(step.toFixed(digits)) - step) > step * 1e-3) digits++;
+  return all.map((v) => minus(v.toFixed(digits)));
+}
+
 export function percent(share: number | null | undefined, digits = 1): string {
   if (share === null || share === undefined || Number.isNaN(share)) return '–';
   return `${(100 * share).toFixed(digits)} %`;
 }
 
-/** `0.42 (0.31–0.55)`. */
+/** `0.42 (0.31–0.55)`, a unit once. */
 export function interval(v: number, low: number, high: number, as: (x: number) => string = value): string {
-  return `${as(v)} (${as(low)}–${as(high)})`;
+  const [from, to] = [as(low), as(high)];
+  return `${as(v)} (${from.endsWith(' %') && to.endsWith(' %') ? from.slice(0, -2) : from}–${to})`;
 }
 
 export function time(iso: string): string {

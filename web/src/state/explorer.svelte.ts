@@ -241,7 +241,12 @@ export class Explorer {
   }
 }
 
+/** Whether a column is one of the numbers of a vector. */
+export function isPart(name: string): boolean {
+  return /^[ze]\d+$/.test(name);
+}
+
 /** Whether a column says where a point is drawn, which nobody filters by its number. */
 function isPlace(name: string): boolean {
-  return ['x', 'y', 'z'].includes(name) || /^[ze]\d+$/.test(name) || /_(x|y|low|high)(\(|$)/.test(name);
+  return ['x', 'y', 'z'].includes(name) || isPart(name) || /_(x|y|low|high)(\(|$)/.test(name);
 }

@@ -1,5 +1,6 @@
 /** What all routes share: where we are, the project, theme, shortcuts, undo, and what is said aloud. */
-import { json, takeKey } from '../api/client';
+import { json, shareKey, takeKey } from '../api/client';
+import { address, here } from '../api/site';
 import type { Project } from '../api/types';
 import { isTyping, Keys, type Shortcut } from '../lib/keys';
 import { route, type Route } from '../lib/route';
@@ -7,8 +8,8 @@ import { Undo } from '../lib/undo';
 import { Resource } from './resource.svelte';
 
 class Page {
-  path = $state(location.pathname);
-  search = $state(location.search);
+  path = $state(here().path);
+  search = $state(here().search);
   route: Route = $derived(route(this.path));
   theme = $state<'dark' | 'light'>('dark');
   project = new Resource<Project>();
@@ -18,7 +19,7 @@ class Page {
   isSheetOpen = $state(false);
   keysOff = $state(localStorage.getItem('volary-keys') === 'off');
   readonly keys = new Keys();
-  private undoes = new Undo(location.pathname + location.search);
+  private undoes = new Undo(here().path + here().search);
   canUndo = $state(false);
   canRedo = $state(false);
   private timer = 0;
@@ -33,6 +34,7 @@ class Page {
     addEventListener('hashchange', () => {
       if (takeKey()) location.reload();
     });
+    shareKey(() => this.project.retry());
     void this.project.load((asked) => json<Project>('/project', asked));
   }
 
@@ -48,7 +50,7 @@ class Page {
   }
 
   private follow(): void {
-    [this.path, this.search] = [location.pathname, location.search];
+    ({ path: this.path, search: this.search } = here());
     this.note();
   }
 
@@ -61,7 +63,7 @@ class Page {
   /** Another page; Back comes back. */
   go(to: string): void {
     if (to === this.path + this.search) return;
-    history.pushState(null, '', to);
+    history.pushState(null, '', address(to));
     this.follow();
     if (!to.startsWith(this.path + '?')) scrollTo(0, 0);
   }
@@ -69,7 +71,7 @@ class Page {
   /** The state of this page in its address: a step of Back, or (while the hand moves) none. */
   put(search: string, isStep: boolean): void {
     if (search === this.search) return;
-    const url = this.path + search;
+    const url = address(this.path + search);
     if (isStep) history.pushState(null, '', url);
     else history.replaceState(history.state, '', url);
     this.search = search;
@@ -81,8 +83,8 @@ class Page {
 
   private step(to: string | null, what: string): void {
     if (to === null) return this.say('nothing to undo');
-    history.pushState(null, '', to);
-    [this.path, this.search] = [location.pathname, location.search];
+    history.pushState(null, '', address(to));
+    ({ path: this.path, search: this.search } = here());
     this.canUndo = this.undoes.canUndo;
     this.canRedo = this.undoes.canRedo;
     this.say(what);

@@ -84,6 +84,21 @@ impl Column {
             DataType::Utf8 => Self::text(array.as_string::<i32>().iter()),
             DataType::LargeUtf8 => Self::text(array.as_string::<i64>().iter()),
             DataType::Utf8View => Self::text(array.as_string_view().iter()),
+            // As pandas writes a categorical: each text once, and which one each row has.
+            DataType::Dictionary(..) => {
+                let dictionary = array.as_any_dictionary_opt()?;
+                let texts = Self::from_arrow(dictionary.values().as_ref())?;
+                if dictionary.values().is_empty() {
+                    // Without texts every row is missing, and there is no key to ask for.
+                    return Some(Self::text((0..array.len()).map(|_| None)));
+                }
+                let keys = dictionary.normalized_keys();
+                let of = |(row, key): (usize, &usize)| {
+                    if array.is_null(row) { None } else { texts.text_at(*key) }
+                };
+                matches!(texts, Self::Text { .. })
+                    .then(|| Self::text(keys.iter().enumerate().map(of)))?
+            }
             _ => return None,
         })
     }
@@ -228,5 +243,28 @@ impl Table for Columns {
 
     fn names(&self) -> Vec<&str> {
         self.columns.keys().map(String::as_str).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::DictionaryArray;
+    use arrow_array::types::{Int8Type, UInt32Type};
+
+    use super::*;
+
+    #[test]
+    fn a_dictionary_is_a_column_of_texts() {
+        let texts: DictionaryArray<Int8Type> =
+            vec![Some("b"), None, Some("a"), Some("b")].into_iter().collect();
+        let found = Column::from_arrow(&texts).unwrap();
+        let rows: Vec<Option<&str>> = (0..4).map(|row| found.text_at(row)).collect();
+        assert_eq!(rows, [Some("b"), None, Some("a"), Some("b")]);
+        let numbers = arrow_array::Float64Array::from(vec![1.0]);
+        let keys = arrow_array::UInt32Array::from(vec![0, 0]);
+        let odd = DictionaryArray::<UInt32Type>::new(keys, std::sync::Arc::new(numbers));
+        assert_eq!(Column::from_arrow(&odd), None, "of numbers it is left out");
+        let none: DictionaryArray<Int8Type> = Vec::<Option<&str>>::new().into_iter().collect();
+        assert_eq!(Column::from_arrow(&none).unwrap().len(), 0);
     }
 }

@@ -48,6 +48,30 @@ pub struct Feature {
     pub score_sd: Option<f64>,
 }
 
+/// Where in its image a model found each class.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attention {
+    /// A picture of panels side by side: the image, then one for each class.
+    pub panels: PathBuf,
+    /// The classes in the order of the panels, each with the model's logit.
+    pub classes: Vec<(String, f64)>,
+    /// Pairs of classes, and how far their maps lie on each other.
+    pub overlaps: Vec<MapOverlap>,
+}
+
+/// How far two maps lie on each other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MapOverlap {
+    /// A class.
+    pub class: String,
+    /// The other.
+    pub other: String,
+    /// Soft intersection over union, 0 to 1; NaN where a map is missing.
+    pub soft_iou: f64,
+    /// The same against chance, in standard deviations.
+    pub z: f64,
+}
+
 /// What is told of the project as a whole.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overview {
@@ -74,6 +98,8 @@ pub struct Project {
     pub images: HashMap<String, PathBuf>,
     /// The light curve of each subject that has one.
     pub curves: HashMap<String, Curve>,
+    /// What a model looked at, of each subject that it was asked about.
+    pub attention: HashMap<String, Attention>,
     /// Who voted what, without who.
     pub ballots: Ballots,
     /// The volunteers, as numbers.

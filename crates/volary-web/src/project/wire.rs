@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use arrow_array::types::UInt32Type;
 use arrow_array::{
-    ArrayRef, DictionaryArray, Float32Array, PrimitiveArray, RecordBatch, StringArray, UInt32Array,
+    ArrayRef, DictionaryArray, Float32Array, Float64Array, PrimitiveArray, RecordBatch, StringArray,
+    UInt32Array,
 };
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
@@ -33,6 +34,18 @@ pub(crate) fn column(name: &str, column: &Column) -> Result<Vec<u8>, ArrowError>
         }
     };
     stream(name, kind, array)
+}
+
+/// Numbers in full, for whoever compares with them instead of drawing them.
+pub(crate) fn exact(name: &str, values: &[f64]) -> Result<Vec<u8>, ArrowError> {
+    let array = Float64Array::from_iter_values(values.iter().copied());
+    stream(name, DataType::Float64, Arc::new(array))
+}
+
+/// Vectors, one behind the other.
+pub(crate) fn floats(name: &str, values: &[f32]) -> Result<Vec<u8>, ArrowError> {
+    let array = Float32Array::from_iter_values(values.iter().copied());
+    stream(name, DataType::Float32, Arc::new(array))
 }
 
 /// Row numbers, such as an order.

@@ -90,6 +90,7 @@ fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(project::sprites::one))
         .routes(routes!(project::subjects::one))
         .routes(routes!(project::subjects::image))
+        .routes(routes!(project::subjects::attention))
         .routes(routes!(project::subjects::light_curve))
         .routes(routes!(project::subjects::votes))
         .routes(routes!(project::volunteers::summary))

@@ -12,6 +12,7 @@ pub(crate) mod counts;
 pub(crate) mod credit;
 pub(crate) mod dedup;
 pub(crate) mod demo;
+pub(crate) mod export;
 pub(crate) mod extract;
 pub(crate) mod figures;
 pub(crate) mod flatten;

@@ -12,6 +12,9 @@ const ROWS: usize = 15;
 /// Answers shown per subject.
 const ANSWERS: usize = 4;
 
+/// Where `volary serve` has the page, unless it is told otherwise.
+pub(super) const PAGE: &str = "http://127.0.0.1:8420";
+
 /// The section; none where nobody disagrees.
 pub(super) fn section(input: &ReportInput<'_>) -> Option<Section> {
     let questions = seen(input);
@@ -45,7 +48,8 @@ pub(super) fn section(input: &ReportInput<'_>) -> Option<Section> {
     let table = table(&Table { title: "Highest entropy", lead: "", heads: &heads }, rows);
     let lead = format!(
         "The {} with the highest entropy among those with at least {} (half the median). Entropy ± its \
-         posterior standard deviation; bars show shares with {} intervals.",
+         posterior standard deviation; bars show shares with {} intervals. A subject's name opens it in the \
+         page, while `volary serve` runs in this project's folder and its page is open.",
         if items.len() == 1 { "subject".to_owned() } else { format!("{} subjects", items.len()) },
         super::text::counted(enough as u64, "answer"),
         level(input)
@@ -68,7 +72,7 @@ fn enough_votes(input: &ReportInput<'_>) -> f64 {
 
 fn row(input: &ReportInput<'_>, item: &Item, several: bool) -> Vec<String> {
     let mut row = vec![
-        label(&input.votes.subjects[item.subject as usize], 28),
+        link(&input.votes.subjects[item.subject as usize]),
         count(u64::from(item.n_answered)),
         format!(
             "{} <small>±&nbsp;{}</small>",
@@ -81,6 +85,24 @@ fn row(input: &ReportInput<'_>, item: &Item, several: bool) -> Vec<String> {
         row.insert(1, name_html(input, item.question, 48));
     }
     row
+}
+
+/// A subject, which opens in the page.
+fn link(subject: &str) -> String {
+    format!("<a href=\"{PAGE}/subjects/{}\">{}</a>", encoded(subject), label(subject, 28))
+}
+
+/// As a part of a path.
+fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }
 
 fn bars(input: &ReportInput<'_>, item: &Item) -> String {
@@ -103,4 +125,19 @@ fn bars(input: &ReportInput<'_>, item: &Item) -> String {
     }
     out.push_str("</div>");
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_opens_in_the_page_whatever_it_is_called() {
+        let html = link("a/b \"<i>\u{e9}");
+        let path = html.split('"').nth(1).unwrap();
+        assert_eq!(path, "http://127.0.0.1:8420/subjects/a%2Fb%20%22%3Ci%3E%C3%A9");
+        assert!(!html.contains("<i>"), "{html}");
+        let path = path.strip_prefix(PAGE).unwrap();
+        assert!(volary_web::is_page_route(path), "the page knows it");
+    }
 }

@@ -13,7 +13,9 @@ pub(super) fn check(html: &str) {
     for bad in
         ["NaN", "inf\"", "<script", "http://", "https://", "javascript:", "src=", "\u{202E}", "\u{0}"]
     {
-        let html = html.replace("http://www.w3.org/2000/svg", "");
+        // The one address that a report names is the page's, on this machine.
+        let page = format!("<a href=\"{}/subjects/", super::confusing::PAGE);
+        let html = html.replace("http://www.w3.org/2000/svg", "").replace(&page, "");
         let at =
             html.find(bad).map(|at| html[at.saturating_sub(80)..].chars().take(160).collect::<String>());
         assert_eq!(at, None, "{bad}");

@@ -35,12 +35,12 @@ pub(crate) struct GroupBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BoundaryQuery {
     /// The column whose values above a threshold are "chosen".
-    quantity: String,
+    pub(crate) quantity: String,
     /// The thresholds, 64 at most.
-    thresholds: Vec<f64>,
+    pub(crate) thresholds: Vec<f64>,
     /// What becomes of these.
     #[serde(default)]
-    groups: Vec<GroupBody>,
+    pub(crate) groups: Vec<GroupBody>,
 }
 
 /// A value with the ends of its interval.
@@ -122,7 +122,7 @@ pub(crate) async fn boundary(
     Ok(Reply::new(&computed(move || judged(&app.project.tables[at], &asked)).await??))
 }
 
-fn judged(table: &Table, asked: &BoundaryQuery) -> Result<BoundaryView, Problem> {
+pub(crate) fn judged(table: &Table, asked: &BoundaryQuery) -> Result<BoundaryView, Problem> {
     let wrong = |error: volary_space::SpaceError| Problem::unprocessable(error.to_string());
     let no_vectors = || {
         let detail =

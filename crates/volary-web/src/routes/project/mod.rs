@@ -103,7 +103,7 @@ pub(crate) struct ProjectView {
 }
 
 /// Texts that are few enough to be told apart by colour.
-fn is_category(column: &Column) -> bool {
+pub(crate) fn is_category(column: &Column) -> bool {
     match column {
         Column::Number(_) => false,
         Column::Boolean(_) => true,
@@ -143,27 +143,30 @@ fn table_view(project: &Project, table: &Table) -> TableView {
     responses((status = 200, body = ProjectView)))]
 pub(crate) async fn one(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
     let project = Arc::clone(&app.project);
-    let view = move || {
-        let overview = &project.overview;
-        ProjectView {
-            title: project.title.clone(),
-            tables: project.tables.iter().map(|table| table_view(&project, table)).collect(),
-            overview: OverviewView {
-                n_classifications: overview.n_classifications,
-                n_subjects: overview.n_subjects,
-                n_retired: overview.n_retired,
-                n_volunteers: project.people.len(),
-                retired_by_reason: overview.retired_by_reason.clone(),
-                by_day: overview.by_day.clone(),
-            },
-            n_images: project.images.len(),
-            n_light_curves: project.curves.len(),
-            has_votes: !project.ballots.is_empty(),
-            takes_labels: project.labels.is_some(),
-            left_out: project.left_out.clone(),
-        }
-    };
+    let view = move || project_view(&project);
     Ok(Reply::new(&computed(view).await?))
+}
+
+/// The project as the page gets it.
+pub(crate) fn project_view(project: &Project) -> ProjectView {
+    let overview = &project.overview;
+    ProjectView {
+        title: project.title.clone(),
+        tables: project.tables.iter().map(|table| table_view(project, table)).collect(),
+        overview: OverviewView {
+            n_classifications: overview.n_classifications,
+            n_subjects: overview.n_subjects,
+            n_retired: overview.n_retired,
+            n_volunteers: project.people.len(),
+            retired_by_reason: overview.retired_by_reason.clone(),
+            by_day: overview.by_day.clone(),
+        },
+        n_images: project.images.len(),
+        n_light_curves: project.curves.len(),
+        has_votes: !project.ballots.is_empty(),
+        takes_labels: project.labels.is_some(),
+        left_out: project.left_out.clone(),
+    }
 }
 
 /// Runs what computes beside the threads that answer.

@@ -1,6 +1,7 @@
 //! One subject of the project: what every table says of it, its image, its light curve, its votes.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -16,15 +17,15 @@ use super::{computed, tables::value};
 use crate::app::Shared;
 use crate::extract::{Id, Params, Reader};
 use crate::problem::Problem;
-use crate::project::Curve;
+use crate::project::{Attention, Curve, MapOverlap};
 use crate::reply::{Reply, etag};
 use crate::routes::media::{decoded, refused};
 use crate::routes::time;
 
 /// Longer sides are made shorter, px.
-const MAX_SIDE_PX: usize = 4_096;
+pub(crate) const MAX_SIDE_PX: usize = 4_096;
 /// Points of a light curve that a page draws at once.
-const MAX_POINTS: usize = 20_000;
+pub(crate) const MAX_POINTS: usize = 20_000;
 /// Level of the intervals of a running consensus.
 const LEVEL: f64 = 0.95;
 
@@ -34,6 +35,9 @@ pub(crate) struct SubjectView {
     subject_id: String,
     has_image: bool,
     has_light_curve: bool,
+    /// What a model looked at in its image, where it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attention: Option<AttentionView>,
     /// Its row in each table that has one.
     rows: BTreeMap<String, usize>,
     /// What each table says of it, by table and column.
@@ -44,6 +48,52 @@ pub(crate) struct SubjectView {
     previous: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
+}
+
+/// What a model looked at.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AttentionView {
+    /// The classes, in the order of the panels behind the first, which is the image.
+    classes: Vec<ClassView>,
+    /// Pairs of classes.
+    overlaps: Vec<OverlapView>,
+}
+
+/// A class.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ClassView {
+    name: String,
+    /// Of the model; above 0 it says yes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logit: Option<f64>,
+}
+
+/// How far the maps of two classes lie on each other.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OverlapView {
+    class: String,
+    other: String,
+    /// 0 to 1; absent where a map is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    soft_iou: Option<f64>,
+    /// Against random shifts, in standard deviations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    z: Option<f64>,
+}
+
+fn attention_view(attention: &Attention) -> AttentionView {
+    let finite = |value: f64| Some(value).filter(|v| v.is_finite());
+    let class = |(name, logit): &(String, f64)| ClassView { name: name.clone(), logit: finite(*logit) };
+    let overlap = |pair: &MapOverlap| OverlapView {
+        class: pair.class.clone(),
+        other: pair.other.clone(),
+        soft_iou: finite(pair.soft_iou),
+        z: finite(pair.z),
+    };
+    AttentionView {
+        classes: attention.classes.iter().map(class).collect(),
+        overlaps: attention.overlaps.iter().map(overlap).collect(),
+    }
 }
 
 fn unknown() -> Problem {
@@ -76,6 +126,7 @@ pub(crate) async fn one(State(app): State<Shared>, _: Reader, Id(id): Id) -> Res
     let view = SubjectView {
         has_image,
         has_light_curve,
+        attention: project.attention.get(&id).map(attention_view),
         rows,
         values,
         previous: beside(at.and_then(|row| row.checked_sub(1))),
@@ -98,8 +149,31 @@ pub(crate) async fn image(
     Id(id): Id,
 ) -> Result<Response, Problem> {
     let path = app.project.images.get(&id).cloned();
-    let path = path.ok_or_else(|| Problem::not_found("the subject has no image"))?;
-    let png = decoded(&app, move || {
+    png(&app, path.ok_or_else(|| Problem::not_found("the subject has no image"))?).await
+}
+
+/// What a model looked at
+///
+/// Panels side by side: the image, then one for each class in the order that the subject's answer names, as
+/// `volary attention` painted them. PNG.
+#[utoipa::path(get, path = "/api/v1/project/subjects/{id}/attention", tag = "project",
+    security(("token" = ["read"])), params(("id" = String, Path)),
+    responses((status = 200, body = Vec<u8>, content_type = "image/png"),
+    (status = 404, body = crate::problem::ProblemDocument),
+    (status = 422, body = crate::problem::ProblemDocument, description = "There is no picture in the file.")))]
+pub(crate) async fn attention(
+    State(app): State<Shared>,
+    _: Reader,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let path = app.project.attention.get(&id).map(|found| found.panels.clone());
+    let none = "no model was asked what it looks at in this subject; `volary attention` asks";
+    png(&app, path.ok_or_else(|| Problem::not_found(none))?).await
+}
+
+/// A file's picture, decoded and written anew.
+async fn png(app: &Shared, path: PathBuf) -> Result<Response, Problem> {
+    let png = decoded(app, move || {
         let limits = Limits::default();
         let bytes = read_file(&path, &limits).map_err(|fault| refused(&fault))?;
         Ok(show(&bytes, MAX_SIDE_PX, &limits).map_err(|fault| refused(&fault))?.png)
@@ -179,27 +253,32 @@ pub(crate) async fn light_curve(
             .curves
             .get(&id)
             .ok_or_else(|| Problem::not_found("the subject has no light curve"))?;
-        let inside: Vec<usize> = (0..curve.time_days.len())
-            .filter(|&i| curve.time_days[i] >= from && curve.time_days[i] <= to)
-            .collect();
-        let kept = decimated(curve, &inside, most);
-        let feature = |f: &crate::project::Feature| FeatureView {
-            from_days: f.from_days,
-            to_days: f.to_days,
-            score: f.score,
-            score_sd: f.score_sd,
-        };
-        Ok::<_, Problem>(CurveView {
-            time_days: kept.iter().map(|&i| curve.time_days[i]).collect(),
-            flux: kept.iter().map(|&i| Some(curve.flux[i]).filter(|f| f.is_finite())).collect(),
-            n_points: inside.len(),
-            is_decimated: kept.len() < inside.len(),
-            marks: curve.marks.clone(),
-            features: curve.features.iter().map(feature).collect(),
-            subject_id: id,
-        })
+        Ok::<_, Problem>(curve_view(curve, id, (from, to), most))
     };
     Ok(Reply::new(&computed(view).await??))
+}
+
+/// A light curve from a time to a time, with so many points at most.
+pub(crate) fn curve_view(curve: &Curve, id: String, (from, to): (f64, f64), most: usize) -> CurveView {
+    let inside: Vec<usize> = (0..curve.time_days.len())
+        .filter(|&i| curve.time_days[i] >= from && curve.time_days[i] <= to)
+        .collect();
+    let kept = decimated(curve, &inside, most);
+    let feature = |f: &crate::project::Feature| FeatureView {
+        from_days: f.from_days,
+        to_days: f.to_days,
+        score: f.score,
+        score_sd: f.score_sd,
+    };
+    CurveView {
+        time_days: kept.iter().map(|&i| curve.time_days[i]).collect(),
+        flux: kept.iter().map(|&i| Some(curve.flux[i]).filter(|f| f.is_finite())).collect(),
+        n_points: inside.len(),
+        is_decimated: kept.len() < inside.len(),
+        marks: curve.marks.clone(),
+        features: curve.features.iter().map(feature).collect(),
+        subject_id: id,
+    }
 }
 
 /// The lowest, the highest and one gap of each step, in order of time.

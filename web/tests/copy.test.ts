@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { binned, histogram } from '../src/copy/count';
+import { Fault, parse, truth, type Name } from '../src/copy/filter';
+import type { Exact } from '../src/copy/table';
+
+const columns: Record<string, Exact> = {
+  x: { kind: 'number', values: Float64Array.from([1, 2, NaN, 4, 0.1 + 0.2]) },
+  y: { kind: 'number', values: Float64Array.from([1, 1, 1, 5, 0.3]) },
+  kind: { kind: 'text', codes: Uint32Array.from([0, 1, 0, 0xffffffff, 1]), texts: ["it's", 'Ring'] },
+  flag: { kind: 'text', codes: Uint32Array.from([1, 0, 0xffffffff, 1, 0]), texts: ['false', 'true'] },
+  'consensus(cloud bands)': { kind: 'number', values: Float64Array.from([0, 0.5, 1, 0.75, NaN]) },
+};
+const of = (name: Name) => columns[name.names.find((one) => one in columns) as string];
+const rows = (text: string) => Array.from(truth(parse(text), of, 5), (is) => 'FT?'[is]).join('');
+
+describe('a copy’s filter', () => {
+  it('follows the language', () => {
+    const cases: [string, string][] = [
+      ['x > 1', 'FT?TF'],
+      ['1 < x', 'FT?TF'],
+      ['x = 0.3', 'FF?FF'],
+      ['not x > 1', 'TF?FT'],
+      ['x > 1 and y < 2', 'FT?FF'],
+      ['x > 1 or y = 1', 'TTTTF'],
+      ['x >= y', 'TT?FT'],
+      ['x between 1 and 2', 'TT?FF'],
+      ['x not between 1 and 2', 'FF?TT'],
+      ['x in (1, 4)', 'TF?TF'],
+      ["kind in ('it''s')", 'TFT?F'],
+      ["kind <> 'Ring'", 'TFT?F'],
+      ["kind contains 'RI'", 'FTF?T'],
+      ['x is missing', 'FFTFF'],
+      ['kind is not missing', 'TTTFT'],
+      ['flag', 'TF?TF'],
+      ['not flag', 'FT?FT'],
+      ['flag = false', 'FT?FT'],
+      ['consensus("cloud bands") between 0.3 and 0.7', 'FTFF?'],
+      ['"x" >= -1e3 AND NOT (y > 2 OR y < 0.5)', 'TT?FF'],
+      ['x > 1 and x is missing', 'FFFFF'.replace(/^(..)F/, '$1?')],
+    ];
+    for (const [text, wanted] of cases) expect([text, rows(text)]).toEqual([text, wanted]);
+  });
+
+  it('says where it cannot be followed', () => {
+    const at = (text: string) => {
+      try {
+        parse(text);
+      } catch (error) {
+        return error instanceof Fault ? [error.from, error.to] : error;
+      }
+      return 'followed';
+    };
+    expect(at('x >> 3')).toEqual([3, 4]);
+    expect(at('x >= 1 and')).toEqual([10, 10]);
+    expect(at('')).toEqual([0, 0]);
+    expect(at('x > 1 x')).toEqual([6, 7]);
+    expect(at('x between 2 and 1')).toEqual([0, 17]);
+    expect(at('3 > 2')).toEqual([0, 5]);
+    expect(at("x in (1, 'a')")).toEqual([9, 12]);
+    expect(at('x ; y')).toEqual([2, 3]);
+    expect(at('('.repeat(80) + 'x > 1')).toHaveLength(2);
+    expect(() => rows("x = 'a'")).toThrow(/quotes/);
+  });
+});
+
+describe('a copy’s histograms', () => {
+  it('count each row once, as the server does', () => {
+    const number = binned({ kind: 'number', values: Float64Array.from([0, 1, 2, 64, NaN, Infinity]) });
+    expect([number.low, number.high, number.bins[0], number.bins[1], number.bins[3], number.bins[4]]).toEqual([0, 64, 0, 1, 63, 255]);
+    const text = binned({ kind: 'text', codes: Uint32Array.from([2, 0, 2, 1, 0xffffffff]), texts: ['b', 'a', 'c', 'never'] });
+    expect(text.categories).toEqual(['c', 'a', 'b']);
+    const view = { name: 'c', kind: 'text' as const, n_missing: 1, is_category: true };
+    const found = histogram(view, text, Uint8Array.from([1, 0, 1, 2, 1]), null);
+    expect([found.all, found.passing, found.selected, found.n_missing]).toEqual([[2, 1, 1], [2, 0, 0], [2, 0, 0], 1]);
+    const many = Array.from({ length: 50 }, (_, i) => `t${String(i).padStart(2, '0')}`);
+    const rare = binned({ kind: 'text', codes: Uint32Array.from(many, (_, i) => i), texts: many });
+    expect([rare.n, rare.bins.filter((bin) => bin === 254).length]).toEqual([24, 26]);
+  });
+});
