@@ -58,10 +58,14 @@ impl Step {
     /// What it is called: its command and subcommand.
     fn name(&self) -> Result<String> {
         let words = self.words()?;
-        let second =
-            words.get(1).filter(|_| matches!(words[0].as_str(), "train" | "figures" | "simulate"));
-        Ok(std::iter::once(&words[0]).chain(second).cloned().collect::<Vec<_>>().join(" "))
+        Ok(words[..n_of_command(&words)].join(" "))
     }
+}
+
+/// How many words name the command.
+fn n_of_command(words: &[String]) -> usize {
+    let has_subcommand = matches!(words[0].as_str(), "train" | "figures" | "simulate");
+    if has_subcommand { words.len().min(2) } else { 1 }
 }
 
 /// The steps of a project and where they run.
@@ -187,7 +191,8 @@ impl Steps<'_> {
     fn read_by(&self, words: &[String]) -> Result<BTreeMap<String, String>> {
         let mut found = BTreeMap::new();
         let mut is_written = false;
-        for word in words {
+        // A command may be called like a folder.
+        for word in &words[n_of_command(words)..] {
             let value = word.split_once('=').map_or(word.as_str(), |(option, value)| {
                 if WRITTEN.contains(&option) { "" } else { value }
             });
@@ -261,7 +266,9 @@ mod tests {
         for name in ["a.csv", "out.csv"] {
             std::fs::write(folder.path().join(name), name).unwrap();
         }
-        std::fs::create_dir(folder.path().join("images")).unwrap();
+        for name in ["images", "score"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
         let line = "score images --with=a.csv -o out.csv --cache=images --level 0.9";
         let read = || steps.read_by(&step(line).words().unwrap()).unwrap();
         let before = read();
