@@ -63,9 +63,12 @@ const ONES = Uint8Array.from({ length: 256 }, (_, byte) => {
 export function levels(nRows: number, passes: Mask | null, selected: Mask | null): Uint8Array | null {
   if (!passes && !selected) return null;
   const out = new Uint8Array(nRows);
+  const [passing, chosen] = [passes?.bits, selected?.bits];
   for (let row = 0; row < nRows; row++) {
-    const isIn = !passes || passes.has(row);
-    out[row] = !isIn ? GHOST : !selected || selected.has(row) ? FULL : FADED;
+    const at = row >> 3;
+    const bit = 1 << (row & 7);
+    if (passing && (passing[at] & bit) === 0) out[row] = GHOST;
+    else out[row] = !chosen || (chosen[at] & bit) !== 0 ? FULL : FADED;
   }
   return out;
 }

@@ -197,6 +197,12 @@ export class Explorer {
     return { found, passing, selected, levels: levels(table.n_rows, passing, selected) };
   }
 
+  /** A filter as the server writes it; throws where it cannot be followed. No rows are sent for that. */
+  async check(filter: string): Promise<string> {
+    const path = `/tables/${encodeURIComponent(this.table?.name ?? '')}/query`;
+    return (await json<Found>(path, { body: { filter } })).filter ?? filter;
+  }
+
   loadSelection(): void {
     if (!this.table) return;
     const [filters, histograms] = [this.view.filters, this.histograms()];

@@ -73,7 +73,7 @@ pub struct GoldItem {
     pub n_effective: f64,
     /// Its answers.
     pub answers: Vec<GoldAnswer>,
-    /// [`vote_set`] of its votes.
+    /// Digest of its votes: the same votes have the same one.
     pub vote_set: String,
 }
 
