@@ -81,6 +81,17 @@ impl Pose {
     }
 }
 
+/// # Errors
+///
+/// [`VisionError::Setting`] where pictures have another size than a network's.
+pub(crate) fn check_size(given: PixelShape, wanted: PixelShape) -> Result<(), VisionError> {
+    let name = |s: PixelShape| format!("{} × {} with {} channels", s.width, s.height, s.channels);
+    if wanted != given {
+        return Err(VisionError::setting("size of the pictures", name(given), &name(wanted)));
+    }
+    Ok(())
+}
+
 /// The pictures of `rows` as `[rows, channels, height, width]`.
 pub(crate) fn read(
     pixels: &dyn Pixels,

@@ -19,10 +19,11 @@ mod settings;
 mod spread;
 mod train;
 
+pub use crate::training::Begin;
 pub use attention::DEFAULT_LAYER;
 pub use labels::Labels;
 pub use latents::LatentReport;
-pub use model::{Config, Model, is_model};
+pub use model::{Config, Model};
 pub use score::{Prediction, Scores, Scoring};
 pub use settings::{Likelihood, Losses, Settings, Shape};
-pub use train::{Begin, CHECKPOINT, Coverage, Lesson, Trained, n_weights, train};
+pub use train::{CHECKPOINT, Coverage, Lesson, Trained, n_weights, train};

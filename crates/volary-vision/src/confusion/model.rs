@@ -1,11 +1,7 @@
-//! A trained confusion model: the folder that it lies in, and the network.
-//!
-//! A folder holds `config.json` (shape, classes, settings, what was done to the pictures, a hash of the
-//! labels, the format's version), `weights.safetensors`, and beside them what whoever trained it wrote:
-//! `history.csv`, `split.csv`, `metrics.json`, `card.md`, the last checkpoint. The configuration is written
-//! last, so that a folder with one is a model.
+//! A trained confusion model: the folder that it lies in, and the network. See [`crate::folder`] for what all
+//! model folders hold; this one's configuration has the classes and a hash of the labels as well.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,24 +11,16 @@ use crate::confusion::network::Network;
 use crate::confusion::settings::{Settings, Shape};
 use crate::device::Device;
 use crate::error::VisionError;
+use crate::folder::{self, CONFIG, ModelKind, WEIGHTS};
 use crate::training::Ended;
 use crate::weights;
-
-/// The file of settings.
-pub(crate) const CONFIG: &str = "config.json";
-/// The file of weights.
-const WEIGHTS: &str = "weights.safetensors";
-/// The version of the format that this code writes and reads.
-const FORMAT_VERSION: u32 = 1;
-const FORMAT: &str = "volary model";
-const KIND: &str = "confusion";
 
 /// What a model is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     format: String,
     format_version: u32,
-    kind: String,
+    kind: ModelKind,
     /// The version of Volary that trained it.
     pub volary: String,
     /// The shape of its network.
@@ -64,23 +52,7 @@ pub struct Config {
     pub ended: Ended,
 }
 
-/// The part of a configuration that all versions of the format have.
-#[derive(Deserialize)]
-struct Header {
-    #[serde(default)]
-    format: String,
-    #[serde(default)]
-    format_version: u32,
-    #[serde(default)]
-    kind: String,
-}
-
 impl Config {
-    /// The first lines of a configuration.
-    pub(crate) fn header() -> (String, u32, String) {
-        (FORMAT.to_owned(), FORMAT_VERSION, KIND.to_owned())
-    }
-
     #[expect(
         clippy::too_many_arguments,
         reason = "a record of what was done; each has a name of its own"
@@ -97,12 +69,11 @@ impl Config {
         n_epochs: usize,
         ended: Ended,
     ) -> Self {
-        let (format, format_version, kind) = Self::header();
         let [n_train, n_stop, n_held_out] = n_rows;
         Self {
-            format,
-            format_version,
-            kind,
+            format: folder::FORMAT.to_owned(),
+            format_version: folder::FORMAT_VERSION,
+            kind: ModelKind::Confusion,
             volary: env!("CARGO_PKG_VERSION").to_owned(),
             shape,
             classes,
@@ -158,10 +129,7 @@ impl Model {
     pub fn save(&self, folder: &Path) -> Result<(), VisionError> {
         let tensors = weights::take(&self.network, "");
         weights::write(&folder.join(WEIGHTS), &tensors, String::new())?;
-        let path = folder.join(CONFIG);
-        let config = serde_json::to_string_pretty(&self.config)
-            .map_err(|e| VisionError::io("writing", &path, std::io::Error::other(e.to_string())))?;
-        weights::write_whole(&path, format!("{config}\n").as_bytes())
+        folder::write_config(folder, &self.config)
     }
 
     pub(crate) fn with_extra_logit_sd(mut self, extra: Option<f64>) -> Self {
@@ -188,38 +156,8 @@ impl Model {
     }
 }
 
-/// Whether a folder holds a finished model.
-#[must_use]
-pub fn is_model(folder: &Path) -> bool {
-    folder.join(CONFIG).is_file()
-}
-
 fn read_config(folder: &Path) -> Result<Config, VisionError> {
-    let path: PathBuf = folder.join(CONFIG);
-    let error = |problem: String, advice| VisionError::model(&path, problem, advice);
-    if !path.is_file() {
-        let problem = "there is no configuration of a finished model".to_owned();
-        return Err(error(problem, "give the folder that `volary train confusion` wrote"));
-    }
-    let text = std::fs::read_to_string(&path).map_err(|e| VisionError::io("reading", &path, e))?;
-    let broken = |e: serde_json::Error| {
-        error(
-            format!("the configuration cannot be read ({e})"),
-            "take it from where the model was trained",
-        )
-    };
-    let header: Header = serde_json::from_str(&text).map_err(broken)?;
-    if header.format != FORMAT || header.kind != KIND {
-        let problem =
-            format!("it describes {:?} of kind {:?} and no confusion model", header.format, header.kind);
-        return Err(error(problem, "give the folder that `volary train confusion` wrote"));
-    }
-    if header.format_version != FORMAT_VERSION {
-        let problem =
-            format!("its format is {} and this volary reads {FORMAT_VERSION}", header.format_version);
-        return Err(error(problem, "train again, or use the volary that trained it"));
-    }
-    let config: Config = serde_json::from_str(&text).map_err(broken)?;
+    let config: Config = folder::read_config(folder, ModelKind::Confusion)?;
     config.shape.check()?;
     if config.classes.len() != config.shape.n_classes {
         let problem = format!(
@@ -227,7 +165,8 @@ fn read_config(folder: &Path) -> Result<Config, VisionError> {
             config.classes.len(),
             config.shape.n_classes
         );
-        return Err(error(problem, "take it from where the model was trained"));
+        let advice = "take it from where the model was trained";
+        return Err(VisionError::model(&folder.join(CONFIG), problem, advice));
     }
     Ok(config)
 }

@@ -180,13 +180,7 @@ impl Model {
 }
 
 fn check(model: &Model, pixels: &dyn Pixels, scoring: &Scoring) -> Result<(), VisionError> {
-    let (wanted, given) = (model.pixels(), pixels.shape());
-    if wanted != given {
-        let name = |s: volary_core::PixelShape| {
-            format!("{} × {} with {} channels", s.width, s.height, s.channels)
-        };
-        return Err(VisionError::setting("size of the pictures", name(given), &name(wanted)));
-    }
+    pictures::check_size(pixels.shape(), model.pixels())?;
     if !(scoring.confidence > 0.0 && scoring.confidence < 1.0) {
         return Err(VisionError::setting("confidence", scoring.confidence, "a share between 0 and 1"));
     }

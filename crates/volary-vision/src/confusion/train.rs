@@ -10,14 +10,14 @@ use volary_core::Pixels;
 use crate::confusion::labels::Labels;
 use crate::confusion::latents::LatentReport;
 use crate::confusion::learner::ConfusionLearner;
-use crate::confusion::model::{CONFIG, Config, Model};
+use crate::confusion::model::{Config, Model};
 use crate::confusion::score::Scoring;
 use crate::confusion::settings::{Likelihood, Settings, Shape};
 use crate::confusion::spread;
 use crate::device::Device;
 use crate::error::VisionError;
 use crate::pictures::Augment;
-use crate::training::{self, Course, Ended, History, Next, Progress, Split};
+use crate::training::{self, Begin, Course, Ended, History, Next, Progress, Split};
 use crate::weights;
 
 /// The file of checkpoints in a model folder.
@@ -39,17 +39,6 @@ pub struct Lesson<'a> {
     pub unchosen: &'a [String],
     /// What was done to the pictures; kept with the model, for whoever scores.
     pub preprocessing: &'a Value,
-}
-
-/// What to do with a training that was begun in the folder before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begin {
-    /// There is none; if there is, that is an error.
-    New,
-    /// Go on from its checkpoint, where there is one.
-    Resume,
-    /// Forget it.
-    Afresh,
 }
 
 /// What came of a training.
@@ -103,27 +92,7 @@ pub fn train(
     let labels_blake3 = lesson.labels.hash(lesson.subject_ids);
     let fingerprint = fingerprint(lesson, settings, &shape, &labels_blake3)?;
     let checkpoint = folder.join(CHECKPOINT);
-    if checkpoint.exists() {
-        match begin {
-            Begin::Resume => {}
-            Begin::New => {
-                return Err(VisionError::model(
-                    folder,
-                    "a training was begun here before",
-                    "go on with it with --resume, begin anew with --fresh, or give another folder",
-                ));
-            }
-            Begin::Afresh => {
-                // The old model goes first: a folder must not look finished while another is trained.
-                for path in [folder.join(CONFIG), checkpoint.clone()] {
-                    if path.exists() {
-                        std::fs::remove_file(&path)
-                            .map_err(|e| VisionError::io("removing", &path, e))?;
-                    }
-                }
-            }
-        }
-    }
+    training::begin(begin, folder, &[&checkpoint])?;
     let votes = split.train.iter().filter_map(|row| lesson.labels.n_seen(*row));
     let mean_n_seen = votes.map(f64::from).sum::<f64>() / split.train.len() as f64;
     let mut learner =
@@ -166,7 +135,7 @@ pub fn train(
     let latents = LatentReport::of(&model, lesson.pixels, &split.train, batch_size)?;
     if ended != Ended::Asked {
         weights::write_whole(&folder.join("history.csv"), history.csv().as_bytes())?;
-        weights::write_whole(&folder.join("split.csv"), split_csv(lesson, &split).as_bytes())?;
+        weights::write_whole(&folder.join("split.csv"), split.csv(lesson.subject_ids).as_bytes())?;
         model.save(folder)?;
     }
     Ok(Trained { model, split, history, ended, latents, coverage })
@@ -217,7 +186,6 @@ fn fingerprint(
     shape: &Shape,
     labels: &str,
 ) -> Result<String, VisionError> {
-    let mut hasher = blake3::Hasher::new();
     let plan = &settings.plan;
     let text = serde_json::json!({
         "shape": shape,
@@ -233,34 +201,7 @@ fn fingerprint(
         "subject_ids": lesson.subject_ids,
         "preprocessing": lesson.preprocessing,
     });
-    hasher.update(text.to_string().as_bytes());
-    // All pictures would be many gigabytes; a few tell other pictures apart.
-    let n = lesson.pixels.count();
-    let mut picture = vec![0.0; lesson.pixels.shape().values()];
-    for i in 0..n.min(16) {
-        lesson.pixels.read(i * n / n.min(16), &mut picture)?;
-        for value in &picture {
-            hasher.update(&value.to_le_bytes());
-        }
-    }
-    Ok(hasher.finalize().to_hex().to_string())
-}
-
-fn split_csv(lesson: &Lesson<'_>, split: &Split) -> String {
-    let mut parts = vec![""; lesson.subject_ids.len()];
-    for (part, rows) in [("train", &split.train), ("stop", &split.stop), ("held_out", &split.held_out)] {
-        for row in rows {
-            parts[*row] = part;
-        }
-    }
-    let mut csv = "subject_id,part\n".to_owned();
-    for (id, part) in lesson.subject_ids.iter().zip(parts) {
-        // A quote inside a quoted cell is doubled (RFC 4180).
-        let quoted = id.contains([',', '"', '\n', '\r']);
-        let id = if quoted { format!("\"{}\"", id.replace('"', "\"\"")) } else { id.clone() };
-        csv.push_str(&format!("{id},{part}\n"));
-    }
-    csv
+    training::fingerprint(&text, lesson.pixels)
 }
 
 /// The numbers of weights of encoder, decoder and classifier of a shape.

@@ -6,6 +6,7 @@
 //! bit, as one that was not. No clock is read here; whoever watches knows the time and may ask for a
 //! checkpoint or an end after any batch.
 
+mod begin;
 pub(crate) mod checkpoint;
 pub(crate) mod optimizer;
 mod schedule;
@@ -16,6 +17,8 @@ use std::path::Path;
 use rand::seq::SliceRandom as _;
 use serde::{Deserialize, Serialize};
 
+pub use begin::Begin;
+pub(crate) use begin::{begin, fingerprint};
 pub use optimizer::{Descent, Rule};
 pub use schedule::Schedule;
 pub use split::Split;
@@ -42,6 +45,11 @@ pub(crate) trait Learner {
 
     /// Its losses on the pictures of `rows`, in use and not in training; nothing random.
     fn judge(&self, rows: &[usize]) -> Result<Vec<f64>, VisionError>;
+
+    /// What it does when an epoch, counted from 1, is done: show what it has learned, mostly nothing.
+    fn end_epoch(&mut self, _epoch: usize) -> Result<(), VisionError> {
+        Ok(())
+    }
 
     /// All that it needs to go on: weights, moments.
     fn state(&self) -> Tensors;
@@ -289,6 +297,7 @@ pub(crate) fn run(
             position.best = losses.first().map(|loss| Best { epoch: position.epoch + 1, loss: *loss });
         }
         position.end_epoch(rate, losses);
+        learner.end_epoch(position.epoch)?;
         if position.epoch.is_multiple_of(plan.checkpoint_every_epochs) || position.epoch == plan.epochs {
             checkpoint::write(checkpoint, learner, &position, &best)?;
         }

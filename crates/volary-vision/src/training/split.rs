@@ -63,6 +63,25 @@ impl Split {
         train.sort_unstable();
         Ok(Self { train, stop, held_out })
     }
+
+    /// The part of each subject, as a CSV table: `subject_id,part`.
+    pub(crate) fn csv(&self, subject_ids: &[String]) -> String {
+        let mut parts = vec![""; subject_ids.len()];
+        let named = [("train", &self.train), ("stop", &self.stop), ("held_out", &self.held_out)];
+        for (part, rows) in named {
+            for row in rows {
+                parts[*row] = part;
+            }
+        }
+        let mut csv = "subject_id,part\n".to_owned();
+        for (id, part) in subject_ids.iter().zip(parts) {
+            // A quote inside a quoted cell is doubled (RFC 4180).
+            let quoted = id.contains([',', '"', '\n', '\r']);
+            let id = if quoted { format!("\"{}\"", id.replace('"', "\"\"")) } else { id.clone() };
+            csv.push_str(&format!("{id},{part}\n"));
+        }
+        csv
+    }
 }
 
 fn take(

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use serde_json::Value;
-use volary_vision::Device;
-use volary_vision::confusion::{Model, is_model};
+use volary_vision::confusion::Model;
+use volary_vision::{Device, is_model};
 
 use crate::simulated::{tiny, to_the_end, world};
 

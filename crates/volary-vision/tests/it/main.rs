@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has found something")]
 
 mod attention;
+mod classifier;
 mod folders;
 mod scores;
 mod simulated;

@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     table_format(&args.to)?;
     let model = Model::open(&args.model, device(&args.device)?)?;
     session.input_file(&args.model.join("weights.safetensors"))?;
-    let prepare = preparation(&model, &args.model)?;
+    let prepare = preparation(&model.config().preprocessing, &args.model)?;
     let mut found = args.source.find(&mut session)?;
     if let Some(path) = &args.only {
         let wanted = subject_ids(path, &mut session)?;

@@ -1,9 +1,8 @@
 //! `volary train confusion`: a network that learns a picture and its consensus together.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 use serde_json::json;
@@ -12,21 +11,16 @@ use volary_crowd::bias::Column;
 use volary_ingest::class_table::{ClassColumns, ClassTable, read_class_table};
 use volary_ingest::images::{ImageSubject, ImageSubjects};
 use volary_ingest::output::write_whole;
-use volary_release::card::{CARD_FILE, Folder, Said, card};
-use volary_release::cost::{COST_FILE, Cost, Ledger};
 use volary_vision::confusion::{Begin, Labels, Lesson, Likelihood, Losses, Settings, Trained, train};
-use volary_vision::training::{Descent, Ended, Next, Plan, Progress, Rule, Schedule};
+use volary_vision::training::{Descent, Ended, Plan, Progress, Rule, Schedule};
 use volary_vision::{Augment, Device};
 
 use crate::commands::bias::text_column;
+use crate::commands::train::watch::{Costs, Watch, begin, loss};
+use crate::commands::train::{device, finish, groups};
 use crate::model_metrics::{self, Judged};
-use crate::pictures::{PrepareArgs, SourceArgs, bar};
+use crate::pictures::{PrepareArgs, SourceArgs};
 use crate::session::Session;
-
-/// So often the cost of the run is noted, and held against the budget.
-const COST_EVERY: Duration = Duration::from_secs(2);
-/// So often a checkpoint is written within a long epoch.
-const CHECKPOINT_EVERY: Duration = Duration::from_secs(300);
 
 /// Train a network that says why volunteers disagree.
 ///
@@ -187,11 +181,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let settings = args.learning.settings(session.global.seed)?;
     let prepare = args.pictures.settings()?;
     let device = device(&args.device)?;
-    let begin = match (args.resume, args.fresh) {
-        (true, _) => Begin::Resume,
-        (_, true) => Begin::Afresh,
-        _ => Begin::New,
-    };
+    let begin = begin(args.resume, args.fresh);
     let columns = ClassColumns { classes: &args.classes, task: args.task.as_deref() };
     let table = read_class_table(&args.consensus, &columns, &session.progress)?;
     session.input_file(&args.consensus)?;
@@ -223,11 +213,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let mut costs = Costs::open(&args.output, begin)?;
     let trained = teach(args, &lesson, &settings, device, begin, &session, &mut costs)?;
     if trained.ended == Ended::Asked {
-        costs.note(&session.cost())?;
-        let n = trained.history.epochs.len();
-        let why = costs.spent.take().map_or_else(String::new, |why| format!("{why}; "));
-        let raise = if why.is_empty() { "" } else { "raise it, and " };
-        bail!("{why}stopped in epoch {}; {raise}go on with the same command and --resume", n + 1);
+        return Err(costs.stopped(&session.cost(), trained.history.epochs.len() + 1)?);
     }
     summarise(&trained, &mut session);
     let mut metrics = json!({
@@ -244,21 +230,12 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         metrics["slices"] = judged.slices(&lesson, &trained.split, &sliced)?.into();
     }
     write_whole(&args.output.join("metrics.json"), format!("{metrics:#}\n").as_bytes())?;
-    costs.note(&session.cost())?;
-    for name in
-        ["config.json", "weights.safetensors", "metrics.json", "history.csv", "split.csv", COST_FILE]
-    {
-        session.output(&args.output.join(name));
-    }
-    let record = args.output.join("run.json");
-    session.write_record(&record)?;
-    let card = card(&Folder::read(&args.output)?, &Said::default())?;
-    write_whole(&args.output.join(CARD_FILE), card.as_bytes())?;
-    session.finish(Some(&record))
+    let written = ["config.json", "weights.safetensors", "metrics.json", "history.csv", "split.csv"];
+    finish(&args.output, &written, &mut costs, session)
 }
 
 /// The columns to slice by, of the pictures that are used.
-fn slice_columns(
+pub(super) fn slice_columns(
     names: &[String],
     found: &ImageSubjects,
     used: &[&ImageSubject],
@@ -273,54 +250,8 @@ fn slice_columns(
     names.iter().map(column).collect()
 }
 
-/// The costs of a training's runs, kept in its folder while it runs, so that a run that is killed has cost
-/// something too.
-struct Costs {
-    path: PathBuf,
-    before: Ledger,
-    noted: Option<Instant>,
-    /// What of the budget is spent.
-    spent: Option<String>,
-}
-
-impl Costs {
-    /// A new training begins with none; one that goes on has those of the runs before.
-    fn open(folder: &Path, begin: Begin) -> Result<Self> {
-        let path = folder.join(COST_FILE);
-        let before = match begin {
-            Begin::Resume => Ledger::read(&path)?,
-            Begin::New | Begin::Afresh => Ledger::default(),
-        };
-        Ok(Self { path, before, noted: None, spent: None })
-    }
-
-    fn note(&mut self, cost: &Cost) -> Result<()> {
-        self.noted = Some(Instant::now());
-        Ok(self.before.with(cost).write(&self.path)?)
-    }
-
-    /// Looks at the clock now and then; says whether the training may go on.
-    fn watch(&mut self, session: &Session) -> bool {
-        if self.noted.is_some_and(|noted| noted.elapsed() < COST_EVERY) {
-            return true;
-        }
-        let cost = session.cost();
-        // A disk that is full will be told by the checkpoint; the training is worth more than its account.
-        let _ = self.note(&cost);
-        self.spent = session.settings.budget.spent(&self.before.with(&cost).total());
-        self.spent.is_none()
-    }
-}
-
-/// A device by its name.
-pub(crate) fn device(name: &str) -> Result<Device> {
-    Device::parse(name).ok_or_else(|| {
-        anyhow!("--device {name:?}; there are {}", Device::ALL.map(Device::as_str).join(", "))
-    })
-}
-
 /// The subjects that have an image and votes.
-fn with_votes(
+pub(super) fn with_votes(
     found: &ImageSubjects,
     table: &ClassTable,
     session: &mut Session,
@@ -344,22 +275,8 @@ fn with_votes(
     Ok(both)
 }
 
-/// The group of each subject; the subject itself where no column says it.
-fn groups(column: Option<&str>, found: &ImageSubjects, used: &[&ImageSubject]) -> Result<Vec<String>> {
-    let Some(column) = column else { return Ok(used.iter().map(|s| s.subject_id.clone()).collect()) };
-    let Some(at) = found.metadata_columns.iter().position(|name| name == column) else {
-        bail!("--group {column:?}; the subjects have {}", found.metadata_columns.join(", "));
-    };
-    let group = |subject: &&ImageSubject| match subject.metadata[at].as_str() {
-        // Subjects without a group must not become one group.
-        "" => format!("subject {}", subject.subject_id),
-        group => format!("group {group}"),
-    };
-    Ok(used.iter().map(group).collect())
-}
-
 /// The votes of these subjects, in their order.
-fn labels(table: &ClassTable, ids: &[String]) -> Result<Labels> {
+pub(super) fn labels(table: &ClassTable, ids: &[String]) -> Result<Labels> {
     let rows: HashMap<&str, usize> =
         table.subject_ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
     let n_classes = table.classes.len();
@@ -387,41 +304,17 @@ fn teach(
     session: &Session,
     costs: &mut Costs,
 ) -> Result<Trained> {
-    let bar = bar(session, 0, "{msg} {wide_bar} {pos}/{len}");
-    let started = Instant::now();
-    let mut saved = Instant::now();
-    let mut watch = |p: &Progress<'_>| {
-        let n_all = (p.n_epochs * p.n_batches) as u64;
-        let n_here = ((p.epoch - 1) * p.n_batches + p.batch) as u64;
-        bar.set_length(n_all);
-        bar.set_position(n_here);
-        // What an earlier run did says nothing of the speed of this one.
-        let seconds = started.elapsed().as_secs_f64() / p.n_done as f64 * (n_all - n_here) as f64;
-        let left = indicatif::HumanDuration(Duration::from_secs_f64(seconds));
-        let loss =
-            |name: &str| p.terms.iter().position(|t| *t == name).map_or(f64::NAN, |i| p.losses[i]);
+    let mut watch = Watch::new(session, costs);
+    let trained = train(lesson, settings, device, &args.output, begin, &mut |p: &Progress<'_>| {
         let unseen = p
             .last
             .and_then(|epoch| epoch.unseen.get(4))
             .map_or_else(String::new, |loss| format!(" (unseen {loss:.4})"));
-        bar.set_message(format!(
-            "epoch {}/{}, loss {:.1}, classes above their floor {:.4}{unseen}, {left} left",
-            p.epoch,
-            p.n_epochs,
-            loss("total"),
-            loss("class above floor"),
-        ));
-        if session.progress.is_stopped() || !costs.watch(session) {
-            return Next::Stop;
-        }
-        if saved.elapsed() >= CHECKPOINT_EVERY {
-            saved = Instant::now();
-            return Next::Checkpoint;
-        }
-        Next::GoOn
-    };
-    let trained = train(lesson, settings, device, &args.output, begin, &mut watch);
-    bar.finish_and_clear();
+        let [total, above] = ["total", "class above floor"].map(|name| loss(p, name));
+        let losses = format!("loss {total:.1}, classes above their floor {above:.4}{unseen}");
+        watch.batch(p, "", &losses)
+    });
+    watch.finish();
     Ok(trained?)
 }
 

@@ -1,60 +1,24 @@
-//! `volary score`: a trained model on pictures, also ones that nobody has seen.
+//! Scores of a confusion model: what volunteers would say of pictures.
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use arrow_array::{ArrayRef, Float32Array, Float64Array, StringArray};
 use volary_core::schema;
-use volary_ingest::images::{ImageSubject, Settings};
-use volary_ingest::tables::TableFormat;
+use volary_ingest::images::ImageSubject;
 use volary_vision::confusion::{Model, Scores, Scoring};
 
+use crate::commands::score::{Args, preparation};
 use crate::commands::train::device;
 use crate::consensus_tables::{BATCH, beside, write_batches};
-use crate::pictures::{SourceArgs, bar};
+use crate::pictures::bar;
 use crate::session::{Session, run_json_for};
 
-/// Use a trained model: what would volunteers say of these pictures?
-///
-/// Writes to FILE a row for each subject and class: the predicted consensus, its interval, and the interval
-/// in which the fraction of so many volunteers would lie; to FILE_subjects how far each picture is from what
-/// the model rebuilds of it; to FILE_embeddings the latent numbers, for maps and neighbours. The pictures
-/// are prepared as those that the model learned from.
-#[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Examples:
-  volary score model subjects.csv -o predictions.parquet
-  volary score model cutouts -o predictions.csv --volunteers 20 --confidence 0.95")]
-pub(crate) struct Args {
-    /// The folder that `volary train confusion` wrote.
-    #[arg(value_name = "MODEL")]
-    model: PathBuf,
-    #[command(flatten)]
-    source: SourceArgs,
-    /// Table to write: .parquet, .csv, .json or .arrow.
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-    /// Share of the distribution inside of an interval.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.9)]
-    confidence: f64,
-    /// Volunteers of a fraction's interval [default: as many as a typical picture of the training had].
-    #[arg(long, value_name = "N")]
-    volunteers: Option<u32>,
-    /// Pictures at a time.
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    batch: usize,
-    /// Where to compute: cpu, or gpu in a build that has it.
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    device: String,
-}
-
 /// Runs it.
-pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
-    TableFormat::of(&args.output)?;
+pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let model = Model::open(&args.model, device(&args.device)?)?;
-    session.input_file(&args.model.join("weights.safetensors"))?;
-    let prepare = preparation(&model, &args.model)?;
+    let prepare = preparation(&model.config().preprocessing, &args.model)?;
     let found = args.source.find(&mut session)?;
     let built = args.source.decode(&found.subjects, &prepare, &mut session)?;
     let subjects: Vec<&ImageSubject> = built.subject_idx.iter().map(|i| &found.subjects[*i]).collect();
@@ -75,13 +39,6 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     write(args, &model, &subjects, &scores, &mut session)?;
     summarise(&model, &scores, &mut session);
     session.finish(Some(&run_json_for(&args.output)))
-}
-
-/// How the pictures were prepared that the model learned from.
-pub(crate) fn preparation(model: &Model, folder: &Path) -> Result<Settings> {
-    serde_json::from_value(model.config().preprocessing.clone()).with_context(|| {
-        format!("{} does not say how its pictures were prepared; train again", folder.display())
-    })
 }
 
 fn write(

@@ -1,0 +1,74 @@
+//! `volary score`: a trained model on pictures, also ones that nobody has seen.
+
+mod classifier;
+mod confusion;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use volary_ingest::images::Settings;
+use volary_ingest::tables::TableFormat;
+use volary_vision::{ModelKind, model_kind};
+
+use crate::pictures::SourceArgs;
+use crate::session::Session;
+
+/// Use a trained model: what would volunteers say of these pictures, or is it there?
+///
+/// The pictures are prepared as those that the model learned from. A confusion model writes to FILE a row for
+/// each subject and class: the predicted consensus, its interval, and the interval in which the fraction of so
+/// many volunteers would lie; to FILE_subjects how far each picture is from what the model rebuilds of it. A
+/// classifier writes the calibrated probability of each class, how far passes with parts of the network left out
+/// are apart, and what an answer would tell of the network. Both write to FILE_embeddings numbers of each
+/// picture, for maps and neighbours.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  volary score model subjects.csv -o predictions.parquet
+  volary score model cutouts -o predictions.csv --volunteers 20 --confidence 0.95
+  volary score rb cutouts -o scores.csv --passes 50")]
+pub(crate) struct Args {
+    /// The folder that `volary train` wrote.
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Table to write: .parquet, .csv, .json or .arrow.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// Share of the distribution, or of the passes, inside of an interval.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.9)]
+    confidence: f64,
+    /// Confusion: volunteers of a fraction's interval [default: as many as a typical picture of the training
+    /// had].
+    #[arg(long, value_name = "N")]
+    volunteers: Option<u32>,
+    /// Classifier: passes with parts of the network left out.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    passes: usize,
+    /// Pictures at a time.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    batch: usize,
+    /// Where to compute: cpu, or gpu in a build that has it.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
+    TableFormat::of(&args.output)?;
+    let kind = model_kind(&args.model)?;
+    session.input_file(&args.model.join("weights.safetensors"))?;
+    match kind {
+        ModelKind::Confusion => confusion::run(args, session),
+        ModelKind::Classifier => classifier::run(args, session),
+    }
+}
+
+/// How the pictures were prepared that a model learned from.
+pub(crate) fn preparation(preprocessing: &Value, folder: &Path) -> Result<Settings> {
+    serde_json::from_value(preprocessing.clone()).with_context(|| {
+        format!("{} does not say how its pictures were prepared; train again", folder.display())
+    })
+}
