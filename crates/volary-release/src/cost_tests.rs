@@ -198,7 +198,7 @@ proptest! {
         busy_s in proptest::option::of(0.0..1e7_f64),
         n_threads in 1_usize..300,
     ) {
-        let spent = Spent { wall_s, cpu_s, joules, busy_s, peak_memory_bytes: None };
+        let spent = Spent { wall_s, cpu_s, joules, busy_s, ..Spent::default() };
         let cost = Cost::of(&spent, &Hardware { n_threads, ..hardware() }, &PowerModel::default());
         let Span { low, mid, high } = cost.energy_wh;
         prop_assert!(0.0 <= low && low <= mid && mid <= high && high.is_finite(), "{:?}", cost);

@@ -51,7 +51,7 @@ use crate::pseudonym::{Linking, Pseudonyms};
 use crate::settings::Settings;
 use crate::tables::Written;
 use crate::tier::Tier;
-use crate::votes::{Count, NO_ANSWER, Votes};
+use crate::votes::{NO_ANSWER, Votes};
 
 /// The file of checksums.
 pub(crate) const SUMS: &str = "SHA256SUMS";

@@ -137,7 +137,7 @@ pub(crate) fn skill_ranks(
         let Some(person) = vote.who.volunteer() else { continue };
         let Some((_, answer)) = majority.get(&(vote.subject, vote.question)) else { continue };
         let [before, after] = people.entry(person).or_default();
-        let mut add = |to: &mut (u64, u64)| {
+        let add = |to: &mut (u64, u64)| {
             to.0 += u64::from(*answer == vote.answer);
             to.1 += 1;
         };

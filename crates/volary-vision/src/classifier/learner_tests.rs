@@ -23,7 +23,7 @@ fn yes_and_no_weigh_the_same_in_sum_and_a_picture_weighs_one() {
 }
 
 fn near(name: &str, ours: f64, theirs: f64, scale: f64) {
-    assert!((ours - theirs).abs() <= 1e-4 * scale.max(1e-3), "{name}: {ours}, PyTorch {theirs}");
+    assert!((ours - theirs).abs() <= 1e-3 * scale.max(1e-3), "{name}: {ours}, PyTorch {theirs}");
 }
 
 /// Gradients of a loss by the names of the weights, against sum and absolute sum of PyTorch's.

@@ -37,7 +37,7 @@ fn from_gold_labels_to_probabilities_that_say_how_sure_they_are() {
     let of = |model: &str| {
         summary["held_out"]["models"][model]["all_classes"]["excess_log_loss"]["value"].as_f64().unwrap()
     };
-    assert!(of("model") < 0.5 * of("prior"), "{} and {}", of("model"), of("prior"));
+    assert!(of("model") < 0.7 * of("prior"), "{} and {}", of("model"), of("prior"));
     let config: Value = serde_json::from_str(&place.read("model/config.json")).unwrap();
     assert_eq!(config["kind"], "classifier");
     assert!(config["calibration"][0]["slope"].as_f64().unwrap() > 0.0, "{config}");

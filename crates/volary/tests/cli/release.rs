@@ -219,7 +219,7 @@ fn the_demo_can_be_published() {
             "--consensus",
             "demo/consensus/consensus.parquet",
             "--volunteers",
-            "demo/consensus/volunteers.parquet",
+            "demo/consensus/consensus_volunteers.parquet",
             "--biases",
             "biases.toml",
             "--run",
