@@ -13,15 +13,16 @@ import argparse
 import os
 import subprocess
 import sys
+import time
 import venv
 
 TORCH = "torch==2.15.0"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+def main(peer, speed, about):
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--venv", default="/work/venv/torch")
-    parser.add_argument("--speed", default="target/release/examples/vision_speed")
+    parser.add_argument("--speed", default=speed)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--peer", action="store_true", help=argparse.SUPPRESS)
@@ -36,7 +37,7 @@ def main():
     ours, theirs = {}, {}
     for _ in range(args.rounds):
         keep_fastest(ours, [args.speed], env)
-        keep_fastest(theirs, [python, __file__, "--peer", "--threads", str(args.threads)], env)
+        keep_fastest(theirs, [python, sys.argv[0], "--peer", "--threads", str(args.threads)], env)
     print(f"{'':<18}{'volary':>10}{'PyTorch':>10}{'ratio':>8}   ({args.threads} threads, {args.rounds} rounds)")
     for name in ours:
         print(f"{name:<18}{ours[name]:>10.1f}{theirs[name]:>10.1f}{ours[name] / theirs[name]:>8.2f}")
@@ -49,9 +50,16 @@ def keep_fastest(best, command, env):
         best[name] = min(best.get(name, float("inf")), float(value))
 
 
-def peer(threads):
-    import time
+def fastest(name, f, n):
+    best = float("inf")
+    for _ in range(n):
+        start = time.perf_counter()
+        f()
+        best = min(best, time.perf_counter() - start)
+    print(name, f"{best * 1e3:.1f}")
 
+
+def peer(threads):
     import torch
     import torch.nn as nn
     import torch.nn.functional as F
@@ -117,14 +125,6 @@ def peer(threads):
         optimizer.step()
         return loss.item()
 
-    def fastest(name, f, n):
-        best = float("inf")
-        for _ in range(n):
-            start = time.perf_counter()
-            f()
-            best = min(best, time.perf_counter() - start)
-        print(name, f"{best * 1e3:.1f}")
-
     fastest("step_ms", lambda: step(False), 8)
     fastest("step_rotation_ms", lambda: step(True), 8)
     net.eval()
@@ -143,4 +143,4 @@ def peer(threads):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(peer, "target/release/examples/vision_speed", __doc__)

@@ -12,6 +12,7 @@ const HELP: &str = "cargo xtask COMMAND
   soak [KILLS]       the live store killed in the middle of its work (default 200 times, each database)
   fuzz [SECONDS]     every fuzz target for so long (default 30 each); installs cargo-fuzz
   bench [ROWS]       figures of bench/README.md: ingest (default 1000000 rows), shapes, marks
+  page               build the page anew into web/dist, and run its tests
   book               build the book into docs/book; installs mdbook
 ";
 
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         (Some("soak"), Ok(_)) => soak(number(200).unwrap_or(200)),
         (Some("fuzz"), Ok(_)) => fuzz(number(30).unwrap_or(30)),
         (Some("bench"), Ok(_)) => bench(number(1_000_000).unwrap_or(1_000_000)),
+        (Some("page"), _) => page(true),
         (Some("book"), _) => book(),
         _ => Err(HELP.to_owned()),
     };
@@ -77,9 +79,57 @@ fn test() -> Result<(), String> {
     variables.extend(install_checkers().map(|folder| ("VOLARY_CHECKERS", folder)));
     let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (*n, v.as_str())).collect();
     run("cargo", &["test", "--workspace", "--locked"], &variables)?;
+    page(false)?;
     compare_with_river()
 }
 
+/// The page: types, unit tests, whether the committed build is what its source gives, byte for byte, and the
+/// browser's tests against the binary that was just built. `is_new`: the build is put in its place instead.
+///
+/// Where it cannot be installed (no Node 20, no network), that is said and left out: the binary holds the
+/// committed build in any case.
+fn page(is_new: bool) -> Result<(), String> {
+    let web = root().join("web");
+    let npm = |arguments: &[&str], variables: &[(&str, &str)]| {
+        run("npm", &[&["--prefix", "web"], arguments].concat(), variables)
+    };
+    let node = Command::new("node").arg("--version").output();
+    let version =
+        node.map(|out| String::from_utf8_lossy(&out.stdout).trim().to_owned()).unwrap_or_default();
+    let major = version.trim_start_matches('v').split('.').next().and_then(|n| n.parse::<u32>().ok());
+    if major.is_none_or(|major| major < 20) {
+        eprintln!("Node 20 or later is not here ({version:?}), and the page's tests are skipped");
+        return Ok(());
+    }
+    if let Err(error) = npm(&["ci", "--no-audit", "--no-fund"], &[]) {
+        eprintln!("the page's tools were not installed, and its tests are skipped: {error}");
+        return Ok(());
+    }
+    npm(&["run", "check"], &[])?;
+    npm(&["test"], &[])?;
+    let target = target();
+    let built = if is_new { web.join("dist") } else { target.join("page") };
+    let built_at = built.display().to_string();
+    npm(&["run", "build", "--", "--outDir", &built_at, "--emptyOutDir"], &[])?;
+    if !is_new && files(&built)? != files(&web.join("dist"))? {
+        return Err(
+            "web/dist is not what its source gives; run `cargo xtask page` and commit it".to_owned()
+        );
+    }
+    install_chromium();
+    if !["/usr/bin/chromium", "/usr/bin/chromium-browser"].iter().any(|path| Path::new(path).exists())
+        && std::env::var_os("CHROMIUM").is_none()
+    {
+        return Ok(());
+    }
+    if is_new {
+        cargo(&["build", "--locked"])?;
+    }
+    let volary = target.join("debug/volary").display().to_string();
+    npm(&["run", "e2e"], &[("VOLARY", &volary)])
+}
+
+/// Where cargo puts what it builds.
 fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
@@ -118,6 +168,31 @@ fn install_checkers() -> Option<String> {
     }
 }
 
+/// Names and contents of all files below a folder.
+fn files(folder: &Path) -> Result<std::collections::BTreeMap<PathBuf, Vec<u8>>, String> {
+    let wrong = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let (mut found, mut todo) = (std::collections::BTreeMap::new(), vec![folder.to_owned()]);
+    while let Some(next) = todo.pop() {
+        for entry in std::fs::read_dir(&next).map_err(wrong)? {
+            let path = entry.map_err(wrong)?.path();
+            if path.is_dir() {
+                todo.push(path);
+            } else {
+                let name = path.strip_prefix(folder).unwrap_or(&path).to_owned();
+                found.insert(name, std::fs::read(&path).map_err(wrong)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The page is tested in a real browser. Where it cannot be installed, those tests are skipped.
+fn install_chromium() {
+    if std::env::var_os("CHROMIUM").is_none() {
+        install("chromium", Path::new("/usr/bin/chromium"));
+    }
+}
+
 /// The online learner and the drift detector against river, an independent implementation, on streams that no
 /// golden value knows. Where river cannot be installed (no Python, no network), the golden values must do.
 fn compare_with_river() -> Result<(), String> {
@@ -153,15 +228,20 @@ fn compare_with_river() -> Result<(), String> {
 /// The live store is tested against a real PostgreSQL, each test with a server of its own. Where it cannot be
 /// installed (no Debian, no root, no network), those tests say that they were skipped.
 fn install_postgres() {
-    if Path::new("/usr/lib/postgresql").exists() {
+    install("postgresql", Path::new("/usr/lib/postgresql"));
+}
+
+/// A package of Debian, unless it is there.
+fn install(package: &str, there: &Path) {
+    if there.exists() {
         return;
     }
     let quiet = [("DEBIAN_FRONTEND", "noninteractive")];
-    let install = ["install", "-y", "--no-install-recommends", "postgresql"];
+    let install = ["install", "-y", "--no-install-recommends", package];
     let result =
         run("apt-get", &["update", "-q"], &quiet).and_then(|()| run("apt-get", &install, &quiet));
     if let Err(error) = result {
-        eprintln!("PostgreSQL was not installed, and what needs it will be skipped: {error}");
+        eprintln!("{package} was not installed, and what needs it will be skipped: {error}");
     }
 }
 

@@ -29,11 +29,13 @@ pub enum ModelKind {
     Confusion,
     /// Is it there?
     Classifier,
+    /// What nobody asked for.
+    Anomaly,
 }
 
 impl ModelKind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Confusion, Self::Classifier];
+    pub const ALL: [Self; 3] = [Self::Confusion, Self::Classifier, Self::Anomaly];
 
     /// The name on the command line and in a configuration.
     #[must_use]
@@ -41,6 +43,7 @@ impl ModelKind {
         match self {
             Self::Confusion => "confusion",
             Self::Classifier => "classifier",
+            Self::Anomaly => "anomaly",
         }
     }
 
@@ -49,6 +52,7 @@ impl ModelKind {
         match self {
             Self::Confusion => "give the folder that `volary train confusion` wrote",
             Self::Classifier => "give the folder that `volary train classifier` wrote",
+            Self::Anomaly => "give the folder that `volary train anomaly` wrote",
         }
     }
 }

@@ -4,6 +4,7 @@
 //! The only crate that knows Burn, and none of its types leaves. It decodes no image file (`volary-ingest`
 //! does; networks read [`volary_core::Pixels`]) and judges no model (`volary-space` does).
 
+pub mod anomaly;
 pub mod attention;
 pub mod classifier;
 pub mod confusion;

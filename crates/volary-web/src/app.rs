@@ -13,6 +13,8 @@ use volary_live::{Event, Kind, Live};
 use crate::bucket::Buckets;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
+use crate::project::Project;
+use crate::project::sheets::Kept;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::signature::Verifier;
@@ -35,6 +37,9 @@ pub(crate) struct App {
     pub(crate) decoders: Semaphore,
     /// The folder of images, if there is one.
     pub(crate) media: Option<Arc<Folder>>,
+    /// What the page shows beside the store.
+    pub(crate) project: Arc<Project>,
+    pub(crate) thumbnails: Kept,
     pub(crate) connections: Arc<Semaphore>,
     /// Turns true when the server stops.
     pub(crate) stop: watch::Receiver<bool>,

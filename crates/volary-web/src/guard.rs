@@ -135,9 +135,9 @@ fn admit(app: &Shared, request: &Request) -> Result<Asker, Problem> {
     app.of_all.take("", now_ms).map_err(too_many)?;
     let host = check_host(app, headers, uri)?;
     check_url(uri)?;
-    check_origin(headers, request.method(), &host)?;
+    check_origin(headers, request.method(), &host, uri.path())?;
     let path = uri.path();
-    if OPEN.contains(&path) {
+    if OPEN.contains(&path) || is_page(path) {
         return Ok(Asker(None));
     }
     let is_signed = path.starts_with(SIGNED) && headers.contains_key(signature::HEADER);
@@ -196,7 +196,7 @@ fn check_url(uri: &Uri) -> Result<(), Problem> {
 
 /// No other site's page may ask for anything. There are no cookies, so a request that relies on one is not
 /// from a client of ours.
-fn check_origin(headers: &HeaderMap, method: &Method, host: &str) -> Result<(), Problem> {
+fn check_origin(headers: &HeaderMap, method: &Method, host: &str, path: &str) -> Result<(), Problem> {
     let forbidden = || {
         let detail = "a page of another site may not use this server";
         Problem::new(StatusCode::FORBIDDEN, detail).kind("cross-origin", "Not from there")
@@ -210,6 +210,11 @@ fn check_origin(headers: &HeaderMap, method: &Method, host: &str) -> Result<(), 
     }
     let changes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
     let site = text(HeaderName::from_static("sec-fetch-site"));
+    // A link to the page may stand anywhere; the page holds nothing until somebody gives it a key.
+    let mode = text(HeaderName::from_static("sec-fetch-mode"));
+    if is_page(path) && *method == Method::GET && mode == Some("navigate") {
+        return Ok(());
+    }
     let is_cross = site.is_some_and(|site| site == "cross-site" || site == "same-site");
     if is_cross || (changes && headers.contains_key(header::COOKIE)) { Err(forbidden()) } else { Ok(()) }
 }
@@ -228,6 +233,11 @@ fn bearer(headers: &HeaderMap) -> Option<String> {
     let decoded = data_encoding::BASE64.decode(rest.trim().as_bytes()).ok()?;
     let pair = String::from_utf8(decoded).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
     pair.split_once(':').map(|(_, password)| password.to_owned())
+}
+
+/// Whether a path is the page's own: its files hold nothing of the project.
+fn is_page(path: &str) -> bool {
+    path != "/api" && !path.starts_with("/api/")
 }
 
 /// Writes problems out and sets the headers; gives what is only for the log.
@@ -268,12 +278,14 @@ fn finish(
     let headers = response.headers_mut();
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
-        ("content-security-policy", "default-src 'self'; frame-ancestors 'none'"),
         ("referrer-policy", "no-referrer"),
         ("cross-origin-resource-policy", "same-origin"),
     ] {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    // A file of the page brings its own, which lets it show pictures that it asked for.
+    let policy = HeaderValue::from_static("default-src 'self'; frame-ancestors 'none'");
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     if !headers.contains_key(header::CACHE_CONTROL) {
         // To be asked again each time; with the entity tag that costs little.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));

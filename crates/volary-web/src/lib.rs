@@ -1,11 +1,12 @@
-//! The live store over HTTP: votes and subjects in, consensus and alerts out.
+//! The live store and the project over HTTP: votes and subjects in, consensus and alerts out, and the page.
 //!
 //! [`Server`] serves `/api/v1` over a [`volary_live::Live`], sends what the store's outbox holds to webhooks,
 //! and polls a Panoptes-compatible API. It is set up by [`Settings`], whose defaults are safe on a laptop:
 //! loopback only, a token for everything, nothing sent to anybody.
 //!
 //! From the outside in: [`server`] takes connections, `guard` decides who may come in, `routes` are the
-//! resources, `outbox` and [`poll`] run beside them. Nothing here decides anything about votes: that is
+//! resources, `outbox` and [`poll`] run beside them; [`project`] is what the page shows beside the store, `page`
+//! the page itself. Nothing here decides anything about votes: that is
 //! `volary-live`'s. HTTP types do not leave this crate.
 
 mod app;
@@ -16,9 +17,11 @@ mod guard;
 mod metrics;
 mod outbox;
 pub mod outgoing;
+mod page;
 mod paging;
 pub mod poll;
 mod problem;
+pub mod project;
 pub mod queue;
 mod reply;
 mod routes;
@@ -32,7 +35,9 @@ pub mod workflows;
 pub use bucket::Rate;
 pub use choosing::Choosing;
 pub use outgoing::Target;
+pub use page::{files as page_files, is_route as is_page_route};
 pub use poll::Poll;
+pub use project::Project;
 pub use queue::Queue;
 pub use routes::openapi_json;
 pub use server::{ServeError, Server};

@@ -22,6 +22,7 @@ use volary_live::{Live, LiveError};
 use crate::app::{App, Shared, host_names};
 use crate::bucket::Buckets;
 use crate::metrics::Metrics;
+use crate::project::sheets::Kept;
 use crate::queue::{FewestVotes, Queue};
 use crate::settings::Settings;
 use crate::signature::Verifier;
@@ -62,6 +63,7 @@ pub enum ServeError {
 /// A server that runs until it is stopped.
 pub struct Server {
     address: SocketAddr,
+    page_key: Option<String>,
     app: Shared,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
@@ -92,6 +94,9 @@ impl Server {
         let validation = live.validation_subjects().await?;
         let listener = TcpListener::bind(wanted).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        // Whoever sees the terminal of a server on this machine may use its page; a server that others reach
+        // asks everybody for a token.
+        let page_key = address.ip().is_loopback().then(|| tokens.make_page_key()).transpose()?;
         let (stop, stopped) = watch::channel(false);
         let started_ms = (settings.now_ms)();
         let verifier = settings.webhook_secret.clone();
@@ -108,6 +113,8 @@ impl Server {
             exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
             decoders: Semaphore::new(MAX_DECODERS),
             media,
+            project: Arc::clone(&settings.project),
+            thumbnails: Kept::default(),
             connections: Arc::new(Semaphore::new(settings.max_connections)),
             stop: stopped,
             started_ms,
@@ -126,13 +133,21 @@ impl Server {
         for source in app.settings.polls.clone() {
             tasks.spawn(poll::follow(source, Arc::clone(&app)));
         }
-        Ok(Self { address, app, stop, tasks })
+        Ok(Self { address, page_key, app, stop, tasks })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the page is, with the key that opens it for as long as the server runs. The key stands behind `#`,
+    /// which browsers keep to themselves. A server that others reach has none: its page asks for a token.
+    #[must_use]
+    pub fn page_url(&self) -> String {
+        let key = self.page_key.as_deref().map(|key| format!("#key={key}")).unwrap_or_default();
+        format!("http://{}/{key}", self.address)
     }
 
     /// Lets open requests finish, for a while, and stops. The store stays open: it is not ours to close.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::bucket::Rate;
 use crate::outgoing::Target;
 use crate::poll::Poll;
+use crate::project::Project;
 use crate::signature::Secret;
 use crate::workflows::Workflow;
 
@@ -56,6 +57,8 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// The folder of the subjects' images; without it none are served or taken.
     pub media: Option<PathBuf>,
+    /// What the page shows beside the store.
+    pub project: Arc<Project>,
     /// Largest image that is taken, in bytes.
     pub max_image_bytes: usize,
     /// How long the head of a request, or the next request of a connection, may take to come.
@@ -99,6 +102,7 @@ impl Settings {
             max_streams: 256,
             max_body_bytes: 1 << 20,
             media: None,
+            project: Arc::default(),
             max_image_bytes: 32 << 20,
             head_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(30),

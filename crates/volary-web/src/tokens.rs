@@ -122,6 +122,8 @@ struct Held {
 pub struct Tokens {
     path: PathBuf,
     state: Mutex<State>,
+    /// Opens the page while the process runs; in no file.
+    page: Mutex<Option<Arc<Token>>>,
 }
 
 #[derive(Debug, Default)]
@@ -131,6 +133,8 @@ struct State {
     looked_ms: i64,
 }
 
+/// What a key of the page begins with.
+const PAGE_PREFIX: &str = "page_";
 /// How often the file is looked at.
 const LOOK_MS: i64 = 1_000;
 
@@ -142,7 +146,7 @@ impl Tokens {
     pub fn open(path: &Path) -> Result<Self, TokenError> {
         let (held, modified) = read(path)?;
         let state = Mutex::new(State { held, modified, looked_ms: 0 });
-        Ok(Self { path: path.to_owned(), state })
+        Ok(Self { path: path.to_owned(), state, page: Mutex::default() })
     }
 
     /// Where it is.
@@ -184,6 +188,26 @@ impl Tokens {
         Ok(text)
     }
 
+    /// Makes the key of the page, which may read and send, and holds until the process ends; one that was made
+    /// before is worth nothing from then on.
+    ///
+    /// # Errors
+    /// [`TokenError::NoRandom`].
+    pub fn make_page_key(&self) -> Result<String, TokenError> {
+        let mut secret = [0_u8; 32];
+        getrandom::fill(&mut secret).map_err(|e| TokenError::NoRandom(e.to_string()))?;
+        let secret = BASE32_NOPAD.encode(&secret).to_ascii_lowercase();
+        let token = Token {
+            id: "page".to_owned(),
+            name: "page".to_owned(),
+            roles: [Role::Read, Role::Write].into(),
+            made: String::new(),
+            sha256: hash(&secret),
+        };
+        *self.page.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(token));
+        Ok(format!("{PAGE_PREFIX}{secret}"))
+    }
+
     /// Takes a token away.
     ///
     /// # Errors
@@ -213,6 +237,11 @@ impl Tokens {
             }
             state.held.clone()
         };
+        if let Some(secret) = text.strip_prefix(PAGE_PREFIX) {
+            let page = self.page.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+            let is_it: bool = hash(secret).as_bytes().ct_eq(page.sha256.as_bytes()).into();
+            return is_it.then_some(page);
+        }
         let (id, secret) = text.strip_prefix("volary_")?.split_once('_')?;
         let token = held.iter().find(|token| token.id == id)?;
         let is_it: bool = hash(secret).as_bytes().ct_eq(token.sha256.as_bytes()).into();
@@ -335,6 +364,21 @@ mod tests {
         assert!(matches!(command.revoke(&found.id), Err(TokenError::Unknown(_))));
         assert!(tokens.find(&text, 5_000).is_none(), "revoked");
         assert!(tokens.find(&other, 5_000).is_some());
+    }
+
+    #[test]
+    fn the_pages_key_is_in_no_file_and_the_last_one_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens.toml");
+        let tokens = Tokens::open(&path).unwrap();
+        assert!(tokens.find("page_", 0).is_none());
+        let first = tokens.make_page_key().unwrap();
+        let found = tokens.find(&first, 0).expect("known");
+        assert!(found.may(Role::Read) && found.may(Role::Write) && !found.may(Role::Admin));
+        let second = tokens.make_page_key().unwrap();
+        assert!(tokens.find(&first, 0).is_none() && tokens.find(&second, 0).is_some());
+        assert!(!path.exists() && tokens.list().is_empty());
+        assert!(Tokens::open(&path).unwrap().find(&second, 0).is_none());
     }
 
     #[test]

@@ -10,14 +10,29 @@ use crate::session::Session;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct StoreArgs {
     /// The store: a SQLite file, made if it is not there, or postgres://USER@HOST/DATABASE.
-    #[arg(long, default_value = "live.db", value_name = "FILE|URL")]
-    store: String,
+    #[arg(
+        long,
+        value_name = "FILE|URL",
+        help = "The store: a SQLite file, made if it is not there, or \
+        postgres://USER@HOST/DATABASE [default: live.db]"
+    )]
+    store: Option<String>,
 }
 
 impl StoreArgs {
+    fn place(&self) -> Place {
+        Place::parse(self.store.as_deref().unwrap_or("live.db"))
+    }
+
+    /// The same, in a folder where nobody named a store.
+    pub(crate) fn inside(&self, folder: &std::path::Path) -> Self {
+        let inside = || folder.join("live.db").to_string_lossy().into_owned();
+        Self { store: Some(self.store.clone().unwrap_or_else(inside)) }
+    }
+
     /// Opens it, or makes it.
     pub(crate) async fn open(&self) -> Result<Live> {
-        Ok(Live::open(&Place::parse(&self.store), Options::default()).await?)
+        Ok(Live::open(&self.place(), Options::default()).await?)
     }
 
     /// Opens it only if it is there: a command that wants one makes no empty store out of a typing error.
@@ -29,11 +44,11 @@ impl StoreArgs {
     /// Opens it to look, also while `volary ingest --follow` writes to it.
     pub(crate) async fn look(&self) -> Result<Live> {
         self.check_there()?;
-        Ok(Live::look(&Place::parse(&self.store)).await?)
+        Ok(Live::look(&self.place()).await?)
     }
 
     fn check_there(&self) -> Result<()> {
-        if let Place::File(path) = Place::parse(&self.store) {
+        if let Place::File(path) = self.place() {
             let what = || format!("no store is there; `volary ingest` makes one: {}", path.display());
             std::fs::metadata(&path).with_context(what)?;
         }
@@ -44,7 +59,7 @@ impl StoreArgs {
 impl std::fmt::Display for StoreArgs {
     /// Without the password of a URL.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        Place::parse(&self.store).fmt(f)
+        self.place().fmt(f)
     }
 }
 

@@ -18,6 +18,7 @@ mod live;
 mod live_tables;
 mod mark_tables;
 mod model_metrics;
+mod page_project;
 mod panoptes_clustering;
 mod pictures;
 mod project;
@@ -29,6 +30,7 @@ mod shape_tables;
 mod simulated_images;
 mod skill;
 mod skill_tables;
+mod steps;
 mod summary;
 mod whole_table;
 

@@ -1,7 +1,8 @@
 //! A project folder: stages that run when their inputs have changed. Its input is an export of Zooniverse,
 //! Planet Hunters' rows, or a label table (which needs no extracts).
 //!
-//! `extracts/` → `consensus/` and, where ranges were marked on light curves, `marks/` → `report.html`. What a stage was made from (settings, checksums of its
+//! `extracts/` → `consensus/` and, where ranges were marked on light curves, `marks/` → the project's own steps →
+//! `report.html`. What a stage was made from (settings, checksums of its
 //! inputs, version) is kept in `.volary/stages.json`; a stage whose record is unchanged and whose
 //! outputs are there is left out.
 
@@ -21,6 +22,7 @@ use crate::commands::{consensus, extract, report};
 use crate::input::{InputKind, find_votes, read_input};
 use crate::session::Session;
 use crate::settings::Settings;
+use crate::steps::Steps;
 
 /// A project on disk.
 pub(crate) struct Project {
@@ -70,11 +72,17 @@ impl Project {
     }
 
     /// Runs every stage that is out of date; returns what was done, stage by stage.
-    pub(crate) fn run(&self, session: &mut Session, force: bool) -> Result<Vec<(&'static str, bool)>> {
+    pub(crate) fn run(&self, session: &mut Session, force: bool) -> Result<Vec<(String, bool)>> {
         let mut records: BTreeMap<String, Value> = std::fs::read_to_string(self.record_path())
             .ok()
             .and_then(|text| serde_json::from_str(&text).ok())
             .unwrap_or_default();
+        session.settings = self.settings.clone();
+        if self.settings.input.exports.is_empty() && !self.settings.steps.is_empty() {
+            let done = self.run_steps(session, &mut records, force)?;
+            report::write_steps(self, &self.report(), session)?;
+            return Ok(done);
+        }
         let source = self.source()?;
         let input = &self.settings.input;
         let of_exports = json!({
@@ -95,7 +103,7 @@ impl Project {
         });
         let of_report = json!({
             "consensus": of_consensus, "marks": of_marks, "project": self.settings.project,
-            "images": input.images,
+            "images": input.images, "steps": self.settings.steps,
         });
         let mut done = Vec::new();
         let stages: [(&'static str, Value, PathBuf); 4] = [
@@ -104,7 +112,6 @@ impl Project {
             ("marks", of_marks, self.marks().join("metafeatures.parquet")),
             ("report", of_report, self.report()),
         ];
-        session.settings = self.settings.clone();
         let mut found = Found::default();
         for (name, made_from, output) in stages {
             // A label table is votes already.
@@ -116,18 +123,44 @@ impl Project {
             if !is_there {
                 continue;
             }
+            // The report shows what the steps draw.
+            let mut is_redrawn = false;
+            if name == "report" && !self.settings.steps.is_empty() {
+                let steps = self.run_steps(session, &mut records, force)?;
+                is_redrawn = steps.iter().any(|(_, ran)| *ran);
+                done.extend(steps);
+            }
             let record = json!({"version": env!("CARGO_PKG_VERSION"), "seed": session.global.seed, "from": made_from});
             // Without votes there is nothing to write.
             let is_written = output.is_file() || (name == "consensus" && !self.has_votes(source));
-            let is_current = !force && records.get(name) == Some(&record) && is_written;
+            let is_current = !force && !is_redrawn && records.get(name) == Some(&record) && is_written;
             if !is_current {
                 self.stage(name, session, &mut found)?;
                 records.insert(name.to_owned(), record);
-                write_whole(&self.record_path(), format!("{:#}\n", json!(records)).as_bytes())?;
+                self.keep(&records)?;
             }
-            done.push((name, !is_current));
+            done.push((name.to_owned(), !is_current));
         }
         Ok(done)
+    }
+
+    /// Keeps what stages and steps were made from.
+    fn keep(&self, records: &BTreeMap<String, Value>) -> Result<()> {
+        Ok(write_whole(&self.record_path(), format!("{:#}\n", json!(records)).as_bytes())?)
+    }
+
+    pub(crate) fn steps(&self) -> Steps<'_> {
+        Steps { folder: &self.folder, steps: &self.settings.steps }
+    }
+
+    fn run_steps(
+        &self,
+        session: &Session,
+        records: &mut BTreeMap<String, Value>,
+        force: bool,
+    ) -> Result<Vec<(String, bool)>> {
+        let done = self.steps().run(session, records, force, &|records| self.keep(records))?;
+        Ok(done.into_iter().map(|(name, ran)| (format!("step {name}"), ran)).collect())
     }
 
     fn stage(&self, name: &str, session: &mut Session, found: &mut Found) -> Result<()> {

@@ -37,6 +37,9 @@ pub(crate) struct Global {
     /// Settings from a file such as `volary init` writes; options on the command line go first.
     #[arg(long, global = true, value_name = "TOML")]
     pub(crate) config: Option<PathBuf>,
+    /// Also write the record of the run, as --json prints it, to a file.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
     /// Exit with 3 where the input had problems.
     #[arg(long, global = true)]
     pub(crate) strict: bool,
@@ -281,6 +284,9 @@ impl Session {
             None => self.record(),
         };
         if let Some(path) = run_json {
+            output::write_whole(path, format!("{record:#}\n").as_bytes())?;
+        }
+        if let Some(path) = &self.global.record {
             output::write_whole(path, format!("{record:#}\n").as_bytes())?;
         }
         // A closed pipe (`volary … | head`) is the reader's choice and no failure.

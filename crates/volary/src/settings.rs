@@ -13,6 +13,8 @@ use volary_ingest::volunteer::Without;
 use volary_release::cost::{Budget, PowerModel};
 use volary_release::optout::OptOuts;
 
+use crate::steps::Step;
+
 /// A settings file.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -22,6 +24,9 @@ pub(crate) struct Settings {
     pub(crate) rows: RowSettings,
     pub(crate) consensus: ConsensusSettings,
     pub(crate) marks: MarksSettings,
+    /// Commands to carry out after these, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) steps: Vec<Step>,
     /// What electricity is taken to cost.
     pub(crate) cost: PowerModel,
     /// The most that a training may take.

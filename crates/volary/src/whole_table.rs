@@ -26,7 +26,8 @@ pub(crate) struct WholeTable {
     pub(crate) ids: Vec<String>,
     /// What can be filtered by.
     pub(crate) columns: Columns,
-    vectors: Option<(Vec<f32>, usize)>,
+    /// Numbers of all rows' vectors, and how many a row has.
+    pub(crate) vectors: Option<(Vec<f32>, usize)>,
 }
 
 impl WholeTable {
@@ -34,10 +35,15 @@ impl WholeTable {
     pub(crate) fn read(path: &Path, with: &[std::path::PathBuf], session: &mut Session) -> Result<Self> {
         let mut table = Self::read_one(path, session)?;
         for other in with {
-            let other = Self::read_one(other, session)?;
-            table.join(&other)?;
+            table.add(other, session)?;
         }
         Ok(table)
+    }
+
+    /// Joins one more table.
+    pub(crate) fn add(&mut self, path: &Path, session: &mut Session) -> Result<()> {
+        let other = Self::read_one(path, session)?;
+        self.join(&other)
     }
 
     fn read_one(path: &Path, session: &mut Session) -> Result<Self> {

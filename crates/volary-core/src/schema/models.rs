@@ -44,7 +44,22 @@ pub fn predictions_subjects() -> Arc<Schema> {
     ])
 }
 
-/// `predictions_embeddings`: one row per subject, its latent numbers as `z0`, `z1`, …
+/// `anomaly_scores`: one row per subject.
+#[must_use]
+pub fn anomaly_scores() -> Arc<Schema> {
+    table(vec![
+        ("subject_id", DataType::Utf8, false),
+        ("image_score", DataType::Float64, false),
+        ("feature_score", DataType::Float64, false),
+        ("anomaly_score", DataType::Float64, false),
+        // Share of the anomaly scores of the table below this one, in percent.
+        ("percentile", DataType::Float64, false),
+        // Null in the middle.
+        ("flag", DataType::Utf8, true),
+    ])
+}
+
+/// `predictions_embeddings`, `anomaly_scores_embeddings`: one row per subject, its latent numbers as `z0`, `z1`, …
 #[must_use]
 pub fn embeddings(n_latents: usize) -> Arc<Schema> {
     let mut fields = vec![Field::new("subject_id", DataType::Utf8, false)];

@@ -26,6 +26,35 @@ pub struct Shown {
 /// # Errors
 /// A [`Fault`] where there is no picture in it.
 pub fn show(bytes: &[u8], max_side_px: usize, limits: &Limits) -> Result<Shown, Fault> {
+    let (width, height, rgb) = shown_rgb(bytes, max_side_px, limits)?;
+    let png = png_bytes(width, height, &rgb)
+        .map_err(|error| Fault::unreadable(format!("cannot be written as PNG: {error}")))?;
+    Ok(Shown { width, height, png })
+}
+
+/// An image file's bytes as a small square: red, green, blue of `side_px × side_px` pixels, row by row. What is
+/// not square has black beside it; what is smaller is not made larger.
+///
+/// # Errors
+/// A [`Fault`] where there is no picture in it.
+pub fn thumbnail(bytes: &[u8], side_px: usize, limits: &Limits) -> Result<Vec<u8>, Fault> {
+    let side_px = side_px.max(1);
+    let (width, height, rgb) = shown_rgb(bytes, side_px, limits)?;
+    let mut square = vec![0; side_px * side_px * 3];
+    let (left, top) = ((side_px - width) / 2, (side_px - height) / 2);
+    for (y, line) in rgb.chunks_exact(width * 3).enumerate() {
+        let at = ((top + y) * side_px + left) * 3;
+        square[at..at + line.len()].copy_from_slice(line);
+    }
+    Ok(square)
+}
+
+/// Width, height, and red, green, blue of each pixel.
+fn shown_rgb(
+    bytes: &[u8],
+    max_side_px: usize,
+    limits: &Limits,
+) -> Result<(usize, usize, Vec<u8>), Fault> {
     let decoded = decode(bytes, limits)?;
     let (width, height) = fitted(decoded.raster.size(), max_side_px.max(1));
     let channels = match (&decoded.raster, decoded.raster.channels()) {
@@ -49,10 +78,7 @@ pub fn show(bytes: &[u8], max_side_px: usize, limits: &Limits) -> Result<Shown, 
     let one = width * height;
     // Grey is written as three equal values: a browser shows the same.
     let pixel = |at: usize| [0, 1, 2].map(|c: usize| planes[at + one * c.min(n_channels - 1)]);
-    let rgb: Vec<u8> = (0..one).flat_map(pixel).collect();
-    let png = png_bytes(width, height, &rgb)
-        .map_err(|error| Fault::unreadable(format!("cannot be written as PNG: {error}")))?;
-    Ok(Shown { width, height, png })
+    Ok((width, height, (0..one).flat_map(pixel).collect()))
 }
 
 fn fitted((width, height): (usize, usize), max_side_px: usize) -> (usize, usize) {
@@ -94,5 +120,19 @@ mod tests {
         };
         assert!(values.iter().all(|v| *v == 200));
         assert_eq!(fitted((10_000, 1), 100), (100, 1));
+    }
+
+    #[test]
+    fn a_thumbnail_is_square_and_keeps_the_proportion() {
+        let file = png_bytes(100, 40, &[200; 12_000]).unwrap();
+        let small = thumbnail(&file, 50, &Limits::default()).unwrap();
+        let line = |y: usize| &small[y * 150..(y + 1) * 150];
+        assert!((15..35).all(|y| line(y) == [200; 150]) && small.len() == 7_500);
+        assert!((0..15).chain(35..50).all(|y| line(y) == [0; 150]));
+        // Smaller than the square: in its middle, as it was.
+        let file = png_bytes(2, 2, &[9, 8, 7, 9, 8, 7, 9, 8, 7, 9, 8, 7]).unwrap();
+        let tiny = thumbnail(&file, 4, &Limits { min_side_px: 1, ..Limits::default() }).unwrap();
+        assert_eq!(tiny[(4 + 1) * 3..(4 + 3) * 3], [9, 8, 7, 9, 8, 7]);
+        assert_eq!(tiny.iter().map(|v| u32::from(*v)).sum::<u32>(), 4 * 24);
     }
 }

@@ -47,6 +47,14 @@ impl Mask {
         })
     }
 
+    /// The rows that are in both; of masks of different tables, those of the shorter one.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let n_rows = self.n_rows.min(other.n_rows);
+        let words = self.words.iter().zip(&other.words).map(|(a, b)| a & b);
+        Self { words: words.take(n_rows.div_ceil(64)).collect(), n_rows }
+    }
+
     /// 64 rows a word, the first row lowest; bits beyond the last row are 0.
     #[must_use]
     pub fn words(&self) -> &[u64] {
@@ -67,6 +75,8 @@ mod tests {
                 (0..n).filter(|r| r % 3 == 1).collect::<Vec<_>>()
             );
             assert_eq!(mask.count(), mask.rows().count());
+            let even = Mask::of(n, |row| row % 2 == 0);
+            assert_eq!(mask.and(&even), Mask::of(n, |row| row % 6 == 4));
             assert!(!mask.contains(n) && (0..n).all(|row| mask.contains(row) == (row % 3 == 1)));
         }
     }

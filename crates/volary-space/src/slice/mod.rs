@@ -35,11 +35,13 @@ mod lexer;
 mod mask;
 mod parser;
 mod print;
+pub mod region;
 
 pub use columns::{Column, Columns, Kind, Table};
 pub use error::{FilterError, Reason};
 pub use evaluate::Slice;
 pub use mask::Mask;
+pub use region::Region;
 
 /// Nested parentheses and `not`s at most.
 pub const MAX_DEPTH: usize = 64;

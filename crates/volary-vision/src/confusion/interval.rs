@@ -11,8 +11,8 @@
 //!   quantiles are taken; the fraction is beta-binomial.
 //!
 //! Neither knows that the weights could have been others. For the former, `spread` measures on votes that were
-//! not learned from how much wider the normal has to be; how often the fraction of unseen pictures falls into
-//! its interval is measured and written into the metrics for both.
+//! not learned from how much wider the normal has to be; for both, `levels` measures there at which level an interval has
+//! to be drawn to hold as often as it says.
 
 use std::sync::LazyLock;
 
@@ -51,19 +51,56 @@ pub(crate) fn of_logit(mean: f64, sd: f64, confidence: f64) -> Range {
     Range { low: sigmoid(mean - z * sd), high: sigmoid(mean + z * sd) }
 }
 
-/// The central range of the fraction that `n` volunteers would give, where the logit is normal.
-pub(crate) fn of_binomial_fraction(mean: f64, sd: f64, n: u32, confidence: f64) -> Range {
-    let nodes: Vec<f64> = NODES.iter().map(|node| sigmoid(mean + sd * node)).collect();
-    let of_count = |k: u32| {
-        let ways = ln_binomial(u64::from(n), u64::from(k));
-        let chance = |p: &f64| {
-            // A probability that rounds to 0 or 1 leaves 0 × log 0, which is none.
-            let log = |count: u32, p: f64| if count == 0 { 0.0 } else { f64::from(count) * p.ln() };
-            (ways + log(k, *p) + log(n - k, 1.0 - p)).exp()
+/// The distribution of how many of so many volunteers choose a class: the chance of each count, from 0 on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Chances(Vec<f64>);
+
+impl Chances {
+    /// Of `n` volunteers, where the logit is normal.
+    pub(crate) fn of_binomial(mean: f64, sd: f64, n: u32) -> Self {
+        let nodes: Vec<f64> = NODES.iter().map(|node| sigmoid(mean + sd * node)).collect();
+        Self::new(n, |k| {
+            let ways = ln_binomial(u64::from(n), u64::from(k));
+            let chance = |p: &f64| {
+                // A probability that rounds to 0 or 1 leaves 0 × log 0, which is none.
+                let log = |count: u32, p: f64| if count == 0 { 0.0 } else { f64::from(count) * p.ln() };
+                (ways + log(k, *p) + log(n - k, 1.0 - p)).exp()
+            };
+            nodes.iter().map(chance).sum::<f64>() / nodes.len() as f64
+        })
+    }
+
+    fn new(n: u32, chance: impl Fn(u32) -> f64) -> Self {
+        let chances: Vec<f64> = (0..=n).map(chance).collect();
+        let whole: f64 = chances.iter().sum();
+        Self(chances.into_iter().map(|c| c / whole).collect())
+    }
+
+    /// The central range of the count, as a fraction: the smallest with at most the tail below it, and at most
+    /// the tail above.
+    pub(crate) fn range(&self, confidence: f64) -> Range {
+        let tail = (1.0 - confidence) / 2.0;
+        let edge = |mut counts: Box<dyn Iterator<Item = usize>>| {
+            let mut below = 0.0;
+            counts.by_ref().find(|k| {
+                below += self.0[*k];
+                below > tail
+            })
         };
-        nodes.iter().map(chance).sum::<f64>() / nodes.len() as f64
-    };
-    of_counts(n, confidence, of_count)
+        let counts = 0..self.0.len();
+        let (low, high) = (edge(Box::new(counts.clone())), edge(Box::new(counts.rev())));
+        let n = self.0.len().saturating_sub(1).max(1) as f64;
+        let share = |k: Option<usize>, otherwise| k.map_or(otherwise, |k| k as f64 / n);
+        Range { low: share(low, 0.0), high: share(high, 1.0) }
+    }
+
+    /// The confidence above which the range holds a count.
+    pub(crate) fn level_of(&self, count: usize) -> f64 {
+        let count = count.min(self.0.len().saturating_sub(1));
+        let below: f64 = self.0[..=count].iter().sum();
+        let above: f64 = self.0[count..].iter().sum();
+        (1.0 - 2.0 * below.min(above)).max(0.0)
+    }
 }
 
 /// A beta distribution.
@@ -98,34 +135,14 @@ impl Beta {
         Range { low: quantile(tail), high: quantile(1.0 - tail) }
     }
 
-    /// The central range of the fraction that `n` volunteers would give.
-    pub(crate) fn fraction_range(self, n: u32, confidence: f64) -> Range {
+    /// How many of `n` volunteers choose the class.
+    pub(crate) fn chances(self, n: u32) -> Chances {
         let whole = ln_beta(self.a, self.b);
-        let of_count = |k: u32| {
+        Chances::new(n, |k| {
             let ways = ln_binomial(u64::from(n), u64::from(k));
             (ways + ln_beta(self.a + f64::from(k), self.b + f64::from(n - k)) - whole).exp()
-        };
-        of_counts(n, confidence, of_count)
-    }
-}
-
-/// The central range of a count out of `n`, as a fraction: the smallest with at most the tail below it, and
-/// at most the tail above.
-fn of_counts(n: u32, confidence: f64, chance: impl Fn(u32) -> f64) -> Range {
-    let tail = (1.0 - confidence) / 2.0;
-    let chances: Vec<f64> = (0..=n).map(chance).collect();
-    let whole: f64 = chances.iter().sum();
-    let edge = |mut counts: Box<dyn Iterator<Item = usize>>| {
-        let mut below = 0.0;
-        counts.by_ref().find(|k| {
-            below += chances[*k] / whole;
-            below > tail
         })
-    };
-    let counts = 0..chances.len();
-    let (low, high) = (edge(Box::new(counts.clone())), edge(Box::new(counts.rev())));
-    let share = |k: Option<usize>, otherwise| k.map_or(otherwise, |k| k as f64 / f64::from(n.max(1)));
-    Range { low: share(low, 0.0), high: share(high, 1.0) }
+    }
 }
 
 #[cfg(test)]
@@ -139,11 +156,12 @@ mod tests {
     #[test]
     fn a_logit_without_spread_gives_the_binomial_interval() {
         // scipy.stats.binom.ppf([0.05, 0.95], 50, 0.3) = 10, 20 (SciPy 1.16).
-        let range = of_binomial_fraction((0.3_f64 / 0.7).ln(), 0.0, 50, 0.9);
+        let range = Chances::of_binomial((0.3_f64 / 0.7).ln(), 0.0, 50).range(0.9);
         assert_eq!(range, Range { low: 0.2, high: 0.4 });
         // With certainty there is no range.
-        assert_eq!(of_binomial_fraction(800.0, 0.0, 50, 0.9), Range { low: 1.0, high: 1.0 });
-        assert_eq!(of_binomial_fraction(-800.0, 0.0, 50, 0.9), Range { low: 0.0, high: 0.0 });
+        let certain = |logit| Chances::of_binomial(logit, 0.0, 50).range(0.9);
+        assert_eq!(certain(800.0), Range { low: 1.0, high: 1.0 });
+        assert_eq!(certain(-800.0), Range { low: 0.0, high: 0.0 });
     }
 
     #[test]
@@ -151,6 +169,23 @@ mod tests {
         let range = of_logit(0.4, 0.5, 0.95);
         near(range.low, sigmoid(0.4 - 0.5 * 1.959_963_985), 1e-9);
         near(range.high, sigmoid(0.4 + 0.5 * 1.959_963_985), 1e-9);
+    }
+
+    #[test]
+    fn a_range_holds_a_count_just_above_its_level() {
+        for (mean, sd, n) in [(0.4, 0.5, 20), (-3.0, 1.2, 50), (0.0, 0.0, 7)] {
+            let chances = Chances::of_binomial(mean, sd, n);
+            for count in 0..=n as usize {
+                let level = chances.level_of(count);
+                let holds = |level: f64| {
+                    let Range { low, high } = chances.range(level);
+                    let fraction = count as f64 / f64::from(n);
+                    low - 1e-9 <= fraction && fraction <= high + 1e-9
+                };
+                assert!(holds(level + 1e-9), "{count} of {n} at {level}");
+                assert!(level == 0.0 || !holds(level - 1e-9), "{count} of {n} at {level}");
+            }
+        }
     }
 
     #[test]
@@ -163,7 +198,7 @@ mod tests {
         near(range.high, 0.95, 1e-9);
         // A uniform probability makes every count of 0 to 20 as probable as another: 1/21 each, so that
         // one lies below the range and one above.
-        assert_eq!(beta.fraction_range(20, 0.9), Range { low: 0.05, high: 0.95 });
+        assert_eq!(beta.chances(20).range(0.9), Range { low: 0.05, high: 0.95 });
     }
 
     #[test]
@@ -171,7 +206,7 @@ mod tests {
         use rand::RngExt as _;
         let mut rng = volary_core::seed::stream(5, "test");
         let (mean, sd, n) = (-0.7, 0.8, 40);
-        let range = of_binomial_fraction(mean, sd, n, 0.9);
+        let range = Chances::of_binomial(mean, sd, n).range(0.9);
         let draws = crate::random::normals(4000, &mut rng);
         let mut n_inside = 0;
         for draw in &draws {

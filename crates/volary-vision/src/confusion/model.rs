@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use volary_core::PixelShape;
 
+use crate::confusion::levels::Levels;
 use crate::confusion::network::Network;
 use crate::confusion::settings::{Settings, Shape};
 use crate::device::Device;
@@ -40,6 +41,10 @@ pub struct Config {
     /// Deviation of a logit beyond the encoder's, found on the held-out votes; none for a
     /// Dirichlet-multinomial, or where there were too few votes.
     pub extra_logit_sd: Option<f64>,
+    /// At which level intervals of a fraction are drawn to hold as often as they say, found on the held-out
+    /// votes; none where votes were never counted.
+    #[serde(default)]
+    pub levels: Option<Levels>,
     /// Pictures it learned from.
     pub n_train: usize,
     /// Pictures it stopped by.
@@ -83,6 +88,7 @@ impl Config {
             labels_blake3,
             typical_n_seen,
             extra_logit_sd: None,
+            levels: None,
             n_train,
             n_stop,
             n_held_out,
@@ -134,6 +140,11 @@ impl Model {
 
     pub(crate) fn with_extra_logit_sd(mut self, extra: Option<f64>) -> Self {
         self.config.extra_logit_sd = extra;
+        self
+    }
+
+    pub(crate) fn with_levels(mut self, levels: Option<Levels>) -> Self {
+        self.config.levels = levels;
         self
     }
 

@@ -6,7 +6,9 @@ use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 use volary_core::Pixels;
 
-use crate::confusion::interval::{self, Beta, Range};
+use crate::confusion::interval::{self, Beta, Chances, Range};
+use crate::confusion::labels::Labels;
+use crate::confusion::levels::{Levels, Needed};
 use crate::confusion::loss::CONCENTRATION_BOUND;
 use crate::confusion::model::Model;
 use crate::confusion::settings::Likelihood;
@@ -108,6 +110,7 @@ impl Model {
         };
         let classifier = Classifier::of(self);
         let extra_sd = self.config().extra_logit_sd.unwrap_or(0.0);
+        let levels = self.config().levels.as_ref();
         let n_seen = scoring.n_volunteers.or(self.config().typical_n_seen);
         let draws =
             normals(N_DRAWS * n_latents, &mut volary_core::seed::stream(scoring.seed, "intervals"));
@@ -119,6 +122,7 @@ impl Model {
             let error = weights::values(error.sum_dim(1)).values;
             let (mean, log_variance) =
                 (weights::values(mean).values, weights::values(log_variance).values);
+            let asked = Asked { n_seen, confidence: scoring.confidence, levels };
             let predictions: Vec<Vec<Prediction>> = mean
                 .par_chunks_exact(n_latents)
                 .zip(log_variance.par_chunks_exact(n_latents))
@@ -126,11 +130,9 @@ impl Model {
                     let latents = Latents { mean, log_variance };
                     match self.config().settings.losses.likelihood {
                         Likelihood::Bce | Likelihood::Binomial => {
-                            classifier.independent(latents, extra_sd, n_seen, scoring.confidence)
+                            classifier.independent(latents, extra_sd, asked)
                         }
-                        Likelihood::Dirichlet => {
-                            classifier.exclusive(latents, &draws, n_seen, scoring.confidence)
-                        }
+                        Likelihood::Dirichlet => classifier.exclusive(latents, &draws, asked),
                     }
                 })
                 .collect();
@@ -159,6 +161,40 @@ impl Model {
         let latents = mean.chunks_exact(n_latents).zip(log_variance.chunks_exact(n_latents));
         let of = |(mean, log_variance)| classifier.logits(Latents { mean, log_variance });
         Ok(latents.map(of).collect())
+    }
+
+    /// What the votes of the pictures of `rows` ask of the intervals of a Dirichlet-multinomial; `None` where votes
+    /// were never counted.
+    pub(crate) fn exclusive_needed(
+        &self,
+        pixels: &dyn Pixels,
+        labels: &Labels,
+        rows: &[usize],
+        batch_size: usize,
+    ) -> Result<Option<Vec<Needed>>, VisionError> {
+        let n_latents = self.config().shape.n_latents();
+        let seed = Scoring::default().seed;
+        let draws = normals(N_DRAWS * n_latents, &mut volary_core::seed::stream(seed, "intervals"));
+        let classifier = Classifier::of(self);
+        let mut needed = Vec::new();
+        for batch in rows.chunks(batch_size) {
+            let (mean, log_variance) =
+                self.network.encoder.forward(pictures::read(pixels, batch, &self.device)?);
+            let (mean, log_variance) =
+                (weights::values(mean).values, weights::values(log_variance).values);
+            let latents = mean.chunks_exact(n_latents).zip(log_variance.chunks_exact(n_latents));
+            for (row, (mean, log_variance)) in batch.iter().zip(latents) {
+                let Some((n_seen, votes)) = labels.n_seen(*row).zip(labels.n_votes(*row)) else {
+                    return Ok(None);
+                };
+                let betas = classifier.betas(Latents { mean, log_variance }, &draws);
+                needed.extend(betas.into_iter().zip(votes).map(|((probability, beta), votes)| Needed {
+                    probability,
+                    level: beta.chances(n_seen).level_of(*votes as usize),
+                }));
+            }
+        }
+        Ok(Some(needed))
     }
 
     /// What the decoder makes of latent numbers (`[pictures, latents]`, row by row): pictures, one after
@@ -194,6 +230,23 @@ struct Latents<'a> {
     log_variance: &'a [f32],
 }
 
+/// What is asked of an interval.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    n_seen: Option<u32>,
+    confidence: f64,
+    levels: Option<&'a Levels>,
+}
+
+impl Asked<'_> {
+    /// The range of the fraction, drawn at the level at which it holds as often as it should.
+    fn range(self, probability: f64, chances: impl Fn(u32) -> Chances) -> Option<(f64, f64)> {
+        let Self { n_seen, confidence, levels } = self;
+        let level = levels.map_or(confidence, |levels| levels.nominal(probability, confidence));
+        n_seen.map(|n| chances(n).range(level)).map(|range| (range.low, range.high))
+    }
+}
+
 /// The linear map from latent numbers to logits, in double precision.
 struct Classifier {
     /// `[classes, latents]`.
@@ -224,35 +277,37 @@ impl Classifier {
     }
 
     /// Classes that are a yes or no each.
-    fn independent(
-        &self,
-        latents: Latents<'_>,
-        extra_sd: f64,
-        n_seen: Option<u32>,
-        confidence: f64,
-    ) -> Vec<Prediction> {
+    fn independent(&self, latents: Latents<'_>, extra_sd: f64, asked: Asked<'_>) -> Vec<Prediction> {
         let of_logit = |(logit, sd): (f64, f64)| {
             let sd = sd.hypot(extra_sd);
-            let Range { low, high } = interval::of_logit(logit, sd, confidence);
-            let fraction = n_seen.map(|n| interval::of_binomial_fraction(logit, sd, n, confidence));
+            let Range { low, high } = interval::of_logit(logit, sd, asked.confidence);
+            let probability = interval::sigmoid(logit);
             Prediction {
-                probability: interval::sigmoid(logit),
+                probability,
                 probability_low: low,
                 probability_high: high,
-                fraction_range: fraction.map(|r| (r.low, r.high)),
+                fraction_range: asked.range(probability, |n| Chances::of_binomial(logit, sd, n)),
             }
         };
         self.logits(latents).into_iter().map(of_logit).collect()
     }
 
     /// One answer of several: the logits are concentrations.
-    fn exclusive(
-        &self,
-        latents: Latents<'_>,
-        draws: &[f32],
-        n_seen: Option<u32>,
-        confidence: f64,
-    ) -> Vec<Prediction> {
+    fn exclusive(&self, latents: Latents<'_>, draws: &[f32], asked: Asked<'_>) -> Vec<Prediction> {
+        let of_class = |(probability, beta): (f64, Beta)| {
+            let Range { low, high } = beta.range(asked.confidence);
+            Prediction {
+                probability,
+                probability_low: low,
+                probability_high: high,
+                fraction_range: asked.range(probability, |n| beta.chances(n)),
+            }
+        };
+        self.betas(latents, draws).into_iter().map(of_class).collect()
+    }
+
+    /// The probability of each class at the mean of the latent numbers, and its distribution.
+    fn betas(&self, latents: Latents<'_>, draws: &[f32]) -> Vec<(f64, Beta)> {
         let Latents { mean, log_variance } = latents;
         let concentrations = |latents: &[f32]| -> Vec<f64> {
             let logits = self.rows(mean.len()).map(|(weight, bias)| bias + dot(weight, latents));
@@ -285,16 +340,7 @@ impl Classifier {
             .zip(sums)
             .map(|(a, sums)| {
                 let [p, square, within] = sums.map(|sum| sum / n_draws as f64);
-                let beta = Beta::with_moments(p, (square - p * p).max(0.0) + within);
-                let Range { low, high } = beta.range(confidence);
-                Prediction {
-                    probability: a / total,
-                    probability_low: low,
-                    probability_high: high,
-                    fraction_range: n_seen
-                        .map(|n| beta.fraction_range(n, confidence))
-                        .map(|r| (r.low, r.high)),
-                }
+                (a / total, Beta::with_moments(p, (square - p * p).max(0.0) + within))
             })
             .collect()
     }

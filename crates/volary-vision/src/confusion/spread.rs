@@ -6,10 +6,12 @@
 //! is that under which the votes are most probable. Only for classes that are a yes or no each; a
 //! Dirichlet-multinomial network says its spread itself.
 
+use rayon::prelude::*;
 use volary_core::Pixels;
 
-use crate::confusion::interval::{self, NODES};
+use crate::confusion::interval::{self, Chances, NODES};
 use crate::confusion::labels::Labels;
+use crate::confusion::levels::Needed;
 use crate::confusion::model::Model;
 use crate::error::VisionError;
 
@@ -79,25 +81,14 @@ pub(crate) fn fit(cells: &[Cell]) -> Option<f64> {
     Some(f64::midpoint(low, high))
 }
 
-/// The share of cells whose fraction lies in its interval, where the extra deviation is fitted to every
-/// other picture and the intervals are those of the rest, both ways.
-pub(crate) fn coverage(cells: &[Cell], n_classes: usize, confidence: f64) -> Option<f64> {
-    let halves: [Vec<Cell>; 2] = [0, 1].map(|half| {
-        let pictures = cells.chunks_exact(n_classes).skip(half).step_by(2);
-        pictures.flatten().copied().collect()
-    });
-    let (mut inside, mut all) = (0, 0);
-    for (fitted, judged) in [(&halves[0], &halves[1]), (&halves[1], &halves[0])] {
-        let extra = fit(fitted)?;
-        for cell in judged {
-            let sd = cell.sd.hypot(extra);
-            let range = interval::of_binomial_fraction(cell.logit, sd, cell.n_seen, confidence);
-            let fraction = f64::from(cell.n_votes) / f64::from(cell.n_seen.max(1));
-            inside += usize::from((range.low - 1e-9..=range.high + 1e-9).contains(&fraction));
-            all += 1;
-        }
-    }
-    Some(inside as f64 / all.max(1) as f64)
+/// What each cell asks of an interval with this extra deviation.
+pub(crate) fn needed(cells: &[Cell], extra: f64) -> Vec<Needed> {
+    let of = |cell: &Cell| Needed {
+        probability: interval::sigmoid(cell.logit),
+        level: Chances::of_binomial(cell.logit, cell.sd.hypot(extra), cell.n_seen)
+            .level_of(cell.n_votes as usize),
+    };
+    cells.par_iter().map(of).collect()
 }
 
 /// Minus the log-probability of the votes, without the number of their orders.
@@ -129,6 +120,7 @@ fn drawn(logit: f64, sd: f64, n_seen: u32, normal: f64, rng: &mut volary_core::s
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::confusion::levels;
 
     fn simulated(n: usize, sd: f64, extra: f64, n_seen: u32) -> Vec<Cell> {
         let mut rng = volary_core::seed::stream(8, "spread");
@@ -149,7 +141,7 @@ mod tests {
             let cells = simulated(3000, 0.3, extra, 40);
             let found = fit(&cells).unwrap();
             assert!((found - extra).abs() < 0.12, "{found} for {extra}");
-            let share = coverage(&cells, 3, 0.9).unwrap();
+            let share = levels::coverage(&needed(&cells, found), 3, 0.9).unwrap();
             assert!((0.88..0.96).contains(&share), "{share} for {extra}");
         }
     }
@@ -157,6 +149,5 @@ mod tests {
     #[test]
     fn a_few_votes_say_nothing_of_a_spread() {
         assert_eq!(fit(&simulated(19, 0.3, 0.5, 10)), None);
-        assert_eq!(coverage(&simulated(30, 0.3, 0.5, 10), 1, 0.9), None);
     }
 }

@@ -10,6 +10,7 @@ use volary_core::Pixels;
 use crate::confusion::labels::Labels;
 use crate::confusion::latents::LatentReport;
 use crate::confusion::learner::ConfusionLearner;
+use crate::confusion::levels::{self, Levels};
 use crate::confusion::model::{Config, Model};
 use crate::confusion::score::Scoring;
 use crate::confusion::settings::{Likelihood, Settings, Shape};
@@ -54,12 +55,12 @@ pub struct Trained {
     pub ended: Ended,
     /// What the latent numbers are used for.
     pub latents: LatentReport,
-    /// How far intervals can be believed, for classes that are a yes or no each with counted votes.
+    /// How far intervals can be believed, where votes were counted.
     pub coverage: Option<Coverage>,
 }
 
-/// How many of the held-out fractions lie in their interval, the intervals of one half being widened by what
-/// the other half showed.
+/// How many of the held-out fractions lie in their interval, the intervals of one half being drawn at the levels that
+/// the other half asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Coverage {
     /// The share that does.
@@ -120,18 +121,20 @@ pub fn train(
     );
     let model = Model::new(config, learner.into_network(), device);
     let batch_size = settings.plan.batch_size;
+    let (held_out, n_classes) = (&split.held_out, lesson.labels.classes().len());
     let is_independent = settings.losses.likelihood != Likelihood::Dirichlet;
-    let cells = if is_independent {
-        spread::cells(&model, lesson.pixels, lesson.labels, &split.held_out, batch_size)?
+    let (extra_sd, needed) = if is_independent {
+        let cells = spread::cells(&model, lesson.pixels, lesson.labels, held_out, batch_size)?;
+        let extra = cells.as_deref().and_then(spread::fit);
+        (extra, cells.map(|cells| spread::needed(&cells, extra.unwrap_or(0.0))))
     } else {
-        None
+        (None, model.exclusive_needed(lesson.pixels, lesson.labels, held_out, batch_size)?)
     };
-    let n_classes = lesson.labels.classes().len();
-    let coverage = cells.as_ref().and_then(|cells| {
-        let confidence = Scoring::default().confidence;
-        Some(Coverage { share: spread::coverage(cells, n_classes, confidence)?, confidence })
-    });
-    let model = model.with_extra_logit_sd(cells.as_deref().and_then(spread::fit));
+    let confidence = Scoring::default().confidence;
+    let share = needed.as_deref().and_then(|needed| levels::coverage(needed, n_classes, confidence));
+    let coverage = share.map(|share| Coverage { share, confidence });
+    let levels = needed.as_deref().map(Levels::of);
+    let model = model.with_extra_logit_sd(extra_sd).with_levels(levels);
     let latents = LatentReport::of(&model, lesson.pixels, &split.train, batch_size)?;
     if ended != Ended::Asked {
         weights::write_whole(&folder.join("history.csv"), history.csv().as_bytes())?;

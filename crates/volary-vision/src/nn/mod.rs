@@ -3,7 +3,7 @@
 //! Weights lie as PyTorch lays them (convolution `[out, in, height, width]`, transposed convolution
 //! `[in, out, height, width]`, linear `[out, in]`) and start as PyTorch's do, drawn from a seeded generator
 //! of ours, so that weights can be exchanged with it and a seed gives the same network everywhere. What a
-//! network does with its layers is in `confusion/`.
+//! network does with its layers is in `confusion/` and `anomaly/`.
 
 mod kernels;
 mod ops;
@@ -21,7 +21,7 @@ use self::ops::Layer;
 /// Added to the variance in [`instance_norm`], as in PyTorch.
 const NORM_EPSILON: f64 = 1e-5;
 /// Slope of [`leaky_relu`] below zero.
-const LEAKY_SLOPE: f64 = 0.2;
+pub(crate) const LEAKY_SLOPE: f64 = 0.2;
 
 /// The shape of a convolution: a square kernel over channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,12 @@ impl Window {
     /// The kernel that halves a picture (or doubles it, transposed): 4 × 4, step 2, one zero around.
     pub(crate) const fn halving(n_in: usize, n_out: usize) -> Self {
         Self { n_in, n_out, kernel: 4, stride: 2, padding: 1 }
+    }
+
+    /// The other kernel that halves: 5 × 5, step 2, with two zeros above and left and one below and right. It
+    /// doubles, transposed.
+    pub(crate) const fn halving_5(n_in: usize, n_out: usize) -> Self {
+        Self { n_in, n_out, kernel: 5, stride: 2, padding: 2 }
     }
 
     /// A kernel of one pixel: a linear map of the channels, pixel by pixel.
@@ -79,6 +85,20 @@ impl Conv2d {
         }
     }
 
+    /// A layer with the starting weights of Gulrajani et al. 2017, whose maps neither grow nor shrink forwards
+    /// and backwards: uniform with a variance of `4 / (in + out)`, numbers that come in and go out at a
+    /// position; no bias.
+    pub(crate) fn balanced(window: Window, rng: &mut Rng, device: &Device) -> Self {
+        let Window { n_in, n_out, kernel, stride, padding } = window;
+        let bound = balanced_bound(window);
+        Self {
+            weight: uniform([n_out, n_in, kernel, kernel], bound, rng, device),
+            bias: zeros(n_out, device),
+            stride,
+            padding,
+        }
+    }
+
     /// Runs the layer.
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         self.run(x, Finish::Plain)
@@ -89,18 +109,47 @@ impl Conv2d {
         self.run(x, Finish::Leaky)
     }
 
+    /// Runs the layer and a ReLU in one go.
+    pub(crate) fn forward_relu(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, Finish::Relu)
+    }
+
     /// Runs the layer, [`leaky_relu`] and then [`instance_norm`] in one go.
     pub(crate) fn forward_leaky_norm(&self, x: Tensor<4>) -> Tensor<4> {
         self.run(x, Finish::LeakyNorm)
     }
 
+    /// Takes a gradient of what the layer gave back to what went in, of so many pixels; linear in both the
+    /// gradient and the weights, and the bias has no part in it.
+    pub(crate) fn adjoint(&self, gradient: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
+        let weight = self.weight.val();
+        let [_, n_in, kernel, _] = weight.dims();
+        let [_, _, rows, columns] = gradient.dims();
+        // What is left over where the kernel's last step does not reach the edge.
+        let rest = |size: usize, n: usize| {
+            (size + 2 * self.padding).saturating_sub(n.saturating_sub(1) * self.stride + kernel)
+        };
+        debug_assert_eq!(rest(height, rows), rest(width, columns), "one rest for both axes");
+        let layer = Layer {
+            transposed: true,
+            stride: self.stride,
+            padding: self.padding,
+            rest: rest(height, rows),
+            finish: Finish::Plain,
+        };
+        let bias = Tensor::zeros([n_in], &gradient.device());
+        ops::run(gradient, weight, bias, layer)
+    }
+
     fn run(&self, x: Tensor<4>, finish: Finish) -> Tensor<4> {
-        let layer = Layer { transposed: false, stride: self.stride, padding: self.padding, finish };
+        let layer =
+            Layer { transposed: false, stride: self.stride, padding: self.padding, rest: 0, finish };
         ops::run(x, self.weight.val(), self.bias.val(), layer)
     }
 }
 
-/// A transposed convolution with a bias. `[batch, in, height, width]` to `[batch, out, height', width']`.
+/// A transposed convolution with a bias. `[batch, in, height, width]` to `[batch, out, height', width']`, where
+/// a side is `stride` times as long for the kernels of [`Window`].
 #[derive(Module, Debug)]
 pub(crate) struct ConvTranspose2d {
     weight: Param<Tensor<4>>,
@@ -125,9 +174,32 @@ impl ConvTranspose2d {
         }
     }
 
+    /// A layer with the starting weights of [`Conv2d::balanced`].
+    pub(crate) fn balanced(window: Window, rng: &mut Rng, device: &Device) -> Self {
+        let Window { n_in, n_out, kernel, stride, padding } = window;
+        // Seen from what comes out, the kernel walks the other way.
+        let bound = balanced_bound(Window { n_in: n_out, n_out: n_in, ..window });
+        Self {
+            weight: uniform([n_in, n_out, kernel, kernel], bound, rng, device),
+            bias: zeros(n_out, device),
+            stride,
+            padding,
+        }
+    }
+
+    /// Runs the layer.
+    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, Finish::Plain)
+    }
+
     /// Runs the layer and [`leaky_relu`] in one go.
     pub(crate) fn forward_leaky(&self, x: Tensor<4>) -> Tensor<4> {
         self.run(x, Finish::Leaky)
+    }
+
+    /// Runs the layer and a ReLU in one go.
+    pub(crate) fn forward_relu(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, Finish::Relu)
     }
 
     /// Runs the layer, [`leaky_relu`] and then [`instance_norm`] in one go.
@@ -136,7 +208,10 @@ impl ConvTranspose2d {
     }
 
     fn run(&self, x: Tensor<4>, finish: Finish) -> Tensor<4> {
-        let layer = Layer { transposed: true, stride: self.stride, padding: self.padding, finish };
+        let [_, _, kernel, _] = self.weight.dims();
+        // So much that a side grows by the stride, exactly.
+        let rest = (self.stride + 2 * self.padding).saturating_sub(kernel);
+        let layer = Layer { transposed: true, stride: self.stride, padding: self.padding, rest, finish };
         ops::run(x, self.weight.val(), self.bias.val(), layer)
     }
 }
@@ -156,6 +231,18 @@ impl Linear {
             weight: uniform([n_out, n_in], bound, rng, device),
             bias: uniform([n_out], bound, rng, device),
         }
+    }
+
+    /// A layer with the starting weights of Glorot & Bengio 2010: uniform with a variance of `2 / (in + out)`; no
+    /// bias.
+    pub(crate) fn balanced(n_in: usize, n_out: usize, rng: &mut Rng, device: &Device) -> Self {
+        let bound = (6.0 / (n_in + n_out) as f32).sqrt();
+        Self { weight: uniform([n_out, n_in], bound, rng, device), bias: zeros(n_out, device) }
+    }
+
+    /// The weights, `[out, in]`.
+    pub(crate) fn weights(&self) -> Tensor<2> {
+        self.weight.val()
     }
 
     /// Runs the layer.
@@ -187,6 +274,18 @@ pub(crate) fn leaky_relu(x: Tensor<4>) -> Tensor<4> {
 
 fn bound(fan_in: usize) -> f32 {
     1.0 / (fan_in as f32).sqrt()
+}
+
+/// Where a uniform distribution with a variance of `4 / (in + out)` ends.
+fn balanced_bound(window: Window) -> f32 {
+    let Window { n_in, n_out, kernel, stride, .. } = window;
+    let into = n_in * kernel * kernel;
+    let out = n_out * kernel * kernel / (stride * stride);
+    (12.0 / (into + out) as f32).sqrt()
+}
+
+fn zeros(n: usize, device: &Device) -> Param<Tensor<1>> {
+    Param::from_tensor(Tensor::zeros([n], device))
 }
 
 fn uniform<const D: usize>(

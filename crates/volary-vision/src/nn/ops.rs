@@ -29,6 +29,8 @@ pub(crate) struct Layer {
     pub(crate) stride: usize,
     /// Zeros around the input in pixels (transposed: taken off the output).
     pub(crate) padding: usize,
+    /// Transposed: pixels that come out below and right beyond those that the kernel reaches last.
+    pub(crate) rest: usize,
     /// What follows.
     pub(crate) finish: Finish,
 }
@@ -49,15 +51,16 @@ pub(crate) fn run(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, layer: Layer
 
 /// The same layer by Burn's own operations.
 pub(crate) fn composed(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, layer: Layer) -> Tensor<4> {
-    let Layer { stride, padding, .. } = layer;
+    let Layer { stride, padding, rest, .. } = layer;
     let u = if layer.transposed {
-        let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], 1);
+        let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [rest; 2], [1, 1], 1);
         module::conv_transpose2d(x, weight, Some(bias), options)
     } else {
         module::conv2d(x, weight, Some(bias), ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1))
     };
     match layer.finish {
         Finish::Plain => u,
+        Finish::Relu => burn::tensor::activation::relu(u),
         Finish::Leaky => leaky_relu(u),
         Finish::LeakyNorm => instance_norm(leaky_relu(u)),
     }
@@ -89,8 +92,9 @@ impl Layer {
             return None;
         }
         let walk = if self.transposed {
-            let grown =
-                |n: usize| ((n.checked_sub(1)?) * self.stride + kernel).checked_sub(2 * self.padding);
+            let grown = |n: usize| {
+                (n.checked_sub(1)? * self.stride + kernel + self.rest).checked_sub(2 * self.padding)
+            };
             Walk {
                 channels: second,
                 height: grown(height)?,
@@ -150,7 +154,7 @@ impl<C: CheckpointStrategy> Convolutions for Autodiff<Flex, C> {
             OpsKind::Tracked(prepared) => {
                 let kept = match layer.finish {
                     Finish::Plain => None,
-                    Finish::Leaky | Finish::LeakyNorm => Some(y.clone()),
+                    Finish::Relu | Finish::Leaky | Finish::LeakyNorm => Some(y.clone()),
                 };
                 prepared.finish(Kept { x, weight, y: kept, norms, layer }, y)
             }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::super::kernels::Finish;
 use super::{Layer, composed, run};
 
-const FINISHES: [Finish; 3] = [Finish::Plain, Finish::Leaky, Finish::LeakyNorm];
+const FINISHES: [Finish; 4] = [Finish::Plain, Finish::Relu, Finish::Leaky, Finish::LeakyNorm];
 
 /// A batch, weights and a bias that belong together.
 #[derive(Clone, Debug)]
@@ -25,20 +25,32 @@ fn numbers(n: usize) -> impl Strategy<Value = Vec<f32>> {
 fn cases() -> impl Strategy<Value = Case> {
     let window = prop_oneof![
         4 => Just((4_usize, 2_usize, 1_usize)),
+        3 => Just((5, 2, 2)),
         1 => Just((1, 1, 0)),
         2 => Just((3, 1, 1)),
         2 => (1_usize..5, 1_usize..4).prop_flat_map(|(k, s)| (Just(k), Just(s), 0..k)),
     ];
-    (window, 1_usize..4, 1_usize..5, 1_usize..5, 1_usize..10, 1_usize..10, any::<bool>(), 0_usize..3)
-        .prop_filter("the kernel fits", |((k, _, p), _, _, _, h, w, transposed, _)| {
+    (
+        window,
+        1_usize..4,
+        1_usize..5,
+        1_usize..5,
+        1_usize..10,
+        1_usize..10,
+        any::<bool>(),
+        0_usize..4,
+        0_usize..3,
+    )
+        .prop_filter("the kernel fits", |((k, _, p), _, _, _, h, w, transposed, ..)| {
             *transposed || (h + 2 * p >= *k && w + 2 * p >= *k)
         })
-        .prop_filter("something comes out", |((k, s, p), _, _, _, h, w, transposed, _)| {
+        .prop_filter("something comes out", |((k, s, p), _, _, _, h, w, transposed, ..)| {
             !transposed || ((h - 1) * s + k > 2 * p && (w - 1) * s + k > 2 * p)
         })
-        .prop_flat_map(|((k, s, p), batch, n_in, n_out, h, w, transposed, finish)| {
+        .prop_flat_map(|((k, s, p), batch, n_in, n_out, h, w, transposed, finish, rest)| {
             let (first, second) = if transposed { (n_in, n_out) } else { (n_out, n_in) };
-            let layer = Layer { transposed, stride: s, padding: p, finish: FINISHES[finish] };
+            let rest = if transposed { rest % s } else { 0 };
+            let layer = Layer { transposed, stride: s, padding: p, rest, finish: FINISHES[finish] };
             let x =
                 numbers(batch * n_in * h * w).prop_map(move |v| TensorData::new(v, [batch, n_in, h, w]));
             let weight = numbers(first * second * k * k)
@@ -120,7 +132,7 @@ fn case(transposed: bool, finish: Finish, batch: usize, channels: [usize; 2], si
         x: random([batch, n_in, size, size], 1),
         weight: random(weight, 2),
         bias: TensorData::new(bias, [n_out]),
-        layer: Layer { transposed, stride: 2, padding: 1, finish },
+        layer: Layer { transposed, stride: 2, padding: 1, rest: 0, finish },
     }
 }
 

@@ -128,6 +128,11 @@ pub(crate) fn read(path: &Path, fingerprint: &str) -> Result<(Tensors, Position)
     Ok((tensors, position))
 }
 
+/// Whether there is a checkpoint of the training with this fingerprint.
+pub(crate) fn is_of(path: &Path, fingerprint: &str) -> bool {
+    read(path, fingerprint).is_ok()
+}
+
 /// The best weights in a checkpoint.
 pub(crate) fn best_of(tensors: &Tensors) -> Tensors {
     let best = tensors.iter().filter_map(|(name, values)| Some((name.strip_prefix(BEST)?, values)));

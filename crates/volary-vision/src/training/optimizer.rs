@@ -99,6 +99,11 @@ impl Optimizer {
         })
     }
 
+    /// Steps taken.
+    pub(crate) fn steps(&self) -> usize {
+        self.steps as usize
+    }
+
     fn coefficients(&mut self, rate: f64) -> Step {
         let Descent { rule, beta_1, beta_2, .. } = self.descent;
         let steps = f64::from(self.steps);

@@ -1,7 +1,8 @@
-//! The confusion model from outside: training, folders, scores. Tiny networks on pictures with a known truth.
+//! The models from outside: training, folders, scores. Tiny networks on pictures with a known truth.
 
 #![expect(clippy::unwrap_used, reason = "a test that panics has found something")]
 
+mod anomaly;
 mod attention;
 mod classifier;
 mod folders;

@@ -39,7 +39,7 @@ fn folder(app: &App) -> Result<std::sync::Arc<Folder>, Problem> {
     })
 }
 
-fn refused(fault: &Fault) -> Problem {
+pub(crate) fn refused(fault: &Fault) -> Problem {
     match fault.kind {
         FaultKind::Missing => Problem::not_found(format!("the image: {}", fault.detail)),
         _ => Problem::unprocessable(format!("the image: {}", fault.detail)),
@@ -47,7 +47,7 @@ fn refused(fault: &Fault) -> Problem {
 }
 
 /// Runs what decodes, a few at once and beside the threads that answer.
-async fn decoded<T: Send + 'static>(
+pub(crate) async fn decoded<T: Send + 'static>(
     app: &App,
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {

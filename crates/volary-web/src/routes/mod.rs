@@ -8,6 +8,7 @@ pub(crate) mod learner;
 pub(crate) mod log;
 pub(crate) mod media;
 pub(crate) mod operations;
+pub(crate) mod project;
 pub(crate) mod reductions;
 pub(crate) mod subjects;
 pub(crate) mod webhooks;
@@ -23,7 +24,6 @@ use utoipa_axum::routes;
 use volary_live::Actor;
 
 use crate::app::Shared;
-use crate::problem::Problem;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -78,6 +78,22 @@ fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(log::list, log::post))
         .routes(routes!(log::policy))
         .routes(routes!(learner::status))
+        .routes(routes!(project::one))
+        .routes(routes!(project::tables::column))
+        .routes(routes!(project::tables::query))
+        .routes(routes!(project::tables::rows))
+        .routes(routes!(project::tables::neighbours))
+        .routes(routes!(project::sprites::thumbnails))
+        .routes(routes!(project::boundary::boundary))
+        .routes(routes!(project::sprites::manifest))
+        .routes(routes!(project::sprites::rows))
+        .routes(routes!(project::sprites::one))
+        .routes(routes!(project::subjects::one))
+        .routes(routes!(project::subjects::image))
+        .routes(routes!(project::subjects::light_curve))
+        .routes(routes!(project::subjects::votes))
+        .routes(routes!(project::volunteers::summary))
+        .routes(routes!(project::labels::list, project::labels::post))
         .routes(routes!(operations::healthz))
         .routes(routes!(operations::version))
         .routes(routes!(operations::metrics))
@@ -87,9 +103,7 @@ fn all() -> OpenApiRouter<Shared> {
 /// All routes, without the guard.
 pub(crate) fn router(app: &Shared) -> Router {
     let (router, _) = all().split_for_parts();
-    let nothing =
-        async || Problem::not_found("there is nothing at this path; openapi.json lists what there is");
-    router.fallback(nothing).with_state(Arc::clone(app))
+    router.fallback(crate::page::serve).with_state(Arc::clone(app))
 }
 
 /// The document that describes the API, as it is checked in.

@@ -382,7 +382,7 @@ fn h19_no_line_of_the_log_can_be_forged() {
 fn what_the_framework_refuses_is_a_problem_too() {
     let site = Site::start();
     site.get("/nothing", &site.read).is(404);
-    site.ask("GET", "/", Some(&site.read), "").is(404);
+    site.ask("GET", "/nothing", Some(&site.read), "").is(404);
     site.ask("PUT", "/api/v1/alerts", Some(&site.read), "{}").is(405);
     site.ask("POST", "/api/v1/subjects", Some(&site.write), "{").is(400);
     site.ask("POST", "/api/v1/subjects", Some(&site.write), "{}").is(422);

@@ -10,6 +10,7 @@ mod outbox;
 mod polling;
 #[path = "../../../volary-live/tests/it/postgres.rs"]
 mod postgres;
+mod project;
 mod reads;
 mod site;
 mod stream;

@@ -41,12 +41,25 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let project = Project::open(&args.folder)?;
+    let output = args.output.clone().unwrap_or_else(|| project.report());
+    if project.settings.input.exports.is_empty() && !project.settings.steps.is_empty() {
+        write_steps(&project, &output, &mut session)?;
+        session.summary.note(&format!("report: {}", output.display()));
+        return session.finish(None);
+    }
     let analysis = project.analyse(&mut session)?;
     let marks = project.has_marks()?.then(|| project.score_marks(&mut session)).transpose()?;
-    let output = args.output.clone().unwrap_or_else(|| project.report());
     write(&project, (&analysis, marks.as_ref()), &output, &mut session)?;
     session.summary.note(&format!("report: {}", output.display()));
     session.finish(None)
+}
+
+/// Writes the report of a project that has steps and no classifications.
+pub(crate) fn write_steps(project: &Project, output: &Path, session: &mut Session) -> Result<()> {
+    let title = project.settings.project.title.as_deref().unwrap_or("A project");
+    let figures = project.steps().figures();
+    session.summary.count("n_figures", "figures", figures.len() as u64);
+    Ok(write_whole(output, report::steps::render(title, &figures).as_bytes())?)
 }
 
 /// Writes the report and its figures.
@@ -91,6 +104,7 @@ pub(crate) fn write(
         surveys: &analysis.surveys,
         drawings: drawings.as_ref(),
         marks: None,
+        steps: &project.steps().figures(),
         subjects: &read_subjects(&project.extracts())?,
         ingest: record.as_ref().map(ingest_summary),
         question_texts: record.as_ref().map(question_texts).unwrap_or_default(),

@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::project::Project;
 use crate::session::Session;
 
-/// Carry out volary.toml: extract, consensus, report; stages that are up to date are left out.
+/// Carry out volary.toml: extract, consensus, its own steps, report; stages that are up to date are left out.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary run
@@ -38,9 +38,10 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
 }
 
 /// Says which stages ran.
-pub(crate) fn note_stages(stages: &[(&'static str, bool)], session: &mut Session) {
+pub(crate) fn note_stages(stages: &[(String, bool)], session: &mut Session) {
     for (name, ran) in stages {
         let state = if *ran { "done" } else { "up to date" };
-        session.summary.line(&format!("stage_{name}"), &format!("stage {name}"), state, state);
+        let key = format!("stage_{}", name.replace(' ', "_"));
+        session.summary.line(&key, &format!("stage {name}"), state, state);
     }
 }

@@ -18,14 +18,19 @@ use volary_web::{Choosing, Poll, Role, Secret, Server, Settings, Target, Tokens,
 use crate::input::read_workflow_export;
 use crate::live::{RulesArgs, StoreArgs};
 use crate::live_tables;
+use crate::page_project::PageArgs;
 use crate::session::Session;
 
-/// Serve the live store over HTTP: votes and subjects in, consensus, alerts and an event stream out.
+/// Serve a project's page and the live store over HTTP: look at everything in a browser; votes and subjects in,
+/// consensus, alerts and an event stream out.
 ///
-/// Listens on this machine only, unless told otherwise. Everything needs a token but the health check;
-/// `volary token` makes tokens, and the first start makes one for an admin if there is none.
+/// Listens on this machine only, unless told otherwise, and then prints the address of the page with a key that
+/// holds until the server ends. All data need a token; `volary token` makes tokens, and the first start makes one
+/// for an admin if there is none.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
+  volary serve volary-demo
+  volary serve --table subjects.csv --with map.parquet
   volary serve --answer real
   volary serve --media images --workflows workflows.csv --known-subjects-only
   volary serve --embeddings embeddings.parquet --active 0.3
@@ -37,6 +42,8 @@ Then:
   curl http://127.0.0.1:8420/api/v1/healthz")]
 pub(crate) struct Args {
     #[command(flatten)]
+    page: PageArgs,
+    #[command(flatten)]
     store: StoreArgs,
     #[command(flatten)]
     rules: RulesArgs,
@@ -47,8 +54,12 @@ pub(crate) struct Args {
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
     /// The file of tokens; `volary token` writes it.
-    #[arg(long, default_value = "tokens.toml", value_name = "FILE")]
-    tokens: PathBuf,
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "The file of tokens; `volary token` writes it [default: tokens.toml]"
+    )]
+    tokens: Option<PathBuf>,
     /// Tell alerts and retirements to a URL; NAME=URL for one that rules call by its name. May be repeated.
     #[arg(long = "webhook", value_name = "[NAME=]URL")]
     webhooks: Vec<String>,
@@ -142,6 +153,14 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let mut settings = args.settings()?;
     settings.workflows = args.known_workflows(&mut session)?;
+    let project = args.page.read(&mut session)?;
+    let left_out = project.left_out.clone();
+    settings.project = std::sync::Arc::new(project);
+    let tokens = settings.tokens.clone();
+    let store = match &args.page.folder {
+        Some(folder) => args.store.inside(folder),
+        None => args.store.clone(),
+    };
     let learner = match &args.embeddings {
         Some(path) => {
             let embeddings = live_tables::embeddings(path, &args.embedding_model, &mut session)?;
@@ -153,14 +172,14 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("starting the server's threads failed")?;
     let counts = runtime.block_on(async {
-        let live = args.store.open().await?;
+        let live = store.open().await?;
         args.rules.put_into(&live, &session).await?;
         let mixture = args.mixture.to_mixture();
         let queue = Choosing::start(&live, mixture, session.global.seed, learner).await?;
         let server = Server::start_with(live.clone(), settings, queue).await?;
         // Last: where the server cannot start, nobody would be shown the token.
-        let first_token = first_token(&args.tokens)?;
-        greet(&args.store.to_string(), server.address(), first_token.as_deref());
+        let first_token = first_token(&tokens)?;
+        greet(&store.to_string(), &server, first_token.as_deref(), &left_out);
         let ended = until_stopped(&live, &session).await;
         server.stop().await;
         ended?;
@@ -176,10 +195,15 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
 }
 
 /// Where it is and how to get in; on standard error, which is read by people.
-pub(crate) fn greet(what: &str, address: SocketAddr, first_token: Option<&str>) {
+pub(crate) fn greet(what: &str, server: &Server, first_token: Option<&str>, left_out: &[String]) {
+    let address = server.address();
     let mut to = std::io::stderr().lock();
     // A closed pipe is the reader's choice.
     let _ = writeln!(to, "http://{address}/api/v1 serves {what}");
+    let _ = writeln!(to, "the page: {}", server.page_url());
+    for line in left_out {
+        let _ = writeln!(to, "not shown: {}", crate::summary::printable(line));
+    }
     let _ = match first_token {
         Some(token) => writeln!(to, "a token for an admin was made, and is shown this once: {token}"),
         None => writeln!(to, "`volary token list` shows its tokens, `volary token make` makes more"),
@@ -236,7 +260,10 @@ impl Args {
     }
 
     fn settings(&self) -> Result<Settings> {
-        let mut settings = Settings::new(self.tokens.clone());
+        let inside =
+            |name: &str| self.page.folder.as_ref().map_or_else(|| name.into(), |f| f.join(name));
+        let tokens = self.tokens.clone().unwrap_or_else(|| inside("tokens.toml"));
+        let mut settings = Settings::new(tokens);
         settings.address = self.address;
         settings.hosts.clone_from(&self.hosts);
         settings.media.clone_from(&self.media);

@@ -1,14 +1,15 @@
 //! `volary slice`: the subjects that a filter selects.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
 use serde_json::json;
 use volary_ingest::tables::{TableFormat, write_table};
 use volary_space::ambiguity::{self, Bounds, Kind};
+use volary_space::slice::region::{Op, Region, Shape};
 use volary_space::slice::{Column, Columns};
 
 use crate::session::{Session, run_json_for};
@@ -24,6 +25,7 @@ use crate::whole_table::WholeTable;
 #[command(after_help = "Examples:
   volary slice consensus.parquet \"consensus(vortex) between 0.3 and 0.7\"
   volary slice subjects.csv \"kind = 'ring' and n_seen >= 10\" -o rings.csv
+  volary slice map.parquet \"n_seen >= 10\" --within region.json
   volary slice embeddings.parquet --with consensus.parquet \"consensus(bands) > 0.7\" -o bands.parquet")]
 pub(crate) struct Args {
     /// Table with a column subject_id: .parquet, .csv, .json or .arrow.
@@ -35,6 +37,10 @@ pub(crate) struct Args {
     /// Another table, joined by subject_id. May be repeated.
     #[arg(long, value_name = "TABLE")]
     with: Vec<PathBuf>,
+    /// Only rows inside this region of the plot of two columns, as the page copies it:
+    /// {"x": "x", "y": "y", "shapes": [{"op": "add", "points": [[0, 0], [1, 0], [1, 1]]}]}.
+    #[arg(long, value_name = "JSON")]
+    within: Option<PathBuf>,
     /// Write the rows that are selected to this table.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -57,7 +63,11 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     }
     let table = WholeTable::read(&args.table, &args.with, &mut session)?;
     let (filter, slice) = table.select(&args.filter)?;
-    let rows: Vec<usize> = slice.mask.rows().collect();
+    let mask = match &args.within {
+        Some(path) => region(path)?.select(&table.columns)?.and(&slice.mask),
+        None => slice.mask,
+    };
+    let rows: Vec<usize> = mask.rows().collect();
     let (n, n_all) = (rows.len() as u64, table.ids.len() as u64);
     session.summary.line("filter", "filter", &filter.to_string(), filter.to_string());
     session.summary.count("n_subjects", "subjects", n_all);
@@ -76,6 +86,45 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         return session.finish(Some(&run_json_for(output)));
     }
     session.finish(None)
+}
+
+/// A region as the page writes it.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegionFile {
+    x: String,
+    y: String,
+    shapes: Vec<ShapeFile>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShapeFile {
+    op: OpFile,
+    points: Vec<[f64; 2]>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OpFile {
+    Add,
+    Remove,
+}
+
+fn region(path: &Path) -> Result<Region> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("reading the region failed: {}", path.display()))?;
+    let file: RegionFile = serde_json::from_str(&text).with_context(|| {
+        format!("no region; copy it from the page, or see --help: {}", path.display())
+    })?;
+    let shape = |shape: ShapeFile| Shape {
+        op: match shape.op {
+            OpFile::Add => Op::Add,
+            OpFile::Remove => Op::Remove,
+        },
+        corners: shape.points,
+    };
+    Ok(Region::new(&file.x, &file.y, file.shapes.into_iter().map(shape).collect())?)
 }
 
 /// The most typical subjects where there are vectors (nearest to the slice's middle), the first ones else.
@@ -134,7 +183,11 @@ fn confusion(columns: &Columns, rows: &[usize], bounds: Bounds, session: &mut Se
         Kind::Unknown => "unknown",
     };
     for kind in Kind::ALL {
-        let key = format!("n_{}", kind.as_str());
+        // `n_unknown` is taken: rows that the filter cannot decide.
+        let key = match kind {
+            Kind::Unknown => "n_without_shares".to_owned(),
+            other => format!("n_{}", other.as_str()),
+        };
         session.summary.count(&key, label(kind), split.count(kind) as u64);
     }
     let header: Vec<&str> = ["class", "confusing", "none high"]

@@ -19,6 +19,7 @@ use volary_loop::pool::Mixture;
 use volary_web::{Choosing, Queue as _, Server, Settings};
 
 use crate::commands::{ingest, serve};
+use crate::page_project::PageArgs;
 use crate::session::Session;
 
 /// Candidates of the night.
@@ -54,12 +55,15 @@ struct Sky {
 /// Serves the demo until Ctrl-C, until everything has retired, or after `most_votes`.
 pub(crate) async fn run(
     folder: &Path,
-    settings: Settings,
+    mut settings: Settings,
     most_votes: Option<u64>,
-    session: &Session,
+    session: &mut Session,
 ) -> Result<Night> {
     let seed = session.global.seed;
     let sky = sky(seed);
+    let project = PageArgs::of(folder).read(session)?;
+    let left_out = project.left_out.clone();
+    settings.project = Arc::new(project);
     let first_token = serve::first_token(&settings.tokens)?;
     let place = Place::File(folder.join("live.db"));
     let live = Live::open(&place, Options::default()).await?;
@@ -71,7 +75,12 @@ pub(crate) async fn run(
     let learner = Some((sky.embeddings.clone(), LearningParams::default()));
     let queue = Choosing::start(&live, Mixture::default(), seed, learner).await?;
     let server = Server::start_with(live.clone(), settings, Arc::clone(&queue) as _).await?;
-    serve::greet(&format!("the demo ({})", folder.display()), server.address(), first_token.as_deref());
+    serve::greet(
+        &format!("the demo ({})", folder.display()),
+        &server,
+        first_token.as_deref(),
+        &left_out,
+    );
     let printer = (!session.global.json).then(|| ingest::print_effects(&live));
     let voted = vote(&live, &queue, &sky, most_votes, session).await;
     server.stop().await;

@@ -25,6 +25,7 @@ mod questions;
 mod reliability;
 pub(crate) mod retirement;
 mod scale;
+pub(crate) mod steps;
 mod surveys;
 mod text;
 mod time;
@@ -39,6 +40,7 @@ use volary_crowd::{
 };
 
 use crate::retirement::PollStudy;
+use crate::steps::StepFigure;
 
 /// What the report shows.
 #[derive(Clone, Debug)]
@@ -71,6 +73,8 @@ pub(crate) struct ReportInput<'a> {
     pub drawings: Option<&'a drawings::Drawings>,
     /// Ranges on light curves, scored, where some were marked.
     pub marks: Option<&'a marks::MarksInput<'a>>,
+    /// What the steps of volary.toml drew.
+    pub steps: &'a [StepFigure],
     /// How far each subject is.
     pub subjects: &'a [SubjectProgress],
     /// What became of the rows of the input.
@@ -219,6 +223,7 @@ fn sections(input: &ReportInput<'_>) -> Result<Vec<Section>, ReportError> {
         surveys::section(input),
         drawings::section(input),
         input.marks.map(marks::section).transpose()?.flatten(),
+        steps::section(input.steps),
         ingest::section(input),
     ];
     Ok(all.into_iter().flatten().collect())

@@ -74,6 +74,7 @@ impl Sample {
             retirement: &self.retirement,
             surveys: &self.surveys,
             marks: None,
+            steps: &[],
             drawings: None,
             subjects: &self.subjects,
             ingest: self.ingest.clone(),

@@ -14,7 +14,10 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 10] = [
     ("volary-loop", &["volary-core", "volary-crowd"]),
     ("volary-space", &["volary-core"]),
     ("volary-vision", &["volary-core"]),
-    ("volary-web", &["volary-core", "volary-crowd", "volary-ingest", "volary-live", "volary-loop"]),
+    (
+        "volary-web",
+        &["volary-core", "volary-crowd", "volary-ingest", "volary-live", "volary-loop", "volary-space"],
+    ),
     (
         "volary",
         &[

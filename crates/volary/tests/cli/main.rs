@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that panics has found something")]
 
 mod agreement;
+mod anomaly;
 mod bad_input;
 mod bias;
 mod book;
@@ -28,5 +29,6 @@ mod serve;
 mod shapes;
 mod simulate;
 mod space;
+mod steps;
 mod support;
 mod vision;

@@ -137,6 +137,39 @@ fn the_first_start_makes_a_token_and_shows_it_once() {
 }
 
 #[test]
+fn a_projects_page_is_served_with_a_key_and_its_numbers_are_the_command_lines() {
+    let place = Place::new();
+    place.volary(&["demo", "p", "--subjects", "60", "--volunteers", "40"]);
+    let served = Served::start(&place, &["p"]);
+    let key = served.greeting.split("#key=").nth(1).and_then(|rest| rest.split('\n').next());
+    let key = key.expect("a key").to_owned();
+    let ask = |path: &str, more: &str| {
+        let url = format!("{}/api/v1{path}", served.url);
+        let said = sh(&place, &format!("curl -s {url} -H 'Authorization: Bearer {key}' {more}"));
+        serde_json::from_str::<Value>(&said).unwrap_or_else(|e| panic!("{e}: {said}"))
+    };
+    let project = ask("/project", "");
+    assert_eq!((&project["title"], &project["takes_labels"]), (&"p".into(), &true.into()), "{project}");
+    assert!(project["n_light_curves"].as_u64() > Some(10) && project["has_votes"] == true, "{project}");
+    let filter = "n_seen >= 5 and consensus(T0.Smooth) > 0.5";
+    let slice = place.record(&["slice", "p/consensus/consensus.parquet", filter]);
+    let body = format!("-H 'Content-Type: application/json' -d '{{\"filter\": \"{filter}\"}}'");
+    let found = ask("/tables/subjects/query", &body);
+    assert_eq!(found["n_selected"], slice["summary"]["n_selected"]);
+    assert!(found["n_selected"].as_u64() > Some(0), "{found}");
+    assert!(ask("/volunteers/summary", "")["n_people"].as_u64() > Some(10));
+    // Nobody's name is in what the page may read.
+    for path in ["/project", "/volunteers/summary", "/tables/subjects/rows"] {
+        let more =
+            if path.ends_with("rows") { "-H 'Content-Type: application/json' -d '{}'" } else { "" };
+        assert!(!ask(path, more).to_string().contains("volunteer_"), "{path}");
+    }
+    served.stop();
+    assert!(place.path("p/labels.jsonl").exists() && place.path("p/live.db").exists());
+    place.volary(&["serve", "nowhere"]).fails_with("name a project's");
+}
+
+#[test]
 fn answers_that_a_workflow_does_not_know_are_refused() {
     let place = Place::new();
     let settings =

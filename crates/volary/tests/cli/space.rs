@@ -61,6 +61,27 @@ fn a_slice_counts_names_examples_and_splits_the_confusing() {
 }
 
 #[test]
+fn a_region_of_the_page_selects_the_same_here() {
+    let place = Place::new();
+    let rows: String = (0..50).map(|at| format!("s{at},{},{}\n", at % 10, at / 10)).collect();
+    place.write("map.csv", format!("subject_id,x,y\n{rows}"));
+    let square = r#"{"op": "add", "points": [[-1, -1], [4.5, -1], [4.5, 9], [-1, 9]]}"#;
+    let hole = r#"{"op": "remove", "points": [[0.5, 0.5], [2.5, 0.5], [2.5, 2.5], [0.5, 2.5]]}"#;
+    place.write("region.json", format!(r#"{{"x": "x", "y": "y", "shapes": [{square}, {hole}]}}"#));
+    let count = |filter: &str| {
+        let record = place.record(&["slice", "map.csv", filter, "--within", "region.json"]);
+        record["summary"]["n_selected"].as_u64().unwrap()
+    };
+    assert_eq!(count("x >= 0"), 25 - 4);
+    assert_eq!(count("y = 1"), 5 - 2);
+    place.write("region.json", r#"{"x": "x", "y": "y", "shapes": [{"op": "add", "points": [[0, 0]]}]}"#);
+    let bad = ["slice", "map.csv", "x >= 0", "--within", "region.json"];
+    place.volary(&bad).fails_with("a polygon has 3 or more; draw it again");
+    place.write("region.json", "[]");
+    place.volary(&bad).fails_with("copy it from the page");
+}
+
+#[test]
 fn a_filter_that_cannot_be_read_is_pointed_at() {
     let place = Place::new();
     sky(&place);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::{Place, VOLARY};
 
 /// A grey picture as NPY, values in 0 to 1.
-fn write_npy(path: &Path, side: usize, pixel: impl Fn(usize, usize) -> f32) {
+pub(crate) fn write_npy(path: &Path, side: usize, pixel: impl Fn(usize, usize) -> f32) {
     let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({side}, {side}), }}");
     let padded = format!("{header:<117}\n");
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();

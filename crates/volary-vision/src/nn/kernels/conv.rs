@@ -38,7 +38,7 @@ pub(crate) fn forward(x: &[f32], weight: &[f32], bias: &[f32], walk: &Walk, fini
                 let u = room(&mut scratch.rows, n_out * width);
                 {
                     let columns = room(&mut scratch.columns, patch * width);
-                    unfold_block(x, walk, columns, width);
+                    unfold_block(x, walk, columns, width, &mut scratch.planes);
                     let (weight, columns) =
                         (Factor::new(weight, n_out, patch), Factor::new(columns, patch, width));
                     product(u, weight, columns, false);
@@ -93,6 +93,7 @@ pub(crate) fn backward(
                             walk,
                             columns,
                             width,
+                            &mut scratch.planes,
                         );
                         let (du, columns) =
                             (Factor::new(du, n_out, width), Factor::transposed(columns, patch, width));
@@ -102,7 +103,8 @@ pub(crate) fn backward(
                         let weight = Factor::transposed(weight, n_out, patch);
                         product(columns, weight, Factor::new(du, n_out, width), false);
                         let offset = (range.start - pictures.start) * picture;
-                        fold_block(columns, walk, &mut dx[offset..offset + n * picture], width);
+                        let dx = &mut dx[offset..offset + n * picture];
+                        fold_block(columns, walk, dx, width, &mut scratch.planes);
                     }
                 });
                 first = false;
@@ -150,16 +152,28 @@ pub(super) fn of_block<'a>(
 }
 
 /// The columns of a block of pictures, side by side.
-pub(super) fn unfold_block(x: &[f32], walk: &Walk, columns: &mut [f32], width: usize) {
+pub(super) fn unfold_block(
+    x: &[f32],
+    walk: &Walk,
+    columns: &mut [f32],
+    width: usize,
+    room: &mut Vec<f32>,
+) {
     for (i, picture) in x.chunks_exact(walk.picture()).enumerate() {
-        unfold(picture, walk, columns, Place { stride: width, first: i * walk.positions() });
+        unfold(picture, walk, columns, Place { stride: width, first: i * walk.positions() }, room);
     }
 }
 
 /// The adjoint of [`unfold_block`].
-pub(super) fn fold_block(columns: &[f32], walk: &Walk, x: &mut [f32], width: usize) {
+pub(super) fn fold_block(
+    columns: &mut [f32],
+    walk: &Walk,
+    x: &mut [f32],
+    width: usize,
+    room: &mut Vec<f32>,
+) {
     for (i, picture) in x.chunks_exact_mut(walk.picture()).enumerate() {
-        fold(columns, walk, picture, Place { stride: width, first: i * walk.positions() });
+        fold(columns, walk, picture, Place { stride: width, first: i * walk.positions() }, room);
     }
 }
 

@@ -30,12 +30,16 @@ pub(crate) fn finish_plane(u: &[f32], bias: f32, finish: Finish, y: &mut [f32]) 
             }
             PlaneNorm::default()
         }
+        Finish::Relu => {
+            leak(u, bias, 0.0, y);
+            PlaneNorm::default()
+        }
         Finish::Leaky => {
-            leak(u, bias, y);
+            leak(u, bias, LEAKY_SLOPE, y);
             PlaneNorm::default()
         }
         Finish::LeakyNorm => {
-            leak(u, bias, y);
+            leak(u, bias, LEAKY_SLOPE, y);
             if y.len() < 2 {
                 return PlaneNorm { zero: 0.0, inverse_deviation: 1.0 };
             }
@@ -66,11 +70,8 @@ pub(crate) fn unfinish_plane(
     pulp::Arch::new().dispatch(|| {
         match finish {
             Finish::Plain => du.copy_from_slice(dy),
-            Finish::Leaky => {
-                for ((du, dy), y) in du.iter_mut().zip(dy).zip(y) {
-                    *du = dy * if *y > 0.0 { 1.0 } else { LEAKY_SLOPE };
-                }
-            }
+            Finish::Relu => unleak(dy, y, 0.0, du),
+            Finish::Leaky => unleak(dy, y, LEAKY_SLOPE, du),
             Finish::LeakyNorm => {
                 let (mean, mean_along) = if y.len() < 2 {
                     (0.0, 0.0)
@@ -91,10 +92,17 @@ pub(crate) fn unfinish_plane(
 }
 
 #[inline(always)]
-fn leak(u: &[f32], bias: f32, y: &mut [f32]) {
+fn leak(u: &[f32], bias: f32, slope: f32, y: &mut [f32]) {
     for (y, u) in y.iter_mut().zip(u) {
         let a = u + bias;
-        *y = if a > 0.0 { a } else { LEAKY_SLOPE * a };
+        *y = if a > 0.0 { a } else { slope * a };
+    }
+}
+
+#[inline(always)]
+fn unleak(dy: &[f32], y: &[f32], slope: f32, du: &mut [f32]) {
+    for ((du, dy), y) in du.iter_mut().zip(dy).zip(y) {
+        *du = dy * if *y > 0.0 { 1.0 } else { slope };
     }
 }
 

@@ -71,6 +71,8 @@ fn positions(size: usize, kernel: usize, stride: usize, padding: usize) -> usize
 pub(crate) enum Finish {
     /// Nothing.
     Plain,
+    /// ReLU.
+    Relu,
     /// Leaky ReLU.
     Leaky,
     /// Leaky ReLU, then instance norm.
@@ -108,6 +110,7 @@ struct Scratch {
     columns: Vec<f32>,
     rows: Vec<f32>,
     gathered: Vec<f32>,
+    planes: Vec<f32>,
 }
 
 thread_local! {

@@ -39,7 +39,7 @@ pub(crate) fn forward(x: &[f32], weight: &[f32], bias: &[f32], walk: &Walk, fini
                     false,
                 );
                 let u = room(&mut scratch.rows, y.len());
-                fold_block(columns, walk, u, width);
+                fold_block(columns, walk, u, width, &mut scratch.planes);
                 let plane = walk.height * walk.width;
                 let planes = u.chunks_exact(plane).zip(y.chunks_exact_mut(plane)).zip(norms);
                 for (i, ((u, y), norm)) in planes.enumerate() {
@@ -92,7 +92,7 @@ pub(crate) fn backward(
                         d_bias[i % n_out] += unfinish_plane(dy, y, norms[i], finish, du);
                     }
                     let columns = room(&mut scratch.columns, patch * width);
-                    unfold_block(du, walk, columns, width);
+                    unfold_block(du, walk, columns, width, &mut scratch.planes);
                     if wanted.weight {
                         let x = &x[range.start * small..range.end * small];
                         let x = gather(x, n_in, positions, &mut scratch.gathered);

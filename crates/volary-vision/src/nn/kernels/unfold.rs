@@ -4,10 +4,11 @@
 //! under its cell `(ky, kx)`; zeros where the kernel hangs over the edge. [`fold`] is the adjoint: every
 //! pixel gets the sum of all cells that it lay under.
 //!
-//! The halving kernel (4 × 4, step 2, one zero around) has its own path: a row of pixels is split into
-//! even and odd ones, after which every row of the columns is one straight copy.
+//! Where there is a position for every `stride` pixels, which is so for all layers of our networks, a plane
+//! of pixels is first dealt out into `stride²` planes, one for every remainder of `y` and `x`. The pixels
+//! under a cell are then one of these planes, shifted: every row of the columns is one straight copy.
 
-use super::Walk;
+use super::{Walk, room};
 
 /// Where the columns of one picture lie among those of a block.
 #[derive(Clone, Copy, Debug)]
@@ -18,36 +19,49 @@ pub(crate) struct Place {
     pub(crate) first: usize,
 }
 
-/// Writes the columns of a picture, `[channels, height, width]`, into a matrix of `patch` rows.
-pub(crate) fn unfold(picture: &[f32], walk: &Walk, columns: &mut [f32], place: Place) {
+/// Writes the columns of a picture, `[channels, height, width]`, into a matrix of `patch` rows. `room` is for
+/// planes on the way.
+pub(crate) fn unfold(
+    picture: &[f32],
+    walk: &Walk,
+    columns: &mut [f32],
+    place: Place,
+    room: &mut Vec<f32>,
+) {
     pulp::Arch::new().dispatch(|| {
-        if is_halving(walk) {
-            unfold_halving(picture, walk, columns, place);
+        if is_even(walk) {
+            unfold_even(picture, walk, columns, place, room);
         } else {
             unfold_any(picture, walk, columns, place);
         }
     });
 }
 
-/// Sums the columns back into a picture, whose former content is lost.
-pub(crate) fn fold(columns: &[f32], walk: &Walk, picture: &mut [f32], place: Place) {
+/// Sums the columns back into a picture, whose former content is lost; so is that of some columns.
+pub(crate) fn fold(
+    columns: &mut [f32],
+    walk: &Walk,
+    picture: &mut [f32],
+    place: Place,
+    room: &mut Vec<f32>,
+) {
     pulp::Arch::new().dispatch(|| {
-        if is_halving(walk) {
-            fold_halving(columns, walk, picture, place);
+        if is_even(walk) {
+            fold_even(columns, walk, picture, place, room);
         } else {
             fold_any(columns, walk, picture, place);
         }
     });
 }
 
-fn is_halving(walk: &Walk) -> bool {
-    walk.kernel == 4
-        && walk.stride == 2
-        && walk.padding == 1
-        && walk.height.is_multiple_of(2)
-        && walk.width.is_multiple_of(2)
-        && walk.height > 0
-        && walk.width > 0
+/// Whether there is a position for every `stride` pixels, exactly.
+fn is_even(walk: &Walk) -> bool {
+    matches!(walk.stride, 1 | 2)
+        && walk.height.is_multiple_of(walk.stride)
+        && walk.width.is_multiple_of(walk.stride)
+        && walk.rows() == walk.height / walk.stride
+        && walk.columns() == walk.width / walk.stride
+        && walk.positions() > 0
 }
 
 /// Positions whose cell `k` lies inside a line of `size` pixels: `first..last`, and the pixel under the first.
@@ -129,90 +143,143 @@ fn fold_any(columns: &[f32], walk: &Walk, picture: &mut [f32], place: Place) {
     }
 }
 
-/// Line `y` of pixels lies under two lines of the kernel: `(ky, line of positions)`; `None` over the edge.
+/// Line (or column) `k` of the kernel lies over the pixels with this remainder, shifted by so many positions.
 #[inline(always)]
-fn lines_over(y: usize, n_rows: usize) -> [Option<(usize, usize)>; 2] {
-    if y.is_multiple_of(2) {
-        [Some((1, y / 2)), (y / 2).checked_sub(1).map(|row| (3, row))]
+fn under(k: usize, walk: &Walk) -> (usize, isize) {
+    let (offset, stride) = (k as isize - walk.padding as isize, walk.stride as isize);
+    (offset.rem_euclid(stride) as usize, offset.div_euclid(stride))
+}
+
+/// A plane of remainders, shifted down and right: position `i` lies over number `i + offset` of the plane,
+/// for the positions in `from..to` that are not in one of the columns `outside` of the grid.
+struct Shift {
+    plane: usize,
+    from: usize,
+    to: usize,
+    offset: isize,
+    outside: std::ops::Range<usize>,
+}
+
+/// The shift of cell `(ky, kx)`.
+#[inline(always)]
+fn shift(ky: usize, kx: usize, walk: &Walk) -> Shift {
+    let (n, width) = (walk.positions(), walk.columns());
+    let ((remainder_y, down), (remainder_x, right)) = (under(ky, walk), under(kx, walk));
+    let offset = down * width as isize + right;
+    // A shift by more than the whole plane leaves nothing of it.
+    let from = ((-offset).max(0) as usize).min(n);
+    let to = (n as isize - offset.max(0)).max(from as isize) as usize;
+    let outside = if right < 0 {
+        0..right.unsigned_abs().min(width)
     } else {
-        [(y.div_ceil(2) < n_rows).then_some((0, y.div_ceil(2))), Some((2, y / 2))]
-    }
+        width.saturating_sub(right as usize)..width
+    };
+    Shift { plane: remainder_y * walk.stride + remainder_x, from, to, offset, outside }
+}
+
+/// The numbers of a plane that lie under the positions of a shift.
+#[inline(always)]
+fn shifted(plane: usize, n: usize, at: &Shift) -> std::ops::Range<usize> {
+    let first = plane * n + at.from.wrapping_add_signed(at.offset);
+    first..first + (at.to - at.from)
 }
 
 #[inline(always)]
-fn unfold_halving(picture: &[f32], walk: &Walk, columns: &mut [f32], place: Place) {
-    let (n_rows, n) = (walk.height / 2, walk.width / 2);
-    for (channel, plane) in picture.chunks_exact(walk.height * walk.width).enumerate() {
-        let cell = |ky: usize, kx: usize| (channel * 16 + ky * 4 + kx) * place.stride + place.first;
-        for kx in 0..4 {
-            columns[cell(0, kx)..][..n].fill(0.0);
-            columns[cell(3, kx) + (n_rows - 1) * n..][..n].fill(0.0);
-        }
-        for (y, line) in plane.chunks_exact(walk.width).enumerate() {
-            for (ky, row) in lines_over(y, n_rows).into_iter().flatten() {
-                let to = &mut columns[cell(ky, 0) + row * n..][..n];
-                to[0] = 0.0;
-                for (to, pair) in to[1..].iter_mut().zip(line.chunks_exact(2)) {
-                    *to = pair[1];
-                }
-                let to = &mut columns[cell(ky, 1) + row * n..][..n];
-                for (to, pair) in to.iter_mut().zip(line.chunks_exact(2)) {
-                    *to = pair[0];
-                }
-                let to = &mut columns[cell(ky, 2) + row * n..][..n];
-                for (to, pair) in to.iter_mut().zip(line.chunks_exact(2)) {
-                    *to = pair[1];
-                }
-                let to = &mut columns[cell(ky, 3) + row * n..][..n];
-                to[n - 1] = 0.0;
-                for (to, pair) in to.iter_mut().zip(line[2..].chunks_exact(2)) {
-                    *to = pair[0];
-                }
-            }
+fn clear(cells: &mut [f32], width: usize, outside: &std::ops::Range<usize>) {
+    if !outside.is_empty() {
+        for line in cells.chunks_exact_mut(width) {
+            line[outside.clone()].fill(0.0);
         }
     }
 }
 
 #[inline(always)]
-fn fold_halving(columns: &[f32], walk: &Walk, picture: &mut [f32], place: Place) {
-    let (n_rows, n) = (walk.height / 2, walk.width / 2);
-    for (channel, plane) in picture.chunks_exact_mut(walk.height * walk.width).enumerate() {
-        let cell = |ky: usize, kx: usize, row: usize| {
-            &columns[(channel * 16 + ky * 4 + kx) * place.stride + place.first + row * n..][..n]
+fn unfold_even(picture: &[f32], walk: &Walk, columns: &mut [f32], place: Place, buffer: &mut Vec<f32>) {
+    let (n, width) = (walk.positions(), walk.columns());
+    let dealt = room(buffer, walk.height * walk.width);
+    let mut row = 0;
+    for plane in picture.chunks_exact(walk.height * walk.width) {
+        let planes = if walk.stride == 1 {
+            plane
+        } else {
+            deal(plane, walk, dealt);
+            &*dealt
         };
-        for (y, line) in plane.chunks_exact_mut(walk.width).enumerate() {
-            match lines_over(y, n_rows) {
-                [Some((ky, row)), Some((ky_2, row_2))] => {
-                    let [a, b, c, d] = [0, 1, 2, 3].map(|kx| cell(ky, kx, row));
-                    let [a_2, b_2, c_2, d_2] = [0, 1, 2, 3].map(|kx| cell(ky_2, kx, row_2));
-                    for (i, pair) in line.chunks_exact_mut(2).enumerate() {
-                        pair[0] = b[i] + b_2[i];
-                        pair[1] = c[i] + c_2[i];
-                    }
-                    for (i, pair) in line[2..].chunks_exact_mut(2).enumerate() {
-                        pair[0] += d[i] + d_2[i];
-                    }
-                    for (pair, (a, a_2)) in line.chunks_exact_mut(2).zip(a[1..].iter().zip(&a_2[1..])) {
-                        pair[1] += a + a_2;
-                    }
+        for ky in 0..walk.kernel {
+            for kx in 0..walk.kernel {
+                let at = shift(ky, kx, walk);
+                let cells = &mut columns[row * place.stride + place.first..][..n];
+                cells[..at.from].fill(0.0);
+                cells[at.to..].fill(0.0);
+                if at.to > at.from {
+                    cells[at.from..at.to].copy_from_slice(&planes[shifted(at.plane, n, &at)]);
                 }
-                [one, other] => {
-                    line.fill(0.0);
-                    for (ky, row) in [one, other].into_iter().flatten() {
-                        let [a, b, c, d] = [0, 1, 2, 3].map(|kx| cell(ky, kx, row));
-                        for (i, pair) in line.chunks_exact_mut(2).enumerate() {
-                            pair[0] += b[i];
-                            pair[1] += c[i];
-                        }
-                        for (i, pair) in line[2..].chunks_exact_mut(2).enumerate() {
-                            pair[0] += d[i];
-                        }
-                        for (pair, a) in line.chunks_exact_mut(2).zip(&a[1..]) {
-                            pair[1] += a;
-                        }
-                    }
-                }
+                clear(cells, width, &at.outside);
+                row += 1;
             }
+        }
+    }
+}
+
+#[inline(always)]
+fn fold_even(
+    columns: &mut [f32],
+    walk: &Walk,
+    picture: &mut [f32],
+    place: Place,
+    buffer: &mut Vec<f32>,
+) {
+    let (n, width) = (walk.positions(), walk.columns());
+    let planes = room(buffer, walk.height * walk.width);
+    let mut row = 0;
+    for plane in picture.chunks_exact_mut(walk.height * walk.width) {
+        planes.fill(0.0);
+        for ky in 0..walk.kernel {
+            for kx in 0..walk.kernel {
+                let at = shift(ky, kx, walk);
+                let cells = &mut columns[row * place.stride + place.first..][..n];
+                clear(cells, width, &at.outside);
+                if at.to > at.from {
+                    let sums = &mut planes[shifted(at.plane, n, &at)];
+                    for (sum, cell) in sums.iter_mut().zip(&cells[at.from..at.to]) {
+                        *sum += cell;
+                    }
+                }
+                row += 1;
+            }
+        }
+        if walk.stride == 1 {
+            plane.copy_from_slice(planes);
+        } else {
+            gather_in(planes, walk, plane);
+        }
+    }
+}
+
+/// Deals a plane out by the remainders of `y` and `x` divided by 2.
+#[inline(always)]
+fn deal(plane: &[f32], walk: &Walk, dealt: &mut [f32]) {
+    let (n, width) = (walk.positions(), walk.columns());
+    for (y, line) in plane.chunks_exact(walk.width).enumerate() {
+        let (even, odd) = dealt[(y % 2) * 2 * n..][..2 * n].split_at_mut(n);
+        let lines = even[y / 2 * width..][..width].iter_mut().zip(&mut odd[y / 2 * width..][..width]);
+        for ((even, odd), pair) in lines.zip(line.chunks_exact(2)) {
+            *even = pair[0];
+            *odd = pair[1];
+        }
+    }
+}
+
+/// The way back of [`deal`].
+#[inline(always)]
+fn gather_in(dealt: &[f32], walk: &Walk, plane: &mut [f32]) {
+    let (n, width) = (walk.positions(), walk.columns());
+    for (y, line) in plane.chunks_exact_mut(walk.width).enumerate() {
+        let (even, odd) = dealt[(y % 2) * 2 * n..][..2 * n].split_at(n);
+        let lines = even[y / 2 * width..][..width].iter().zip(&odd[y / 2 * width..][..width]);
+        for (pair, (even, odd)) in line.chunks_exact_mut(2).zip(lines) {
+            pair[0] = *even;
+            pair[1] = *odd;
         }
     }
 }

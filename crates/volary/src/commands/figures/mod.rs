@@ -238,6 +238,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         What::Attention(args) => args.run(&mut session)?,
         What::Losses(args) => args.run(&mut session)?,
     };
+    session.output(&output);
     session.summary.note(&format!("figure: {}", output.display()));
     session.finish(None)
 }

@@ -1,5 +1,6 @@
 //! `volary train`: models that learn from pictures and from what volunteers said of them.
 
+mod anomaly;
 mod classifier;
 mod confusion;
 mod watch;
@@ -22,7 +23,8 @@ use crate::session::Session;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary train confusion subjects.csv --consensus consensus.csv -o model
-  volary train classifier subjects.csv --consensus gold_soft.csv --classes real -o model")]
+  volary train classifier subjects.csv --consensus gold_soft.csv --classes real -o model
+  volary train anomaly cutouts -o model --epochs 50 --batch 64")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -31,6 +33,7 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, Subcommand)]
 enum What {
     Classifier(Box<classifier::Args>),
+    Anomaly(Box<anomaly::Args>),
     Confusion(Box<confusion::Args>),
 }
 
@@ -38,6 +41,7 @@ enum What {
 pub(crate) fn run(args: &Args, session: Session) -> Result<ExitCode> {
     match &args.what {
         What::Classifier(args) => classifier::run(args, session),
+        What::Anomaly(args) => anomaly::run(args, session),
         What::Confusion(args) => confusion::run(args, session),
     }
 }

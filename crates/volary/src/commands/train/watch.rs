@@ -117,6 +117,11 @@ impl<'a> Watch<'a> {
         Next::GoOn
     }
 
+    /// A line above the bar.
+    pub(super) fn say(&self, line: &str) {
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+
     pub(super) fn finish(self) {
         self.bar.finish_and_clear();
     }

@@ -1,0 +1,251 @@
+//! Labels that people give in the page: a log that is only ever added to, on disk before it is acknowledged.
+//!
+//! One JSON object a line. A label is never changed: it is taken back by another line, and a new one of the
+//! same person on the same subject and question stands in its place. A line has an id of its asker's; the same
+//! id again is the same label, so that a request may be sent twice. A line that a crash cut off was not
+//! acknowledged, and is left out.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Longest text of a label, in bytes.
+pub(crate) const MAX_BYTES: usize = 2_000;
+
+/// Why labels cannot be kept.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum LabelError {
+    /// The operating system said no.
+    #[error("{action} the labels failed ({reason}); what was acknowledged is there: {path}", path = path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The system's answer.
+        reason: Arc<std::io::Error>,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line that is none of ours.
+    #[error("line {line} is no label ({reason}); take it out: {path}", path = path.display())]
+    Line {
+        /// Which, counted from 1.
+        line: usize,
+        /// Why not.
+        reason: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The id stands for another label.
+    #[error("the id {0:?} is that of another label; use a new one")]
+    Taken(String),
+    /// Nothing to take back.
+    #[error("no label has the id {0:?}; it may have been taken back before")]
+    Unknown(String),
+}
+
+/// A line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Label {
+    /// Its own id.
+    pub(crate) id: String,
+    /// The subject.
+    pub(crate) subject_id: String,
+    /// What was asked, such as `relevance`.
+    pub(crate) question: String,
+    /// What was said; absent in a line that takes a label back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) value: Option<String>,
+    /// Who, by the id of their token.
+    pub(crate) by: String,
+    /// When, RFC 3339.
+    pub(crate) at: String,
+    /// The id of the label that is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) retracts: Option<String>,
+}
+
+/// The log.
+#[derive(Debug)]
+pub struct Labels {
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    file: File,
+    lines: Vec<Label>,
+    by_id: HashMap<String, usize>,
+}
+
+impl Labels {
+    /// Opens the log, or makes it. A last line without an end is cut off.
+    ///
+    /// # Errors
+    /// [`LabelError`].
+    pub fn open(path: &Path) -> Result<Self, LabelError> {
+        let io = |action, reason: std::io::Error| LabelError::Io {
+            action,
+            reason: Arc::new(reason),
+            path: path.to_owned(),
+        };
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(|e| io("opening", e))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|e| io("reading", e))?;
+        let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        if end < bytes.len() {
+            file.set_len(end as u64).map_err(|e| io("repairing", e))?;
+        }
+        file.seek(SeekFrom::Start(end as u64)).map_err(|e| io("reading", e))?;
+        let mut state = State { file, lines: Vec::new(), by_id: HashMap::new() };
+        for (line, text) in bytes[..end].split(|b| *b == b'\n').enumerate() {
+            if text.is_empty() {
+                continue;
+            }
+            let label: Label = serde_json::from_slice(text).map_err(|e| LabelError::Line {
+                line: line + 1,
+                reason: e.to_string(),
+                path: path.to_owned(),
+            })?;
+            state.by_id.insert(label.id.clone(), state.lines.len());
+            state.lines.push(label);
+        }
+        Ok(Self { path: path.to_owned(), state: Mutex::new(state) })
+    }
+
+    /// Adds a line; on disk when it comes back. `false`: it was there.
+    pub(crate) fn add(&self, label: Label) -> Result<bool, LabelError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = state.by_id.get(&label.id) {
+            let known = &state.lines[*at];
+            // Its time is that of the first request.
+            let same = Label { at: known.at.clone(), ..label.clone() } == *known;
+            return if same { Ok(false) } else { Err(LabelError::Taken(label.id)) };
+        }
+        if let Some(of) = &label.retracts
+            && !state.by_id.contains_key(of)
+        {
+            return Err(LabelError::Unknown(of.clone()));
+        }
+        let mut line = serde_json::to_vec(&label).expect("text always serialises");
+        line.push(b'\n');
+        let io = |reason: std::io::Error| LabelError::Io {
+            action: "writing",
+            reason: Arc::new(reason),
+            path: self.path.clone(),
+        };
+        let end = state.file.stream_position().map_err(io)?;
+        let written = state.file.write_all(&line).and_then(|()| state.file.sync_data());
+        if let Err(error) = written {
+            // What was not acknowledged must not be found half written behind the next line.
+            let _ = state.file.set_len(end);
+            let _ = state.file.seek(SeekFrom::Start(end));
+            return Err(io(error));
+        }
+        let at = state.lines.len();
+        state.by_id.insert(label.id.clone(), at);
+        state.lines.push(label);
+        Ok(true)
+    }
+
+    /// Everything ever said, in order.
+    pub(crate) fn log(&self) -> Vec<Label> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).lines.clone()
+    }
+
+    /// What holds: the last label of each person on each subject and question that was not taken back, in the
+    /// order of subject, question, person.
+    pub(crate) fn current(&self) -> Vec<Label> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone: std::collections::HashSet<&str> =
+            state.lines.iter().filter_map(|line| line.retracts.as_deref()).collect();
+        let mut last: BTreeMap<(&str, &str, &str), &Label> = BTreeMap::new();
+        for line in &state.lines {
+            if line.value.is_some() && !gone.contains(line.id.as_str()) {
+                last.insert((&line.subject_id, &line.question, &line.by), line);
+            }
+        }
+        last.into_values().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn label(id: &str, subject: &str, value: &str) -> Label {
+        Label {
+            id: id.to_owned(),
+            subject_id: subject.to_owned(),
+            question: "relevance".to_owned(),
+            value: Some(value.to_owned()),
+            by: "me".to_owned(),
+            at: "2027-01-15T08:00:00Z".to_owned(),
+            retracts: None,
+        }
+    }
+
+    fn values(labels: &Labels) -> Vec<String> {
+        let shown = |l: &Label| format!("{}={}", l.subject_id, l.value.clone().unwrap_or_default());
+        labels.current().iter().map(shown).collect()
+    }
+
+    #[test]
+    fn what_was_acknowledged_is_there_after_a_crash() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("labels.jsonl");
+        let labels = Labels::open(&path).unwrap();
+        assert!(labels.add(label("1", "a", "5")).unwrap());
+        assert!(labels.add(label("2", "b", "0")).unwrap());
+        assert!(!labels.add(label("1", "a", "5")).unwrap(), "sent twice");
+        assert!(matches!(labels.add(label("1", "a", "4")), Err(LabelError::Taken(_))));
+        drop(labels);
+        // A crash in the middle of a line.
+        let whole = std::fs::read(&path).unwrap();
+        for cut in 1..40 {
+            let torn = [&whole[..], &br#"{"id":"3","subject_id":"c","question":"r"}"#[..cut]].concat();
+            std::fs::write(&path, torn).unwrap();
+            let labels = Labels::open(&path).unwrap();
+            assert_eq!(values(&labels), ["a=5", "b=0"]);
+            assert!(labels.add(label("4", "d", "1")).unwrap());
+            drop(labels);
+            assert_eq!(values(&Labels::open(&path).unwrap()), ["a=5", "b=0", "d=1"]);
+        }
+    }
+
+    #[test]
+    fn the_last_word_holds_until_it_is_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("labels.jsonl");
+        let labels = Labels::open(&path).unwrap();
+        let back = |id: &str, of: &str| Label {
+            value: None,
+            retracts: Some(of.to_owned()),
+            ..label(id, "a", "")
+        };
+        labels.add(label("1", "a", "5")).unwrap();
+        labels.add(label("2", "a", "3")).unwrap();
+        assert_eq!(values(&labels), ["a=3"]);
+        labels.add(back("3", "2")).unwrap();
+        assert_eq!(values(&labels), ["a=5"], "what it had replaced holds again");
+        labels.add(back("4", "1")).unwrap();
+        assert!(values(&labels).is_empty());
+        assert!(matches!(labels.add(back("5", "9")), Err(LabelError::Unknown(_))));
+        assert_eq!(labels.log().len(), 4, "nothing is ever deleted");
+        std::fs::write(&path, "{}\n").unwrap();
+        assert!(matches!(Labels::open(&path), Err(LabelError::Line { line: 1, .. })));
+    }
+}

@@ -1,0 +1,184 @@
+//! The boundary in latent space at a threshold: what it selects, how right that is, and what gets lost.
+//!
+//! The numbers are those of [`volary_space::boundary`], with its defaults; nothing is computed here.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use volary_space::boundary::{BoundaryParams, Quantity, Row};
+use volary_space::resample::Estimate;
+
+use super::{computed, table_at};
+use crate::app::Shared;
+use crate::extract::{Body, Id, Reader};
+use crate::problem::Problem;
+use crate::project::Table;
+use crate::project::query::{Which, no_column};
+use crate::reply::Reply;
+
+/// Thresholds at once; each costs a regression.
+const MAX_THRESHOLDS: usize = 64;
+/// Groups at once.
+const MAX_GROUPS: usize = 64;
+
+/// Subjects that belong together, such as those with a tag.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GroupBody {
+    name: String,
+    /// An expression of the slice language.
+    filter: String,
+}
+
+/// Which boundaries.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BoundaryQuery {
+    /// The column whose values above a threshold are "chosen".
+    quantity: String,
+    /// The thresholds, 64 at most.
+    thresholds: Vec<f64>,
+    /// What becomes of these.
+    #[serde(default)]
+    groups: Vec<GroupBody>,
+}
+
+/// A value with the ends of its interval.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EstimateView {
+    value: f64,
+    low: f64,
+    high: f64,
+}
+
+/// What is kept of a group.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KeptView {
+    name: String,
+    /// Subjects of the group that were held out.
+    n: usize,
+    /// Those of them that the boundary selects; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_selected: Option<usize>,
+}
+
+/// The boundary at a threshold, judged on subjects held out.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BoundaryRow {
+    threshold: f64,
+    /// Held-out subjects with a known value.
+    n: usize,
+    /// Share of them above the threshold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prevalence: Option<EstimateView>,
+    /// Share that is selected, and so must be looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selected: Option<EstimateView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    precision: Option<EstimateView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recall: Option<EstimateView>,
+    /// 2PR/(P + R).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    f1: Option<EstimateView>,
+    /// What it means for who has to decide.
+    sentence: String,
+    groups: Vec<KeptView>,
+}
+
+/// The boundaries.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct BoundaryView {
+    quantity: String,
+    /// Subjects that were trained on.
+    n_train: usize,
+    /// Subjects that were held out.
+    n_held_out: usize,
+    n_components: usize,
+    /// Level of the intervals.
+    level: f64,
+    /// One a threshold.
+    rows: Vec<BoundaryRow>,
+}
+
+/// The boundary at some thresholds
+///
+/// Principal components and a balanced logistic regression on four fifths of the subjects, judged on the others.
+/// Judged against what volunteers chose, which is not the truth.
+#[utoipa::path(post, path = "/api/v1/tables/{id}/boundary", tag = "project", security(("token" = ["read"])),
+    params(("id" = String, Path)), request_body = BoundaryQuery, responses((status = 200, body = BoundaryView),
+    (status = 400, body = crate::problem::ProblemDocument),
+    (status = 404, body = crate::problem::ProblemDocument),
+    (status = 409, body = crate::problem::ProblemDocument, description = "The table has no vectors."),
+    (status = 422, body = crate::problem::ProblemDocument)))]
+pub(crate) async fn boundary(
+    State(app): State<Shared>,
+    _: Reader,
+    Id(id): Id,
+    body: Body,
+) -> Result<Reply, Problem> {
+    let at = table_at(&app, &id)?;
+    let asked: BoundaryQuery = body.read()?;
+    Ok(Reply::new(&computed(move || judged(&app.project.tables[at], &asked)).await??))
+}
+
+fn judged(table: &Table, asked: &BoundaryQuery) -> Result<BoundaryView, Problem> {
+    let wrong = |error: volary_space::SpaceError| Problem::unprocessable(error.to_string());
+    let no_vectors = || {
+        let detail =
+            "the table has no vectors; `volary score` makes them, and `volary serve --with` joins them";
+        Problem::new(axum::http::StatusCode::CONFLICT, detail)
+    };
+    if asked.thresholds.len() > MAX_THRESHOLDS || asked.groups.len() > MAX_GROUPS {
+        let detail =
+            format!("{MAX_THRESHOLDS} thresholds and {MAX_GROUPS} groups at once; ask in parts");
+        return Err(Problem::unprocessable(detail));
+    }
+    let numbers = table.numbers(&asked.quantity).ok_or_else(|| no_column(table, &asked.quantity))?;
+    let vectors = table.vectors().ok_or_else(no_vectors)?;
+    let prepared = table.prepared().map_err(wrong)?.ok_or_else(no_vectors)?;
+    let quantity = Quantity {
+        name: asked.quantity.clone(),
+        values: vectors.rows.iter().map(|&row| numbers[row]).collect(),
+        thresholds: asked.thresholds.clone(),
+    };
+    let group = |group: &GroupBody| -> Result<Vec<usize>, Problem> {
+        let which = Which { filter: Some(group.filter.clone()), region: None };
+        let mask = which.choose(table)?.passing;
+        Ok((0..vectors.rows.len()).filter(|&point| mask.contains(vectors.rows[point])).collect())
+    };
+    let groups = asked.groups.iter().map(group).collect::<Result<Vec<_>, _>>()?;
+    let rows = prepared.sweep(std::slice::from_ref(&quantity), None).map_err(wrong)?;
+    let kept = prepared.groups(&rows, &groups).map_err(wrong)?;
+    let view = |(row, kept): (&Row, Vec<volary_space::boundary::Kept>)| BoundaryRow {
+        threshold: row.threshold,
+        n: row.n,
+        prevalence: row.prevalence.map(estimate),
+        selected: row.selected.map(estimate),
+        precision: row.precision.map(estimate),
+        recall: row.recall.map(estimate),
+        f1: row.f1.map(estimate),
+        sentence: row.sentence(table.n_rows()),
+        groups: kept
+            .into_iter()
+            .zip(&asked.groups)
+            .map(|(kept, group)| KeptView {
+                name: group.name.clone(),
+                n: kept.n,
+                n_selected: kept.n_selected,
+            })
+            .collect(),
+    };
+    Ok(BoundaryView {
+        quantity: asked.quantity.clone(),
+        n_train: prepared.train().len(),
+        n_held_out: prepared.held().len(),
+        n_components: prepared.reduced().width(),
+        level: BoundaryParams::default().bootstrap.level(),
+        rows: rows.iter().zip(kept).map(view).collect(),
+    })
+}
+
+fn estimate(estimate: Estimate) -> EstimateView {
+    EstimateView { value: estimate.value, low: estimate.low, high: estimate.high }
+}

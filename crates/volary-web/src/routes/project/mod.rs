@@ -1,0 +1,186 @@
+//! The project: what tables, images, light curves and labels there are, and the numbers that the page shows.
+//!
+//! Read-only but for labels. Everything is computed where the command line computes it: the filter by
+//! `volary-space`'s one parser, the boundary by its library.
+
+pub(crate) mod boundary;
+pub(crate) mod labels;
+pub(crate) mod sprites;
+pub(crate) mod subjects;
+pub(crate) mod tables;
+pub(crate) mod volunteers;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use volary_space::slice::Column;
+
+use crate::app::{App, Shared};
+use crate::extract::Reader;
+use crate::problem::Problem;
+use crate::project::query::kind_name;
+use crate::project::table::N_CATEGORIES;
+use crate::project::{Project, Table};
+use crate::reply::Reply;
+use crate::server::blocking;
+
+/// A column of a table.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ColumnView {
+    name: String,
+    /// `number`, `text` or `boolean`.
+    kind: &'static str,
+    /// Rows without a value.
+    n_missing: u64,
+    /// Smallest value of a column of numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    low: Option<f64>,
+    /// Largest one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    high: Option<f64>,
+    /// Different texts, of a column of texts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_texts: Option<usize>,
+    /// Whether its texts are few enough to colour by.
+    is_category: bool,
+}
+
+/// Two columns that make a map.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MapView {
+    x: String,
+    y: String,
+}
+
+/// A table.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TableView {
+    name: String,
+    n_rows: usize,
+    columns: Vec<ColumnView>,
+    /// Maps that it holds.
+    maps: Vec<MapView>,
+    /// Length of its vectors; absent if it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vector_length: Option<usize>,
+    /// Rows whose subject has an image.
+    n_images: usize,
+}
+
+/// The project as a whole.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OverviewView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_classifications: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_subjects: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_retired: Option<u64>,
+    n_volunteers: usize,
+    /// By Panoptes' words for the reason.
+    retired_by_reason: BTreeMap<String, u64>,
+    /// Classifications by day.
+    by_day: BTreeMap<String, u64>,
+}
+
+/// What the page shows.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ProjectView {
+    title: String,
+    /// The one that opens first is the first.
+    tables: Vec<TableView>,
+    overview: OverviewView,
+    n_images: usize,
+    n_light_curves: usize,
+    has_votes: bool,
+    /// Whether labels can be given.
+    takes_labels: bool,
+    /// What the folder holds and cannot be shown, a sentence each.
+    left_out: Vec<String>,
+}
+
+/// Texts that are few enough to be told apart by colour.
+fn is_category(column: &Column) -> bool {
+    match column {
+        Column::Number(_) => false,
+        Column::Boolean(_) => true,
+        Column::Text { texts, codes } => texts.len() <= N_CATEGORIES || texts.len() * 20 <= codes.len(),
+    }
+}
+
+fn table_view(project: &Project, table: &Table) -> TableView {
+    let view = |(name, column): (&str, &Column)| {
+        let binned = table.binned(name);
+        let range = binned.and_then(|b| b.range);
+        ColumnView {
+            name: name.to_owned(),
+            kind: kind_name(column.kind()),
+            n_missing: binned.map_or(0, |b| b.n_missing),
+            low: range.map(|r| r.0),
+            high: range.map(|r| r.1),
+            n_texts: if let Column::Text { texts, .. } = column { Some(texts.len()) } else { None },
+            is_category: is_category(column),
+        }
+    };
+    TableView {
+        name: table.name().to_owned(),
+        n_rows: table.n_rows(),
+        columns: table.columns().iter().map(view).collect(),
+        maps: table.maps().into_iter().map(|[x, y]| MapView { x, y }).collect(),
+        vector_length: table.vectors().map(|v| v.points.width()),
+        n_images: table.ids().iter().filter(|id| project.images.contains_key(*id)).count(),
+    }
+}
+
+/// What there is to look at
+///
+/// Tables with their columns, and how much of everything else. Empty where the server was started without a
+/// project.
+#[utoipa::path(get, path = "/api/v1/project", tag = "project", security(("token" = ["read"])),
+    responses((status = 200, body = ProjectView)))]
+pub(crate) async fn one(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
+    let project = Arc::clone(&app.project);
+    let view = move || {
+        let overview = &project.overview;
+        ProjectView {
+            title: project.title.clone(),
+            tables: project.tables.iter().map(|table| table_view(&project, table)).collect(),
+            overview: OverviewView {
+                n_classifications: overview.n_classifications,
+                n_subjects: overview.n_subjects,
+                n_retired: overview.n_retired,
+                n_volunteers: project.people.len(),
+                retired_by_reason: overview.retired_by_reason.clone(),
+                by_day: overview.by_day.clone(),
+            },
+            n_images: project.images.len(),
+            n_light_curves: project.curves.len(),
+            has_votes: !project.ballots.is_empty(),
+            takes_labels: project.labels.is_some(),
+            left_out: project.left_out.clone(),
+        }
+    };
+    Ok(Reply::new(&computed(view).await?))
+}
+
+/// Runs what computes beside the threads that answer.
+pub(crate) async fn computed<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    blocking(work).await.ok_or_else(|| Problem::failed("a computation for the page failed"))
+}
+
+/// The place of a table that is asked for.
+pub(crate) fn table_at(app: &App, name: &str) -> Result<usize, Problem> {
+    let tables = &app.project.tables;
+    tables.iter().position(|table| table.name() == name).ok_or_else(|| {
+        let names: Vec<&str> = tables.iter().map(Table::name).collect();
+        Problem::not_found(match names.as_slice() {
+            [] => "this server has no project; start it as `volary serve DIR`".to_owned(),
+            names => format!("there is no such table; there are {}", names.join(", ")),
+        })
+    })
+}

@@ -1,0 +1,320 @@
+//! One subject of the project: what every table says of it, its image, its light curve, its votes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use volary_crowd::interval::jeffreys;
+use volary_ingest::images::{Limits, read_file, show};
+
+use super::{computed, tables::value};
+use crate::app::Shared;
+use crate::extract::{Id, Params, Reader};
+use crate::problem::Problem;
+use crate::project::Curve;
+use crate::reply::{Reply, etag};
+use crate::routes::media::{decoded, refused};
+use crate::routes::time;
+
+/// Longer sides are made shorter, px.
+const MAX_SIDE_PX: usize = 4_096;
+/// Points of a light curve that a page draws at once.
+const MAX_POINTS: usize = 20_000;
+/// Level of the intervals of a running consensus.
+const LEVEL: f64 = 0.95;
+
+/// A subject.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SubjectView {
+    subject_id: String,
+    has_image: bool,
+    has_light_curve: bool,
+    /// Its row in each table that has one.
+    rows: BTreeMap<String, usize>,
+    /// What each table says of it, by table and column.
+    #[schema(value_type = Object)]
+    values: BTreeMap<String, BTreeMap<String, Value>>,
+    /// The subjects before and after it in the first table, for going on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("the project knows no subject of this id")
+}
+
+/// A subject of the project
+///
+/// What every table says of it.
+#[utoipa::path(get, path = "/api/v1/project/subjects/{id}", tag = "project", security(("token" = ["read"])),
+    params(("id" = String, Path)), responses((status = 200, body = SubjectView),
+    (status = 404, body = crate::problem::ProblemDocument)))]
+pub(crate) async fn one(State(app): State<Shared>, _: Reader, Id(id): Id) -> Result<Reply, Problem> {
+    let project = &app.project;
+    let (mut rows, mut values) = (BTreeMap::new(), BTreeMap::new());
+    for table in &project.tables {
+        let Some(row) = table.row_of(&id) else { continue };
+        rows.insert(table.name().to_owned(), row);
+        let of = table.columns().iter().map(|(name, column)| (name.to_owned(), value(column, row)));
+        values.insert(table.name().to_owned(), of.collect());
+    }
+    let (has_image, has_light_curve) =
+        (project.images.contains_key(&id), project.curves.contains_key(&id));
+    if rows.is_empty() && !has_image && !has_light_curve {
+        return Err(unknown());
+    }
+    let first = project.tables.first();
+    let at = first.and_then(|table| table.row_of(&id));
+    let beside = |row: Option<usize>| first?.ids().get(row?).cloned();
+    let view = SubjectView {
+        has_image,
+        has_light_curve,
+        rows,
+        values,
+        previous: beside(at.and_then(|row| row.checked_sub(1))),
+        next: beside(at.map(|row| row + 1)),
+        subject_id: id,
+    };
+    Ok(Reply::new(&view))
+}
+
+/// Its image
+///
+/// As PNG, whatever it is on disk: decoded and written anew.
+#[utoipa::path(get, path = "/api/v1/project/subjects/{id}/image", tag = "project", security(("token" = ["read"])),
+    params(("id" = String, Path)), responses((status = 200, body = Vec<u8>, content_type = "image/png"),
+    (status = 404, body = crate::problem::ProblemDocument),
+    (status = 422, body = crate::problem::ProblemDocument, description = "There is no picture in the file.")))]
+pub(crate) async fn image(
+    State(app): State<Shared>,
+    _: Reader,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let path = app.project.images.get(&id).cloned();
+    let path = path.ok_or_else(|| Problem::not_found("the subject has no image"))?;
+    let png = decoded(&app, move || {
+        let limits = Limits::default();
+        let bytes = read_file(&path, &limits).map_err(|fault| refused(&fault))?;
+        Ok(show(&bytes, MAX_SIDE_PX, &limits).map_err(|fault| refused(&fault))?.png)
+    })
+    .await?;
+    let tag = HeaderValue::from_str(&etag(&png)).expect("hexadecimal is a header value");
+    let kind = HeaderValue::from_static("image/png");
+    Ok(([(header::CONTENT_TYPE, kind), (header::ETAG, tag)], png).into_response())
+}
+
+/// Which part of a light curve.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct CurveParams {
+    /// From this time on, days; from the beginning if absent.
+    from: Option<f64>,
+    /// Up to this time.
+    to: Option<f64>,
+    /// Points at most, up to 20000; as many if absent.
+    max_points: Option<usize>,
+}
+
+/// A range that several people marked.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FeatureView {
+    from_days: f64,
+    to_days: f64,
+    score: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score_sd: Option<f64>,
+}
+
+/// A light curve.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CurveView {
+    subject_id: String,
+    /// Days.
+    time_days: Vec<f64>,
+    /// As long as the times; null is a gap.
+    flux: Vec<Option<f64>>,
+    /// Points of the light curve in this part, of which the ones that are sent keep the lowest and the highest of
+    /// each step.
+    n_points: usize,
+    is_decimated: bool,
+    /// What volunteers marked, in days.
+    marks: Vec<[f64; 2]>,
+    /// What that came to.
+    features: Vec<FeatureView>,
+}
+
+/// Its light curve
+///
+/// Where there are more points than a page can draw, the lowest and the highest of each step are kept, so that no
+/// dip gets lost.
+#[utoipa::path(get, path = "/api/v1/project/subjects/{id}/light_curve", tag = "project",
+    security(("token" = ["read"])), params(("id" = String, Path), CurveParams),
+    responses((status = 200, body = CurveView), (status = 400, body = crate::problem::ProblemDocument),
+    (status = 404, body = crate::problem::ProblemDocument)))]
+pub(crate) async fn light_curve(
+    State(app): State<Shared>,
+    _: Reader,
+    Id(id): Id,
+    Params(params): Params<CurveParams>,
+) -> Result<Reply, Problem> {
+    let most = params.max_points.unwrap_or(MAX_POINTS);
+    if !(4..=MAX_POINTS).contains(&most) {
+        return Err(Problem::bad_request(format!("max_points is {most}; use 4 to {MAX_POINTS}")));
+    }
+    let (from, to) = (params.from.unwrap_or(f64::NEG_INFINITY), params.to.unwrap_or(f64::INFINITY));
+    if from.is_nan() || to.is_nan() || from > to {
+        return Err(Problem::bad_request("`from` must not lie behind `to`"));
+    }
+    let project = Arc::clone(&app.project);
+    let view = move || {
+        let curve = project
+            .curves
+            .get(&id)
+            .ok_or_else(|| Problem::not_found("the subject has no light curve"))?;
+        let inside: Vec<usize> = (0..curve.time_days.len())
+            .filter(|&i| curve.time_days[i] >= from && curve.time_days[i] <= to)
+            .collect();
+        let kept = decimated(curve, &inside, most);
+        let feature = |f: &crate::project::Feature| FeatureView {
+            from_days: f.from_days,
+            to_days: f.to_days,
+            score: f.score,
+            score_sd: f.score_sd,
+        };
+        Ok::<_, Problem>(CurveView {
+            time_days: kept.iter().map(|&i| curve.time_days[i]).collect(),
+            flux: kept.iter().map(|&i| Some(curve.flux[i]).filter(|f| f.is_finite())).collect(),
+            n_points: inside.len(),
+            is_decimated: kept.len() < inside.len(),
+            marks: curve.marks.clone(),
+            features: curve.features.iter().map(feature).collect(),
+            subject_id: id,
+        })
+    };
+    Ok(Reply::new(&computed(view).await??))
+}
+
+/// The lowest, the highest and one gap of each step, in order of time.
+pub(crate) fn decimated(curve: &Curve, inside: &[usize], most: usize) -> Vec<usize> {
+    if inside.len() <= most {
+        return inside.to_vec();
+    }
+    // Three points a step at most.
+    let n_steps = (most / 3).max(1);
+    let mut kept = Vec::with_capacity(most);
+    for step in 0..n_steps {
+        let part = &inside[step * inside.len() / n_steps..(step + 1) * inside.len() / n_steps];
+        let known = || part.iter().copied().filter(|&i| curve.flux[i].is_finite());
+        let by_flux = |a: &usize, b: &usize| curve.flux[*a].total_cmp(&curve.flux[*b]);
+        let gap = part.iter().copied().find(|&i| !curve.flux[i].is_finite());
+        let mut chosen: Vec<usize> =
+            [known().min_by(by_flux), known().max_by(by_flux), gap].into_iter().flatten().collect();
+        chosen.sort_unstable();
+        chosen.dedup();
+        kept.extend(chosen);
+    }
+    kept
+}
+
+/// The consensus after a vote.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StepView {
+    /// When, if known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    /// What was answered; absent for one who saw it and chose nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<String>,
+    /// Votes so far.
+    n: u64,
+    /// Votes for each answer so far, in the order of the answers.
+    n_votes: Vec<u64>,
+    /// Its share, by answer: the value, and the ends of Jeffreys' 95 % interval.
+    share: Vec<[f64; 3]>,
+}
+
+/// A question.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct QuestionView {
+    task: String,
+    answers: Vec<String>,
+    /// Vote by vote.
+    steps: Vec<StepView>,
+}
+
+/// How the consensus came about.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct VotesView {
+    subject_id: String,
+    questions: Vec<QuestionView>,
+}
+
+/// How its consensus came about
+///
+/// Vote by vote, without who voted.
+#[utoipa::path(get, path = "/api/v1/project/subjects/{id}/votes", tag = "project", security(("token" = ["read"])),
+    params(("id" = String, Path)), responses((status = 200, body = VotesView)))]
+pub(crate) async fn votes(State(app): State<Shared>, _: Reader, Id(id): Id) -> Result<Reply, Problem> {
+    let ballots = app.project.ballots.of(&id);
+    let mut tasks: Vec<String> = ballots.iter().map(|b| b.task.clone()).collect();
+    tasks.sort();
+    tasks.dedup();
+    let question = |task: String| {
+        let of: Vec<_> = ballots.iter().filter(|b| b.task == task).collect();
+        let mut answers: Vec<String> = of.iter().filter_map(|b| b.answer.clone()).collect();
+        answers.sort();
+        answers.dedup();
+        let mut n_votes = vec![0_u64; answers.len()];
+        let step = |(at, ballot): (usize, &&crate::project::Ballot)| {
+            let n = at as u64 + 1;
+            if let Some(place) = ballot.answer.as_ref().and_then(|a| answers.binary_search(a).ok()) {
+                n_votes[place] += 1;
+            }
+            let share = |votes: &u64| {
+                let value = *votes as f64 / n as f64;
+                let interval = jeffreys(*votes as f64, n as f64, LEVEL);
+                [value, interval.low, interval.high]
+            };
+            StepView {
+                at: ballot.at_ms.map(time),
+                answer: ballot.answer.clone(),
+                n,
+                n_votes: n_votes.clone(),
+                share: n_votes.iter().map(share).collect(),
+            }
+        };
+        let steps = of.iter().enumerate().map(step).collect();
+        QuestionView { task, answers, steps }
+    };
+    let questions = tasks.into_iter().map(question).collect();
+    Ok(Reply::new(&VotesView { subject_id: id, questions }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_dip_is_lost_and_no_gap_closed() {
+        let n = 100_000;
+        let mut flux: Vec<f64> = (0..n).map(|i| 1.0 + f64::from(i % 7) * 1e-4).collect();
+        flux[54_321] = 0.9;
+        flux[11_111] = 1.2;
+        flux[70_000..71_000].fill(f64::NAN);
+        let curve = Curve { time_days: (0..n).map(f64::from).collect(), flux, ..Curve::default() };
+        let all: Vec<usize> = (0..n as usize).collect();
+        let kept = decimated(&curve, &all, 600);
+        assert!(kept.len() <= 600 && kept.is_sorted(), "{}", kept.len());
+        assert!(kept.contains(&54_321) && kept.contains(&11_111));
+        assert!(kept.iter().any(|&i| curve.flux[i].is_nan()));
+        assert_eq!(decimated(&curve, &all[..500], 600), all[..500]);
+    }
+}

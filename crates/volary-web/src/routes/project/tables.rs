@@ -1,0 +1,297 @@
+//! Tables: their columns as Arrow, what a predicate selects, and rows to read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
+use volary_space::neighbours::{Metric, Queries, exact};
+use volary_space::slice::{Column, Mask, Table as _};
+
+use super::{computed, table_at};
+use crate::app::Shared;
+use crate::extract::{Body, Id, Params, Reader};
+use crate::problem::Problem;
+use crate::project::query::{self, Found, Query, RegionBody, Which, no_column};
+use crate::project::{Table, wire};
+use crate::reply::{Reply, etag};
+
+/// Rows that are sent at once.
+const MAX_ROWS: usize = 1_000;
+/// Neighbours that are sent at once.
+const MAX_K: usize = 200;
+
+/// Bytes of Arrow with their tag.
+pub(crate) fn arrow(bytes: Result<Vec<u8>, impl std::fmt::Display>) -> Result<Response, Problem> {
+    let bytes = bytes.map_err(|error| Problem::failed(format!("writing Arrow failed: {error}")))?;
+    let tag = HeaderValue::from_str(&etag(&bytes)).expect("hexadecimal is a header value");
+    let kind = HeaderValue::from_static(wire::ARROW_STREAM);
+    Ok(([(header::CONTENT_TYPE, kind), (header::ETAG, tag)], bytes).into_response())
+}
+
+/// A column
+///
+/// As an Arrow stream with one batch: numbers as 32-bit floats (missing is NaN), texts as a dictionary. Its
+/// metadata hold `n_rows`.
+#[utoipa::path(get, path = "/api/v1/tables/{id}/columns/{name}", tag = "project", security(("token" = ["read"])),
+    params(("id" = String, Path), ("name" = String, Path)),
+    responses((status = 200, body = Vec<u8>, content_type = "application/vnd.apache.arrow.stream"),
+    (status = 400, body = crate::problem::ProblemDocument),
+    (status = 404, body = crate::problem::ProblemDocument)))]
+pub(crate) async fn column(
+    State(app): State<Shared>,
+    _: Reader,
+    Path((id, name)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let at = table_at(&app, &id)?;
+    let made = computed(move || {
+        let table = &app.project.tables[at];
+        let column = table.columns().column(&name).ok_or_else(|| no_column(table, &name))?;
+        Ok::<_, Problem>(wire::column(&name, column))
+    });
+    arrow(made.await??)
+}
+
+/// What a predicate selects
+///
+/// Counts, histograms and the rows as bits, of a filter and a region together. It changes nothing; it is a POST
+/// because predicates outgrow a URL.
+#[utoipa::path(post, path = "/api/v1/tables/{id}/query", tag = "project", security(("token" = ["read"])),
+    params(("id" = String, Path)), request_body = Query, responses((status = 200, body = Found),
+    (status = 400, body = crate::problem::ProblemDocument, description = "The filter is none; where, is said."),
+    (status = 404, body = crate::problem::ProblemDocument),
+    (status = 422, body = crate::problem::ProblemDocument)))]
+pub(crate) async fn query(
+    State(app): State<Shared>,
+    _: Reader,
+    Id(id): Id,
+    body: Body,
+) -> Result<Reply, Problem> {
+    let at = table_at(&app, &id)?;
+    let asked: Query = body.read()?;
+    let answer = computed(move || query::answer(&app.project.tables[at], &asked)).await??;
+    Ok(Reply::new(&answer))
+}
+
+/// Which rows are wanted, and what of them.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RowsQuery {
+    /// As in a query.
+    filter: Option<String>,
+    /// As in a query.
+    region: Option<RegionBody>,
+    /// These rows and no others, in this order; filter and region are not looked at then.
+    rows: Option<Vec<u32>>,
+    /// A column to sort by, with `-` before it the largest first; missing values come last.
+    sort: Option<String>,
+    /// Rows to leave out at the beginning.
+    #[serde(default)]
+    offset: usize,
+    /// Rows at most, up to 1000; 100 if absent.
+    limit: Option<usize>,
+    /// Columns that are wanted; all if absent.
+    columns: Option<Vec<String>>,
+}
+
+/// A row.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RowView {
+    /// Its place in the table, from 0.
+    row: usize,
+    subject_id: String,
+    has_image: bool,
+    has_light_curve: bool,
+    /// Numbers, texts, true and false; null where there is no value.
+    #[schema(value_type = Object)]
+    values: BTreeMap<String, Value>,
+}
+
+/// Some rows.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RowsView {
+    /// Rows that are meant, of which these are a part.
+    n: usize,
+    rows: Vec<RowView>,
+}
+
+/// The value of a column in a row.
+pub(crate) fn value(column: &Column, row: usize) -> Value {
+    match column {
+        Column::Number(values) => json!(values.get(row).filter(|v| v.is_finite())),
+        Column::Boolean(values) => json!(values.get(row).copied().flatten()),
+        Column::Text { .. } => json!(column.text_at(row)),
+    }
+}
+
+/// Rows to read
+///
+/// The rows that a predicate selects, sorted, a part at a time.
+#[utoipa::path(post, path = "/api/v1/tables/{id}/rows", tag = "project", security(("token" = ["read"])),
+    params(("id" = String, Path)), request_body = RowsQuery, responses((status = 200, body = RowsView),
+    (status = 400, body = crate::problem::ProblemDocument),
+    (status = 404, body = crate::problem::ProblemDocument),
+    (status = 422, body = crate::problem::ProblemDocument)))]
+pub(crate) async fn rows(
+    State(app): State<Shared>,
+    _: Reader,
+    Id(id): Id,
+    body: Body,
+) -> Result<Reply, Problem> {
+    let at = table_at(&app, &id)?;
+    let asked: RowsQuery = body.read()?;
+    let view = move || -> Result<RowsView, Problem> {
+        let table = &app.project.tables[at];
+        let limit = asked.limit.unwrap_or(100);
+        if limit > MAX_ROWS || asked.rows.as_ref().is_some_and(|rows| rows.len() > MAX_ROWS) {
+            return Err(Problem::unprocessable(format!(
+                "{MAX_ROWS} rows at most come at once; ask in parts"
+            )));
+        }
+        let (n, wanted) = match &asked.rows {
+            Some(rows) => {
+                let rows: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
+                if let Some(beyond) = rows.iter().find(|row| **row >= table.n_rows()) {
+                    let detail = format!("there is no row {beyond}; the table has {}", table.n_rows());
+                    return Err(Problem::unprocessable(detail));
+                }
+                (rows.len(), rows)
+            }
+            None => {
+                let which = Which { filter: asked.filter.clone(), region: asked.region.clone() };
+                let chosen = which.choose(table)?.selected;
+                let sorted = sorted(table, &chosen, asked.sort.as_deref())?;
+                (sorted.len(), sorted.into_iter().skip(asked.offset).take(limit).collect())
+            }
+        };
+        let columns: Vec<(&str, &Column)> = match &asked.columns {
+            None => table.columns().iter().collect(),
+            Some(names) => names
+                .iter()
+                .map(|name| {
+                    let column = table.columns().column(name).ok_or_else(|| no_column(table, name))?;
+                    Ok((name.as_str(), column))
+                })
+                .collect::<Result<_, Problem>>()?,
+        };
+        let row = |row: usize| RowView {
+            row,
+            subject_id: table.ids()[row].clone(),
+            has_image: app.project.images.contains_key(&table.ids()[row]),
+            has_light_curve: app.project.curves.contains_key(&table.ids()[row]),
+            values: columns.iter().map(|(name, c)| ((*name).to_owned(), value(c, row))).collect(),
+        };
+        Ok(RowsView { n, rows: wanted.into_iter().map(row).collect() })
+    };
+    Ok(Reply::new(&computed(view).await??))
+}
+
+/// Rows of a mask by a column; equal ones, and those without a value, in the order of the table.
+fn sorted(table: &Table, mask: &Mask, sort: Option<&str>) -> Result<Vec<usize>, Problem> {
+    let mut rows: Vec<usize> = mask.rows().collect();
+    let Some(sort) = sort else { return Ok(rows) };
+    let (name, is_down) = sort.strip_prefix('-').map_or((sort, false), |name| (name, true));
+    match table.columns().column(name).ok_or_else(|| no_column(table, name))? {
+        Column::Number(values) => rows.sort_by(|a, b| {
+            let (a, b) = (values[*a], values[*b]);
+            let order = if is_down { b.total_cmp(&a) } else { a.total_cmp(&b) };
+            a.is_nan().cmp(&b.is_nan()).then(order)
+        }),
+        column @ Column::Text { .. } => {
+            let key = |row: usize| column.text_at(row);
+            rows.sort_by(|a, b| {
+                let (a, b) = (key(*a), key(*b));
+                a.is_none().cmp(&b.is_none()).then(if is_down { b.cmp(&a) } else { a.cmp(&b) })
+            });
+        }
+        Column::Boolean(values) => rows.sort_by_key(|row| match values[*row] {
+            None => 2,
+            Some(value) => u8::from(value != is_down),
+        }),
+    }
+    Ok(rows)
+}
+
+/// Whose neighbours.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct NeighbourParams {
+    /// The subject.
+    subject_id: String,
+    /// How many, up to 200; 12 if absent.
+    k: Option<usize>,
+    /// Only among the rows that this filter selects.
+    filter: Option<String>,
+}
+
+/// A neighbour.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct NeighbourView {
+    row: usize,
+    subject_id: String,
+    has_image: bool,
+    /// Euclidean, in the space of the vectors.
+    distance: f64,
+}
+
+/// The nearest.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct NeighboursView {
+    /// Nearest first; the subject itself is not among them.
+    neighbours: Vec<NeighbourView>,
+}
+
+/// The nearest subjects
+///
+/// By the vectors of the table, exactly; a filter says who may be a neighbour (a high consensus in a class, say).
+#[utoipa::path(get, path = "/api/v1/tables/{id}/neighbours", tag = "project", security(("token" = ["read"])),
+    params(("id" = String, Path), NeighbourParams), responses((status = 200, body = NeighboursView),
+    (status = 400, body = crate::problem::ProblemDocument),
+    (status = 404, body = crate::problem::ProblemDocument, description = "No such subject, or it has no vector.")))]
+pub(crate) async fn neighbours(
+    State(app): State<Shared>,
+    _: Reader,
+    Id(id): Id,
+    Params(params): Params<NeighbourParams>,
+) -> Result<Reply, Problem> {
+    let at = table_at(&app, &id)?;
+    let found = computed(move || nearest(&app, at, &params)).await??;
+    Ok(Reply::new(&NeighboursView { neighbours: found }))
+}
+
+fn nearest(app: &Shared, at: usize, params: &NeighbourParams) -> Result<Vec<NeighbourView>, Problem> {
+    let (project, k) = (Arc::clone(&app.project), params.k.unwrap_or(12));
+    let table = &project.tables[at];
+    if !(1..=MAX_K).contains(&k) {
+        return Err(Problem::bad_request(format!("k is {k}; use 1 to {MAX_K}")));
+    }
+    let no_vector = || {
+        let detail = "the subject has no vector in this table; `volary score` makes vectors, and `volary serve \
+                      --with` joins them";
+        Problem::not_found(detail)
+    };
+    let vectors = table.vectors().ok_or_else(no_vector)?;
+    let row =
+        table.row_of(&params.subject_id).and_then(|row| vectors.point_of(row)).ok_or_else(no_vector)?;
+    let which = Which { filter: params.filter.clone(), region: None };
+    let among = which.choose(table)?.passing;
+    let mask = Mask::of(vectors.rows.len(), |point| among.contains(vectors.rows[point]));
+    let n_others = mask.count() - usize::from(mask.contains(row));
+    if n_others == 0 {
+        return Ok(Vec::new());
+    }
+    let found = exact(&vectors.points, Queries::Rows(&[row]), k, Metric::Euclidean, Some(&mask));
+    let found = found.map_err(|error| Problem::unprocessable(error.to_string()))?;
+    let view = |(point, distance): (&u32, &f32)| {
+        let row = vectors.rows[*point as usize];
+        let subject_id = table.ids()[row].clone();
+        let has_image = project.images.contains_key(&subject_id);
+        NeighbourView { row, subject_id, has_image, distance: f64::from(*distance) }
+    };
+    Ok(found.rows(0).iter().zip(found.distances(0)).map(view).collect())
+}

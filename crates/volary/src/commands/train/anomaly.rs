@@ -1,0 +1,390 @@
+//! `volary train anomaly`: networks that learn what ordinary looks like.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow, bail};
+use serde_json::{Value, json};
+use volary_core::{Pixels, PixelsInMemory};
+use volary_ingest::images::ImageSubject;
+use volary_ingest::output::write_whole;
+use volary_vision::anomaly::{
+    Distance, Gallery, GalleryKind, Lesson, Losses, Model, ScoreWeights, Scores, Settings, Squash,
+    Stage, Trained, Watcher, train, warnings,
+};
+use volary_vision::training::{Begin, Descent, History, Plan, Progress, Rule, Schedule};
+use volary_vision::{Augment, Device};
+
+use crate::commands::train::watch::{Costs, Watch, begin, loss};
+use crate::commands::train::{device, finish, groups};
+use crate::input::subject_ids;
+use crate::pictures::{PrepareArgs, SourceArgs, bar};
+use crate::report::pictures::{Cell, SheetRow, losses, sheet};
+use crate::session::Session;
+
+/// Train networks that find what nobody asked for.
+///
+/// A generator and a critic learn to make pictures like these; then an encoder learns to find, for a picture, the
+/// nearest that the generator can make. What stays different is odd. Nothing but pictures is needed.
+/// Writes a model folder: the weights, the settings, the losses, the last checkpoints, and in `gallery` what the
+/// generator makes and what is rebuilt of held-out pictures, epoch by epoch. A budget in volary.toml ends it in
+/// order. Killed at any moment, it goes on with --resume and ends with the same weights.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  volary train anomaly cutouts -o model --size 48 --filters 16 --batch 64 --epochs 100
+  volary train anomaly subjects.csv -o model --group object_id --augment turns
+  volary train anomaly subjects.csv -o rarest --only top.csv    (again, on the anomalies)")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// Folder of the model.
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// Only these subjects: a table with subject_id, such as the top of a table of scores.
+    #[arg(long, value_name = "TABLE")]
+    only: Option<PathBuf>,
+    /// Column of SUBJECTS; pictures with the same value are all learned from, or none is.
+    #[arg(long, value_name = "COLUMN")]
+    group: Option<String>,
+    #[command(flatten)]
+    pictures: PrepareArgs,
+    #[command(flatten)]
+    learning: Learning,
+    /// Epochs between pictures to look at; 0 for none.
+    #[arg(long, value_name = "EPOCHS", default_value_t = 10)]
+    gallery_every: usize,
+    /// Go on with the training that was begun in the folder.
+    #[arg(long, conflicts_with = "fresh")]
+    resume: bool,
+    /// Forget the training that was begun in the folder.
+    #[arg(long)]
+    fresh: bool,
+    /// Where to compute: cpu, or gpu in a build that has it.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
+}
+
+/// What is learned, and how. The defaults are the paper's, for a graphics card; the book has some for a
+/// laptop.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Learning")]
+struct Learning {
+    /// Maps of the critic's first convolution; the cost grows with its square.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    filters: usize,
+    /// Latent numbers of a picture.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    latents: usize,
+    /// Add two 3 × 3 convolutions after each inner layer of generator and critic.
+    #[arg(long)]
+    residual: bool,
+    /// Deviation of the noise on the generator's maps.
+    #[arg(long, value_name = "SD", default_value_t = 0.1)]
+    noise: f64,
+    /// Bounds of the encoder's latent numbers: none, tanh (1), tanh3 (3).
+    #[arg(long, value_name = "NAME", default_value = "none")]
+    squash: String,
+    /// Weight of the critic's gradient penalty.
+    #[arg(long, value_name = "WEIGHT", default_value_t = 10.0)]
+    penalty: f64,
+    /// Steps of the critic for each of the generator.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    critic_steps: usize,
+    /// Weight of the pixels' distance.
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.8)]
+    image_weight: f64,
+    /// Weight of the features' distance.
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.2)]
+    feature_weight: f64,
+    /// squares or absolute differences.
+    #[arg(long, value_name = "NAME", default_value = "squares")]
+    distance: String,
+    /// What is done to a picture each time that it is learned from: none, mirror (left to right), turns
+    /// (mirrored and turned by quarters, for the sky).
+    #[arg(long, value_name = "NAME", default_value = "none")]
+    augment: String,
+    /// Times that generator and critic see every picture.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    epochs: usize,
+    /// Pictures a step of theirs.
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    batch: usize,
+    /// Length of a step of theirs (learning rate).
+    #[arg(long, value_name = "RATE", default_value_t = 1e-4)]
+    rate: f64,
+    /// Adam's decays for them.
+    #[arg(long, value_name = "B1,B2", value_delimiter = ',', num_args = 1, default_values_t = [0.5, 0.9])]
+    betas: Vec<f64>,
+    /// Times that the encoder sees every picture [default: as --epochs].
+    #[arg(long, value_name = "N")]
+    encoder_epochs: Option<usize>,
+    /// Pictures a step of the encoder's [default: 256, or --batch where that is less].
+    #[arg(long, value_name = "N")]
+    encoder_batch: Option<usize>,
+    /// Length of a step of the encoder's.
+    #[arg(long, value_name = "RATE", default_value_t = 1e-4)]
+    encoder_rate: f64,
+    /// Share of the pictures that are not learned from.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    held_out: f64,
+    /// Epochs between checkpoints.
+    #[arg(long, value_name = "EPOCHS", default_value_t = 5)]
+    checkpoint_every: usize,
+}
+
+impl Learning {
+    fn settings(&self, seed: u64) -> Result<Settings> {
+        fn named<T>(option: &str, name: &str, found: Option<T>, all: &[&str]) -> Result<T> {
+            found.ok_or_else(|| anyhow!("{option} {name:?}; there are {}", all.join(", ")))
+        }
+        let squash = Squash::parse(&self.squash);
+        let distance = Distance::parse(&self.distance);
+        let augment = Augment::parse(&self.augment);
+        let &[beta_1, beta_2] = self.betas.as_slice() else {
+            bail!("--betas has {} numbers; give two, such as 0.5,0.9", self.betas.len());
+        };
+        let plan = |epochs, batch_size, rate, descent| Plan {
+            epochs,
+            batch_size,
+            descent,
+            schedule: Schedule { rate, decay: 1.0, every_epochs: 1 },
+            checkpoint_every_epochs: self.checkpoint_every,
+            patience: None,
+        };
+        let adam = Descent::new(Rule::Adam);
+        let encoder_epochs = self.encoder_epochs.unwrap_or(self.epochs);
+        let encoder_batch = self.encoder_batch.unwrap_or(self.batch.min(256));
+        Ok(Settings {
+            filters: self.filters,
+            latents: self.latents,
+            residual: self.residual,
+            noise_sd: self.noise,
+            squash: named("--squash", &self.squash, squash, &Squash::ALL.map(Squash::as_str))?,
+            losses: Losses {
+                penalty: self.penalty,
+                critic_steps: self.critic_steps,
+                weights: ScoreWeights { image: self.image_weight, feature: self.feature_weight },
+                distance: named(
+                    "--distance",
+                    &self.distance,
+                    distance,
+                    &Distance::ALL.map(Distance::as_str),
+                )?,
+            },
+            augment: named("--augment", &self.augment, augment, &Augment::ALL.map(Augment::as_str))?,
+            adversaries: plan(self.epochs, self.batch, self.rate, Descent { beta_1, beta_2, ..adam }),
+            encoder: plan(encoder_epochs, encoder_batch, self.encoder_rate, adam),
+            held_out_share: self.held_out,
+            seed,
+        })
+    }
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
+    let settings = args.learning.settings(session.global.seed)?;
+    let prepare = args.pictures.settings()?;
+    let device = device(&args.device)?;
+    let begin = begin(args.resume, args.fresh);
+    let mut found = args.source.find(&mut session)?;
+    if let Some(path) = &args.only {
+        let wanted = subject_ids(path, &mut session)?;
+        found.subjects.retain(|subject| wanted.contains(&subject.subject_id));
+        session.summary.count("n_only", "  of those asked for", found.subjects.len() as u64);
+    }
+    if found.subjects.is_empty() {
+        bail!("no subject has an image; check --images and --only, and that subjects are named alike");
+    }
+    let built = args.source.decode(&found.subjects, &prepare, &mut session)?;
+    let used: Vec<&ImageSubject> = built.subject_idx.iter().map(|i| &found.subjects[*i]).collect();
+    let ids: Vec<String> = used.iter().map(|s| s.subject_id.clone()).collect();
+    let groups = groups(args.group.as_deref(), &found, &used)?;
+    let preprocessing = serde_json::to_value(&prepare)?;
+    let lesson = Lesson {
+        pixels: &built.cache,
+        subject_ids: &ids,
+        groups: &groups,
+        preprocessing: &preprocessing,
+    };
+    if args.device != "cpu" {
+        session.graphics(&args.device);
+    }
+    let mut costs = Costs::open(&args.output, begin)?;
+    let trained = teach(args, &lesson, &settings, device, begin, &session, &mut costs)?;
+    for warning in &trained.warnings {
+        session.summary.note(&format!("note: {warning}"));
+    }
+    session.summary.value("warnings", trained.warnings.clone());
+    let Some(model) = &trained.model else {
+        let epochs = trained.encoder.as_ref().unwrap_or(&trained.adversaries).epochs.len();
+        return Err(costs.stopped(&session.cost(), epochs + 1)?);
+    };
+    summarise(model, &trained, &mut session);
+    let metrics = measure(model, &trained, &built.cache, &session)?;
+    write_whole(&args.output.join("metrics.json"), format!("{metrics:#}\n").as_bytes())?;
+    for (name, history) in
+        [("adversaries", Some(&trained.adversaries)), ("losses", trained.encoder.as_ref())]
+    {
+        if let Some(history) = history {
+            let figure = losses(&curves(history), &format!("{name} by epoch"))?;
+            write_whole(&args.output.join(format!("{name}.svg")), figure.svg.as_bytes())?;
+        }
+    }
+    let written = [
+        "config.json",
+        "weights.safetensors",
+        "metrics.json",
+        "history.csv",
+        "adversaries.csv",
+        "split.csv",
+    ];
+    finish(&args.output, &written, &mut costs, session)
+}
+
+/// Trains with a bar, pictures to look at, a checkpoint now and then, and an ear for Ctrl-C.
+fn teach(
+    args: &Args,
+    lesson: &Lesson<'_>,
+    settings: &Settings,
+    device: Device,
+    begin: Begin,
+    session: &Session,
+    costs: &mut Costs,
+) -> Result<Trained> {
+    let mut watch = Watch::new(session, costs);
+    let mut warned = false;
+    let mut batch = |stage: Stage, p: &Progress<'_>| {
+        let is_encoder = stage == Stage::Encoder;
+        if !is_encoder
+            && !warned
+            && let Some(last) = p.last
+        {
+            let terms = p.terms.iter().map(|term| (*term).to_owned()).collect();
+            let found = warnings(&History { terms, epochs: vec![last.clone()] });
+            // The first epochs are never good.
+            if last.epoch > settings.adversaries.epochs / 4 && !found.is_empty() {
+                warned = true;
+                found.iter().for_each(|warning| watch.say(warning));
+            }
+        }
+        let shown = if is_encoder { ["image", "feature"] } else { ["wasserstein distance", "variety"] };
+        let shown = shown.map(|name| format!("{name} {:.3}", loss(p, name))).join(", ");
+        watch.batch(p, if is_encoder { "encoder, " } else { "generator and critic, " }, &shown)
+    };
+    let mut problem = None;
+    let mut gallery = |gallery: &Gallery| {
+        // A gallery that cannot be written is told at the end; the training is worth more.
+        problem = draw(gallery, &args.output).err();
+    };
+    let mut watcher =
+        Watcher { batch: &mut batch, gallery: &mut gallery, gallery_every_epochs: args.gallery_every };
+    let trained = train(lesson, settings, device, &args.output, begin, &mut watcher);
+    watch.finish();
+    let mut trained = trained?;
+    trained.warnings.extend(problem.map(|error| format!("the gallery was not drawn: {error:#}")));
+    Ok(trained)
+}
+
+/// Draws a gallery as PNG.
+fn draw(gallery: &Gallery, folder: &Path) -> Result<()> {
+    let name = match gallery.kind {
+        GalleryKind::Made => "made",
+        GalleryKind::Rebuilt => "rebuilt",
+    };
+    let Some(pixels) = PixelsInMemory::new(gallery.shape, gallery.pictures.clone()) else {
+        bail!("its pictures are not whole");
+    };
+    let cell = |row| Cell { row, caption: String::new(), attention: None };
+    let all: Vec<usize> = (0..pixels.count()).collect();
+    let rows = all
+        .chunks(gallery.kind.per_row())
+        .map(|rows| SheetRow { label: String::new(), cells: rows.iter().copied().map(cell).collect() });
+    let rows: Vec<SheetRow> = rows.collect();
+    let picture = sheet(&pixels, &rows, gallery.shape.width, name)?;
+    let path = folder.join("gallery").join(format!("{name}_{:04}.png", gallery.epoch));
+    Ok(write_whole(&path, &picture.png)?)
+}
+
+fn curves(history: &History) -> Vec<crate::report::pictures::Losses> {
+    let of = |i: usize, name: &str| crate::report::pictures::Losses {
+        name: name.to_owned(),
+        training: history.epochs.iter().map(|e| (e.epoch as f64, e.train[i])).collect(),
+        validation: history
+            .epochs
+            .iter()
+            .filter_map(|e| Some((e.epoch as f64, *e.unseen.get(i)?)))
+            .collect(),
+    };
+    history.terms.iter().enumerate().map(|(i, name)| of(i, name)).collect()
+}
+
+fn summarise(model: &Model, trained: &Trained, session: &mut Session) {
+    let summary = &mut session.summary;
+    let config = model.config();
+    let [generator, critic, encoder] = model.n_weights();
+    summary.count("n_weights", "weights", (generator + critic + encoder) as u64);
+    summary.count("n_weights_generator", "  of the generator", generator as u64);
+    summary.count("n_weights_critic", "  of the critic", critic as u64);
+    summary.count("n_weights_encoder", "  of the encoder", encoder as u64);
+    summary.count("n_train", "pictures learned from", config.n_train as u64);
+    summary.count("n_held_out", "pictures held out", config.n_held_out as u64);
+    for (who, history) in
+        [("adversaries", Some(&trained.adversaries)), ("encoder", trained.encoder.as_ref())]
+    {
+        let Some((history, last)) = history.and_then(|h| Some((h, h.epochs.last()?))) else { continue };
+        for (i, term) in history.terms.iter().enumerate() {
+            let unseen = last.unseen.get(i);
+            let shown = match unseen {
+                Some(unseen) => format!("{:.5} (unseen {unseen:.5})", last.train[i]),
+                None => format!("{:.5}", last.train[i]),
+            };
+            let key = format!("loss_{who}_{}", term.replace(' ', "_"));
+            let value = json!({ "train": last.train[i], "unseen": unseen });
+            summary.line(&key, &format!("{who}: {term}"), &shown, value);
+        }
+    }
+}
+
+/// What the scores of pictures that were not learned from look like.
+fn measure(model: &Model, trained: &Trained, pixels: &dyn Pixels, session: &Session) -> Result<Value> {
+    let rows = &trained.split.held_out;
+    let held_out = if rows.is_empty() {
+        Value::Null
+    } else {
+        let bar = bar(session, rows.len() as u64, "scoring {wide_bar} {pos}/{len} {eta}");
+        let scores = model.score(pixels, rows, 64, &mut |n| {
+            bar.set_position(n as u64);
+            !session.progress.is_stopped()
+        })?;
+        bar.finish_and_clear();
+        let weights = model.config().settings.losses.weights;
+        json!({
+            "n": rows.len(),
+            "anomaly_score": spread(scores.anomaly(weights)),
+            "image_score": spread(scores.image.clone()),
+            "feature_score": spread(scores.feature.clone()),
+            "latents": latents(&scores),
+        })
+    };
+    Ok(json!({ "held_out": held_out, "warnings": trained.warnings }))
+}
+
+/// Quantiles of scores, by name.
+fn spread(mut scores: Vec<f64>) -> Value {
+    scores.sort_unstable_by(f64::total_cmp);
+    let at = |share: f64| scores[((scores.len() - 1) as f64 * share).round() as usize];
+    let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+    json!({
+        "mean": mean, "q01": at(0.01), "q05": at(0.05), "q50": at(0.5), "q95": at(0.95), "q99": at(0.99),
+    })
+}
+
+/// Mean and deviation of all latent numbers: near 0 and 1 where the encoder keeps to what the generator was
+/// shown.
+fn latents(scores: &Scores) -> Value {
+    let n = scores.embedding.len() as f64;
+    let all = || scores.embedding.iter().map(|z| f64::from(*z));
+    let mean = all().sum::<f64>() / n;
+    let sd = (all().map(|z| (z - mean).powi(2)).sum::<f64>() / n).sqrt();
+    json!({ "mean": mean, "sd": sd })
+}

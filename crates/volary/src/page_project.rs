@@ -1,0 +1,431 @@
+//! A project folder, or some tables, as the page shows them: reading, joining, no statistics.
+//!
+//! What `volary run` wrote is taken as it is: `consensus/`, `marks/`, `extracts/`. Every other table in the folder
+//! that has one row a subject is joined to the consensus, as `volary slice --with` would. What cannot be shown is
+//! said, and the rest is shown.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use volary_ingest::images::{SubjectSource, subjects};
+use volary_ingest::light_curves;
+use volary_ingest::tables::{Cells, for_each_batch};
+use volary_space::slice::Column;
+use volary_web::Project;
+use volary_web::project::{Ballots, Curve, Feature, Labels, Overview, Person, Table};
+
+use crate::session::Session;
+use crate::settings::Settings;
+use crate::whole_table::WholeTable;
+
+/// What to show.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "What the page shows")]
+pub(crate) struct PageArgs {
+    /// The project's folder (`volary.toml`): its tables, images and light curves are shown, its store and tokens
+    /// are used, labels are kept in it.
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// A table with one row a subject to show, instead of the project's consensus.
+    #[arg(long, value_name = "TABLE")]
+    table: Option<PathBuf>,
+    /// Another table, joined to it by subject_id: scores, embeddings, a map. May be repeated.
+    #[arg(long, value_name = "TABLE")]
+    with: Vec<PathBuf>,
+    /// Which subject has which image: a table, a subject export, or a folder.
+    #[arg(long, value_name = "TABLE|DIR")]
+    images: Option<PathBuf>,
+}
+
+/// Names of tables in a project's folder that are inputs, not results.
+const INPUTS: [&str; 4] = ["classifications", "workflows", "light-curves", "dips"];
+
+impl PageArgs {
+    /// A project's folder.
+    pub(crate) fn of(folder: &Path) -> Self {
+        Self { folder: Some(folder.to_owned()), ..Self::default() }
+    }
+
+    /// Whether anything is asked for.
+    fn names_something(&self) -> bool {
+        self.folder.is_some() || self.table.is_some() || self.images.is_some()
+    }
+
+    /// Reads it all, and notes what cannot be shown, and why.
+    pub(crate) fn read(&self, session: &mut Session) -> Result<Project> {
+        let mut shown = Shown::default();
+        if !self.names_something() {
+            return Ok(shown.project);
+        }
+        if let Some(folder) = &self.folder
+            && !folder.is_dir()
+        {
+            bail!("there is no folder of this name; name a project's: {}", folder.display());
+        }
+        let settings = self.settings()?;
+        shown.project.title = self.title(&settings);
+        self.main_table(&mut shown, session)?;
+        if let Some(folder) = &self.folder {
+            shown.marks_table(folder, session)?;
+            shown.votes(folder, session)?;
+            shown.people(folder, session)?;
+            shown.overview(folder, session)?;
+            shown.project.labels = Some(Labels::open(&folder.join("labels.jsonl"))?);
+        }
+        self.find_images(&settings, &mut shown, session)?;
+        if let Some(path) = &settings.marks.light_curves {
+            shown.curves(path, self.folder.as_deref(), session)?;
+        }
+        Ok(shown.project)
+    }
+
+    fn settings(&self) -> Result<Settings> {
+        let path = self.folder.as_ref().map(|folder| folder.join("volary.toml"));
+        path.filter(|path| path.is_file()).map_or(Ok(Settings::default()), |path| Settings::read(&path))
+    }
+
+    fn title(&self, settings: &Settings) -> String {
+        let named = |path: &PathBuf| path.file_stem().map(|name| name.to_string_lossy().into_owned());
+        let title = settings.project.title.clone();
+        let whole = self.folder.as_ref().and_then(|folder| folder.canonicalize().ok());
+        title
+            .or_else(|| whole.as_ref().and_then(named))
+            .or_else(|| self.table.as_ref().and_then(named))
+            .unwrap_or_default()
+    }
+
+    fn main_table(&self, shown: &mut Shown, session: &mut Session) -> Result<()> {
+        let consensus = self.folder.as_ref().map(|folder| folder.join("consensus/consensus.parquet"));
+        let consensus = consensus.filter(|path| path.is_file());
+        let mut others = self.with.clone();
+        let mut found = Vec::new();
+        let main = match (&self.table, &consensus, &self.folder) {
+            (Some(table), _, _) => table.clone(),
+            (None, Some(consensus), Some(folder)) => {
+                found = tables_in(folder)?;
+                consensus.clone()
+            }
+            (None, None, Some(folder)) => {
+                found = tables_in(folder)?;
+                if found.is_empty() {
+                    return Ok(());
+                }
+                found.remove(0)
+            }
+            _ => return Ok(()),
+        };
+        let mut table = match WholeTable::read(&main, &[], session) {
+            Ok(table) => table,
+            // A project of light curves only has no consensus, and that is no failure.
+            Err(error) if self.table.is_none() => {
+                shown.left_out(&main, &error);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        if consensus.as_ref() == Some(&main)
+            && let Some(folder) = main.parent()
+        {
+            for (name, column) in
+                per_question(&folder.join("consensus_subjects.parquet"), &table.ids, session)?
+            {
+                let _ = table.columns.insert(&name, column);
+            }
+        }
+        for other in others.drain(..) {
+            table.add(&other, session)?;
+        }
+        for other in found {
+            if let Err(error) = table.add(&other, session) {
+                shown.left_out(&other, &error);
+            }
+        }
+        shown.add_table("subjects", table)
+    }
+
+    fn find_images(&self, settings: &Settings, shown: &mut Shown, session: &mut Session) -> Result<()> {
+        let manifest = match (&self.images, &settings.input.images) {
+            (Some(given), _) | (None, Some(given)) => given,
+            // A table of subjects often names their files too.
+            (None, None) => match &self.table {
+                Some(table) if table.extension().is_some_and(|e| e == "csv" || e == "tsv") => table,
+                _ => return Ok(()),
+            },
+        };
+        match subjects(&SubjectSource::new(manifest), &session.progress) {
+            Ok(found) => {
+                session.problems.absorb(&found.problems);
+                let pairs = found.subjects.into_iter().map(|one| (one.subject_id, one.path));
+                shown.project.images = pairs.collect();
+                Ok(())
+            }
+            Err(error) if self.images.is_some() => Err(error.into()),
+            Err(error) => {
+                shown.left_out(manifest, &error);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Tables that lie in a folder itself, in the order of their names.
+fn tables_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("{}", folder.display()))?;
+    let mut out: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    out.retain(|path| {
+        let is_table = path.extension().is_some_and(|e| {
+            ["parquet", "arrow", "csv"].iter().any(|known| e.eq_ignore_ascii_case(known))
+        });
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        is_table && path.is_file() && !INPUTS.contains(&stem.as_ref())
+    });
+    out.sort();
+    Ok(out)
+}
+
+#[derive(Default)]
+struct Shown {
+    project: Project,
+}
+
+impl Shown {
+    fn left_out(&mut self, path: &Path, why: &dyn std::fmt::Display) {
+        // The last of the causes says most; it often names the file itself.
+        let why = format!("{why:#}");
+        let line = why.lines().next().unwrap_or_default();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        self.project.left_out.push(format!("{name}: {line}"));
+    }
+
+    fn add_table(&mut self, name: &str, table: WholeTable) -> Result<()> {
+        let WholeTable { ids, columns, vectors } = table;
+        self.project.tables.push(Table::new(name, ids, columns, vectors)?);
+        Ok(())
+    }
+
+    fn marks_table(&mut self, folder: &Path, session: &mut Session) -> Result<()> {
+        let path = folder.join("marks/subjects.parquet");
+        if !path.is_file() {
+            return Ok(());
+        }
+        match WholeTable::read(&path, &[], session) {
+            Ok(table) => self.add_table("light_curves", table),
+            Err(error) => {
+                self.left_out(&path, &error);
+                Ok(())
+            }
+        }
+    }
+
+    /// Who voted is read by nobody here.
+    fn votes(&mut self, folder: &Path, session: &mut Session) -> Result<()> {
+        let path = folder.join("extracts/votes.parquet");
+        if !path.is_file() {
+            return Ok(());
+        }
+        let mut ballots = Ballots::default();
+        for_each_batch(&path, &["subject_id", "task", "answer"], &session.progress, |cells| {
+            for row in 0..cells.n_rows() {
+                let subject = cells.text("subject_id", row).unwrap_or_default();
+                let task = cells.text("task", row).unwrap_or_default();
+                let answer = cells.text("answer", row);
+                let at_ms = cells.time_ms("created_at", row);
+                if cells.text("repeat", row).as_deref() != Some("true") {
+                    ballots.add(&subject, &task, answer.as_deref(), at_ms);
+                }
+            }
+            Ok(())
+        })?;
+        self.project.ballots = ballots;
+        Ok(())
+    }
+
+    fn people(&mut self, folder: &Path, session: &mut Session) -> Result<()> {
+        let path = folder.join("consensus/consensus_volunteers.parquet");
+        if !path.is_file() {
+            return Ok(());
+        }
+        let people = &mut self.project.people;
+        for_each_batch(&path, &["n_classifications"], &session.progress, |cells| {
+            for row in 0..cells.n_rows() {
+                let number =
+                    |name: &str| cells.text(name, row).and_then(|text| text.parse::<f64>().ok());
+                people.push(Person {
+                    n_classifications: number("n_classifications").unwrap_or(0.0) as u64,
+                    n_compared: number("n_compared").unwrap_or(0.0) as u64,
+                    agreement: number("agreement").unwrap_or(f64::NAN),
+                    first_ms: cells.time_ms("first_at", row),
+                    last_ms: cells.time_ms("last_at", row),
+                });
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    fn overview(&mut self, folder: &Path, session: &mut Session) -> Result<()> {
+        let mut overview = Overview::default();
+        let path = folder.join("extracts/classifications.parquet");
+        if path.is_file() {
+            let (mut n, mut by_day) = (0, BTreeMap::<String, u64>::new());
+            for_each_batch(&path, &[], &session.progress, |cells| {
+                n += cells.n_rows() as u64;
+                for row in 0..cells.n_rows() {
+                    if let Some(day) = cells.time_ms("created_at", row).and_then(day) {
+                        *by_day.entry(day).or_default() += 1;
+                    }
+                }
+                Ok(())
+            })?;
+            (overview.n_classifications, overview.by_day) = (Some(n), by_day);
+        }
+        let path = folder.join("extracts/subjects.parquet");
+        if path.is_file() {
+            let (mut n, mut by_reason) = (0, BTreeMap::<String, u64>::new());
+            for_each_batch(&path, &["subject_id"], &session.progress, |cells| {
+                n += cells.n_rows() as u64;
+                for row in 0..cells.n_rows() {
+                    let reason = cells.text("retirement_reason", row);
+                    let is_retired = reason.is_some() || cells.time_ms("retired_at", row).is_some();
+                    if is_retired {
+                        let reason = reason.filter(|r| !r.is_empty()).unwrap_or("other".into());
+                        *by_reason.entry(reason.into_owned()).or_default() += 1;
+                    }
+                }
+                Ok(())
+            })?;
+            overview.n_subjects = Some(n);
+            overview.n_retired = Some(by_reason.values().sum());
+            overview.retired_by_reason = by_reason;
+        }
+        self.project.overview = overview;
+        Ok(())
+    }
+
+    fn curves(&mut self, path: &Path, folder: Option<&Path>, session: &mut Session) -> Result<()> {
+        let files = if path.is_dir() { files_in(path)? } else { vec![path.to_owned()] };
+        let curves = &mut self.project.curves;
+        for file in files {
+            match light_curves::read_whole(&file, &session.progress) {
+                Ok((read, problems, digest)) => {
+                    session.problems.absorb(&problems);
+                    session.input(digest);
+                    for one in read {
+                        let curve =
+                            Curve { time_days: one.time_days, flux: one.flux, ..Curve::default() };
+                        curves.insert(one.subject, curve);
+                    }
+                }
+                Err(error) => {
+                    self.project.left_out.push(format!("{}: {error}", file.display()));
+                }
+            }
+        }
+        let Some(folder) = folder else { return Ok(()) };
+        let bounds = |cells: &dyn Cells, row: usize| {
+            let number = |name: &str| cells.text(name, row).and_then(|text| text.parse::<f64>().ok());
+            Some([number("x_min_days")?, number("x_max_days")?])
+        };
+        let path = folder.join("extracts/marks.parquet");
+        if path.is_file() {
+            for_each_batch(&path, &["subject_id", "x_min_days"], &session.progress, |cells| {
+                for row in 0..cells.n_rows() {
+                    let subject = cells.text("subject_id", row).unwrap_or_default();
+                    if let (Some(curve), Some(mark)) =
+                        (curves.get_mut(subject.as_ref()), bounds(cells, row))
+                    {
+                        curve.marks.push(mark);
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        let path = folder.join("marks/metafeatures.parquet");
+        if path.is_file() {
+            for_each_batch(&path, &["subject_id", "x_min_days"], &session.progress, |cells| {
+                for row in 0..cells.n_rows() {
+                    let subject = cells.text("subject_id", row).unwrap_or_default();
+                    let score = cells.text("score", row).and_then(|text| text.parse::<f64>().ok());
+                    if let (Some(curve), Some([from_days, to_days])) =
+                        (curves.get_mut(subject.as_ref()), bounds(cells, row))
+                    {
+                        let score = score.unwrap_or(f64::NAN);
+                        curve.features.push(Feature { from_days, to_days, score, score_sd: None });
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("{}", folder.display()))?;
+    let mut out: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    out.retain(|path| path.is_file());
+    out.sort();
+    Ok(out)
+}
+
+fn day(ms: i64) -> Option<String> {
+    let time = jiff::Timestamp::from_millisecond(ms).ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string())
+}
+
+/// Outcome, agreement and entropy of each question, a column each, for these subjects.
+fn per_question(path: &Path, ids: &[String], session: &mut Session) -> Result<Vec<(String, Column)>> {
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let at: HashMap<&str, usize> = ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
+    let mut numbers: BTreeMap<(&'static str, String), Vec<f64>> = BTreeMap::new();
+    let mut texts: BTreeMap<(&'static str, String), Vec<Option<String>>> = BTreeMap::new();
+    for_each_batch(path, &["subject_id", "task"], &session.progress, |cells| {
+        for row in 0..cells.n_rows() {
+            let Some(&place) = cells.text("subject_id", row).and_then(|id| at.get(id.as_ref())) else {
+                continue;
+            };
+            let task = cells.text("task", row).unwrap_or_default().into_owned();
+            for measure in ["agreement", "entropy_bits"] {
+                let Some(value) = cells.text(measure, row).and_then(|t| t.parse::<f64>().ok()) else {
+                    continue;
+                };
+                let column = numbers.entry((measure, task.clone()));
+                column.or_insert_with(|| vec![f64::NAN; ids.len()])[place] = value;
+            }
+            for measure in ["outcome", "answer"] {
+                let Some(value) = cells.text(measure, row) else { continue };
+                let column = texts.entry((measure, task.clone()));
+                column.or_insert_with(|| vec![None; ids.len()])[place] = Some(value.into_owned());
+            }
+        }
+        Ok(())
+    })?;
+    let numbers = numbers.into_iter().map(|(name, values)| (name, Column::Number(values)));
+    let texts = texts
+        .into_iter()
+        .map(|(name, values)| (name, Column::text(values.iter().map(Option::as_deref))));
+    Ok(numbers
+        .chain(texts)
+        .map(|((measure, task), column)| (format!("{measure}({task})"), column))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_in_a_folder_are_those_that_are_no_inputs() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["map.parquet", "classifications.csv", "scores.CSV", "notes.txt", "run.json"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let found = tables_in(folder.path()).unwrap();
+        let names: Vec<_> = found.iter().map(|p| p.file_name().unwrap().to_string_lossy()).collect();
+        assert_eq!(names, ["map.parquet", "scores.CSV"]);
+        assert_eq!(day(1_800_000_000_000).as_deref(), Some("2027-01-15"));
+    }
+}

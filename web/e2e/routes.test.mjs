@@ -1,0 +1,212 @@
+// Every route: axe, every shortcut, the keyboard alone, labels that outlive the server, alerts as they come.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { chromium, open, project, raiseAlerts, ROUTES, settled, Site } from './site.mjs';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+let site;
+let browser;
+before(async () => {
+  site = await Site.start(project, ['--answer', 'real']);
+  browser = await chromium();
+  await raiseAlerts(site);
+});
+after(async () => {
+  await browser?.close();
+  await site?.end();
+});
+
+test('axe finds nothing, in both themes and on a narrow screen', async () => {
+  const said = [];
+  for (const [colorScheme, viewport] of [['dark', { width: 1280, height: 800 }], ['light', { width: 390, height: 844 }]]) {
+    const page = await open(browser, site, '', { colorScheme, viewport });
+    for (const path of ['', 'space?colour=kind&filter=n_seen+%3E+5', 'subjects', 'subjects/g5', 'confusion', 'anomaly', 'live', 'volunteers', 'classify', 'jobs', 'help']) {
+      await page.goto(site.url + path);
+      await settled(page);
+      await page.waitForTimeout(150);
+      await page.evaluate(AXE);
+      const found = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
+      said.push(...found.violations.map((v) => `${path} ${colorScheme}: ${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | ')}`));
+    }
+    await page.context().close();
+  }
+  assert.deepEqual(said, []);
+});
+
+test('every shortcut is listed and works', async () => {
+  const page = await open(browser, site, '');
+  const pressed = async (keys) => {
+    for (const key of keys.split(' ')) await page.keyboard.press(key);
+  };
+  await settled(page);
+  // Go: each of the pages.
+  for (const [key, path] of [['s', '/space'], ['u', '/subjects'], ['c', '/confusion'], ['a', '/anomaly'], ['l', '/live'], ['v', '/volunteers'], ['e', '/classify'], ['j', '/jobs'], ['h', '/help'], ['o', '/']]) {
+    await pressed(`g ${key}`);
+    await page.waitForFunction((p) => location.pathname === p, path);
+  }
+  await pressed('/');
+  await page.waitForFunction(() => document.activeElement.id === 'search');
+  await page.keyboard.type('g5');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => location.pathname === '/subjects/g5');
+  await settled(page);
+  await pressed('j');
+  await page.waitForFunction(() => location.pathname === '/subjects/g6');
+  await settled(page);
+  await pressed('k');
+  await page.waitForFunction(() => location.pathname === '/subjects/g5');
+  await settled(page);
+  await pressed('m');
+  await page.waitForFunction(() => location.pathname === '/space' && location.search.includes('focus=g5'));
+  await settled(page);
+  const theme = await page.evaluate(() => document.documentElement.dataset.theme);
+  await pressed('Shift+d');
+  assert.notEqual(await page.evaluate(() => document.documentElement.dataset.theme), theme);
+  // Everywhere: each key of the list does something, and none makes an error.
+  for (const path of ROUTES) {
+    await page.goto(site.url + path);
+    await settled(page);
+    await page.keyboard.press('?');
+    const listed = await page.locator('dialog dt').evaluateAll((all) => all.map((dt) => [...dt.querySelectorAll('kbd')].map((k) => k.textContent).join(' ')));
+    assert.ok(listed.length >= 16, `${path}: ${listed.length}`);
+    await page.keyboard.press('Escape');
+    await page.locator('dialog').waitFor({ state: 'detached' });
+    for (const keys of listed.filter((k) => !k.startsWith('g ') && !['Enter', 'm', 'j', 'k'].includes(k))) {
+      await pressed(keys);
+      await page.evaluate(() => document.activeElement?.blur?.());
+      if (await page.locator('dialog').count()) await page.keyboard.press('Escape');
+      assert.deepEqual(page.faults, [], `${path}: ${keys}`);
+    }
+  }
+  // Switched off, they do nothing.
+  await page.goto(`${site.url}help`);
+  await settled(page);
+  await page.keyboard.press('?');
+  await page.locator('dialog input[type=checkbox]').click();
+  await page.locator('dialog button').click();
+  await pressed('g s');
+  await page.waitForTimeout(200);
+  assert.equal(new URL(page.url()).pathname, '/help');
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('keys that do something do what they say', async () => {
+  const page = await open(browser, site, 'space?renderer=cpu&thumbnails=0');
+  await settled(page);
+  const tool = () => page.locator('.plot').first().getAttribute('class');
+  for (const [key, name] of [['l', 'lasso'], ['r', 'rectangle'], ['b', 'brush']]) {
+    await page.keyboard.press(key);
+    assert.match(await tool(), new RegExp(`tool-${name}`));
+  }
+  await page.keyboard.press('Escape');
+  assert.match(await tool(), /tool-move/);
+  await page.keyboard.press('c');
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), 'SELECT');
+  await page.evaluate(() => document.activeElement.blur());
+  for (const key of ['+', '-', 'ArrowLeft', 'ArrowUp']) {
+    const before = page.url();
+    await page.keyboard.press(key);
+    await page.waitForFunction((b) => location.href !== b, before);
+  }
+  await page.keyboard.press('i');
+  await page.waitForFunction(() => !location.search.includes('thumbnails=0'));
+  await page.keyboard.press('v');
+  await page.locator('.dock table').waitFor();
+  await page.keyboard.press('f');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'filter');
+  await page.goto(`${site.url}anomaly`);
+  await settled(page);
+  const slider = page.locator('section[aria-label=Threshold] input[type=range]');
+  await slider.waitFor();
+  const at = Number(await slider.inputValue());
+  await page.keyboard.press(']');
+  await page.keyboard.press(']');
+  await page.keyboard.press('[');
+  assert.equal(Number(await slider.inputValue()), at + 1);
+  const shown = Number(await page.locator('[data-measure=precision]').getAttribute('data-value'));
+  const column = (await site.api('/project')).tables[0].columns.find((c) => c.name === 'anomaly_score');
+  const threshold = column.low + ((column.high - column.low) * (at + 2)) / 20;
+  const api = await site.api('/tables/subjects/boundary', { quantity: 'anomaly_score', thresholds: [threshold] });
+  assert.ok(Math.abs(shown - api.rows[0].precision.value) < 1e-12, `${shown} ${api.rows[0].precision.value}`);
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('with the keyboard alone a filter is written and a subject opened', async () => {
+  const page = await open(browser, site, 'space?renderer=cpu&thumbnails=0');
+  await settled(page);
+  await page.keyboard.press('f');
+  await page.keyboard.type("kind = 'ring' and anomaly_score > 0.55");
+  await page.keyboard.press('Enter');
+  await page.locator('.chips code').waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('v');
+  await page.locator('.dock tbody a').first().waitFor();
+  for (let i = 0; i < 80; i++) {
+    await page.keyboard.press('Tab');
+    if (await page.evaluate(() => document.activeElement.closest('.dock tbody') !== null && document.activeElement.tagName === 'A')) break;
+  }
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => location.pathname.startsWith('/subjects/g'));
+  await page.context().close();
+});
+
+test('a label that was acknowledged outlives the server', async () => {
+  const own = await Site.start(project);
+  const page = await open(browser, own, 'anomaly');
+  await settled(page);
+  const first = await page.locator('.card').first().getAttribute('title');
+  await page.keyboard.press('5');
+  await page.locator('.card mark').first().waitFor();
+  await page.keyboard.press('x');
+  await page.waitForFunction(() => document.querySelectorAll('.card mark').length === 2);
+  await page.keyboard.press('Backspace');
+  await page.waitForFunction(() => document.querySelectorAll('.card mark').length === 1);
+  await own.kill();
+  // The server is gone: the card stays where it is, and says so.
+  await page.keyboard.press('3');
+  await page.getByText('The label was not written').waitFor();
+  assert.equal(await page.locator('.card mark').count(), 1);
+  await own.serve();
+  const held = (await own.api('/labels')).labels;
+  assert.deepEqual(held.map((l) => [l.subject_id, l.value]), [[first, '5']]);
+  await page.context().close();
+  await own.end();
+});
+
+test('alerts come as they are raised, wait behind a button, and are acted on', async () => {
+  const page = await open(browser, site, 'live');
+  await page.locator('ol li').first().waitFor();
+  const top = await page.locator('ol strong').first().textContent();
+  await page.waitForFunction(() => document.querySelector('.dot.on'));
+  const votes = Array.from({ length: 8 }, (_, n) => ({ source: 'e2e', id: `late-${n}`, at_ms: 1_700_000_500_000, kind: 'vote', workflow: '1', version: '1.1', subject: '<u>late</u>', actor: { user: `9${n}` }, answers: { T0: ['real'] } }));
+  await site.api('/classifications', votes);
+  await page.getByRole('button', { name: '1 new' }).waitFor();
+  assert.equal(await page.locator('ol strong').first().textContent(), top, 'nothing moves by itself');
+  await page.keyboard.press('.');
+  await page.waitForFunction(() => document.querySelector('ol strong')?.textContent === '<u>late</u>');
+  await page.keyboard.press('1');
+  await page.getByText(/alert \d+: claim/).waitFor();
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('without a key the page asks for one and shows nothing', async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(site.url);
+  await page.getByText('A key opens this page').waitFor();
+  assert.equal(await page.getByText('Test').count(), 0);
+  await page.locator('input[type=password]').fill('volary_wrong');
+  await page.keyboard.press('Enter');
+  await page.getByText('A key opens this page').waitFor();
+  await page.locator('input[type=password]').fill(`${site.url}#key=${site.key}`);
+  await page.keyboard.press('Enter');
+  await page.getByText('Subjects').first().waitFor();
+  await page.goto(`${site.url}space#key=${site.key}`);
+  await page.waitForFunction(() => location.hash === '');
+  await context.close();
+});

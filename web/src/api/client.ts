@@ -1,0 +1,140 @@
+/**
+ * Asks the server. Every answer is JSON, Arrow or a picture; every failure is a {@link Problem} with a sentence, a
+ * number that stands in the server's log, and a way to try again.
+ *
+ * The key comes behind `#` of the address that `volary serve` prints; it is kept for this tab only and taken out of
+ * the address.
+ */
+
+export class Problem extends Error {
+  constructor(
+    readonly title: string,
+    readonly detail: string,
+    readonly status: number,
+    readonly requestId = '',
+    readonly kind = '',
+    readonly faults: readonly Fault[] = [],
+  ) {
+    super(`${title}: ${detail}`);
+  }
+
+  /** The characters of a filter that are meant, if the problem is one of a filter. */
+  get characters(): readonly [number, number] | null {
+    const found = /^characters:(\d+)-(\d+)$/.exec(this.faults[0]?.code ?? '');
+    return found ? [Number(found[1]), Number(found[2])] : null;
+  }
+}
+
+export interface Fault {
+  readonly pointer: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+const KEPT = 'volary-key';
+let key = '';
+
+/** Takes the key out of the address, or remembers the tab's. Whether there is one. */
+export function takeKey(): boolean {
+  const found = /^#key=(.+)$/.exec(location.hash);
+  if (found) {
+    key = decodeURIComponent(found[1]);
+    sessionStorage.setItem(KEPT, key);
+    history.replaceState(history.state, '', location.pathname + location.search);
+  } else key = sessionStorage.getItem(KEPT) ?? '';
+  return key !== '';
+}
+
+export function setKey(text: string): void {
+  key = text.trim();
+  sessionStorage.setItem(KEPT, key);
+}
+
+export function headers(more: Record<string, string> = {}): Record<string, string> {
+  return key ? { ...more, authorization: `Bearer ${key}` } : more;
+}
+
+export interface Asked {
+  readonly body?: unknown;
+  readonly signal?: AbortSignal;
+  /** Told of bytes that came, and of how many there will be if that is known. */
+  readonly progress?: (bytes: number, total: number | null) => void;
+}
+
+async function ask(path: string, asked: Asked): Promise<Response> {
+  const isPost = asked.body !== undefined;
+  let response: Response;
+  try {
+    response = await fetch(`/api/v1${path}`, {
+      method: isPost ? 'POST' : 'GET',
+      headers: headers(isPost ? { 'content-type': 'application/json' } : {}),
+      body: isPost ? JSON.stringify(asked.body) : undefined,
+      signal: asked.signal,
+    });
+  } catch (error) {
+    if ((error as Error).name === 'AbortError') throw error;
+    throw new Problem(
+      'The server does not answer',
+      'Look whether `volary serve` still runs, and try again.',
+      0,
+      '',
+      'unreachable',
+    );
+  }
+  if (!response.ok) throw await problem(response);
+  return response;
+}
+
+async function problem(response: Response): Promise<Problem> {
+  try {
+    const said = await response.json();
+    const kind = String(said.type ?? '').replace('/problems/', '');
+    return new Problem(said.title, said.detail, response.status, said.request_id, kind, said.errors ?? []);
+  } catch {
+    return new Problem('The server failed', `It answered ${response.status}.`, response.status);
+  }
+}
+
+export async function json<T>(path: string, asked: Asked = {}): Promise<T> {
+  return (await ask(path, asked)).json() as Promise<T>;
+}
+
+/** Bytes as they come. */
+export async function bytes(path: string, asked: Asked = {}): Promise<Uint8Array> {
+  const response = await ask(path, asked);
+  const length = response.headers.get('content-length');
+  const total = length === null ? null : Number(length);
+  if (!response.body || !asked.progress) return new Uint8Array(await response.arrayBuffer());
+  const parts: Uint8Array[] = [];
+  let n = 0;
+  const reader = response.body.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    parts.push(part.value);
+    n += part.value.length;
+    asked.progress(n, total);
+  }
+  const out = new Uint8Array(n);
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+export async function picture(path: string, signal?: AbortSignal): Promise<Blob> {
+  return (await ask(path, { signal })).blob();
+}
+
+/** `?a=1&b=2` without what is undefined. */
+export function query(parameters: Record<string, string | number | undefined>): string {
+  const out = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) if (value !== undefined) out.set(name, String(value));
+  const text = out.toString();
+  return text ? `?${text}` : '';
+}
+
+/** An id of one's own for what must not be done twice. */
+export function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (b) => b.toString(16).padStart(2, '0')).join('');
+}

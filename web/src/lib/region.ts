@@ -1,0 +1,95 @@
+/**
+ * Regions of the plot: polygons drawn by lasso or rectangle, in the data's own units, so that they mean the same on
+ * every screen, on the server and on the command line.
+ *
+ * The server counts; what is here draws while the hand moves, and keeps polygons short enough to send.
+ */
+
+export type Op = 'add' | 'remove';
+export type Point = readonly [number, number];
+
+/** A polygon, closed from its last point to its first, and whether it adds to the selection or takes from it. */
+export interface Shape {
+  readonly op: Op;
+  readonly points: readonly Point[];
+}
+
+/** Corners of a polygon at most; more say no more on a screen. */
+export const MAX_POINTS = 400;
+
+/** Whether a point lies inside, by the non-zero winding rule; the border belongs to one side only. */
+export function inside(points: readonly Point[], x: number, y: number): boolean {
+  let winding = 0;
+  for (let i = 0; i < points.length; i++) {
+    const [ax, ay] = points[i];
+    const [bx, by] = points[(i + 1) % points.length];
+    const side = (bx - ax) * (y - ay) - (x - ax) * (by - ay);
+    if (ay <= y) {
+      if (by > y && side > 0) winding++;
+    } else if (by <= y && side < 0) winding--;
+  }
+  return winding !== 0;
+}
+
+/** Whether a point is selected by shapes, the later ones over the earlier. */
+export function isSelected(shapes: readonly Shape[], x: number, y: number): boolean {
+  let is = false;
+  for (const shape of shapes) if (inside(shape.points, x, y)) is = shape.op === 'add';
+  return is;
+}
+
+export function rectangle(a: Point, b: Point): Point[] {
+  return [a, [b[0], a[1]], b, [a[0], b[1]]];
+}
+
+/** The outline of a line drawn with a broad brush: along one side and back along the other. */
+export function stroke(line: readonly Point[], radius: number): Point[] {
+  const there: Point[] = [];
+  const back: Point[] = [];
+  for (let i = 0; i < line.length; i++) {
+    const [a, b] = [line[Math.max(0, i - 1)], line[Math.min(line.length - 1, i + 1)]];
+    const long = Math.hypot(b[0] - a[0], b[1] - a[1]) || 1;
+    const [dx, dy] = [((b[0] - a[0]) / long) * radius, ((b[1] - a[1]) / long) * radius];
+    // The ends are as far out as the sides.
+    const along = i === 0 ? -1 : i === line.length - 1 ? 1 : 0;
+    const [x, y] = [line[i][0] + along * dx, line[i][1] + along * dy];
+    there.push([x - dy, y + dx]);
+    back.unshift([x + dy, y - dx]);
+  }
+  return [...there, ...back];
+}
+
+/** Fewer corners (Douglas & Peucker 1973), none further than `tolerance` from the line that was drawn. */
+export function simplified(points: readonly Point[], tolerance: number): Point[] {
+  if (points.length < 3) return [...points];
+  const keep = new Uint8Array(points.length);
+  keep[0] = keep[points.length - 1] = 1;
+  const todo: [number, number][] = [[0, points.length - 1]];
+  for (let part = todo.pop(); part; part = todo.pop()) {
+    const [from, to] = part;
+    let [worst, at] = [tolerance, -1];
+    for (let i = from + 1; i < to; i++) {
+      const d = distance(points[i], points[from], points[to]);
+      if (d > worst) [worst, at] = [d, i];
+    }
+    if (at > 0) {
+      keep[at] = 1;
+      todo.push([from, at], [at, to]);
+    }
+  }
+  return points.filter((_, i) => keep[i]);
+}
+
+/** A drawn line as a polygon that may be sent. */
+export function polygon(points: readonly Point[], tolerance: number): Point[] {
+  let out = simplified(points, tolerance);
+  for (let t = tolerance * 2 || 1e-6; out.length > MAX_POINTS; t *= 2) out = simplified(points, t);
+  return out;
+}
+
+function distance(p: Point, a: Point, b: Point): number {
+  const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
+  const long = dx * dx + dy * dy;
+  const t = long > 0 ? Math.min(1, Math.max(0, ((p[0] - a[0]) * dx + (p[1] - a[1]) * dy) / long)) : 0;
+  return Math.hypot(p[0] - a[0] - t * dx, p[1] - a[1] - t * dy);
+}

@@ -1,0 +1,137 @@
+/**
+ * The explorer's state as the part of a URL behind the question mark, and back: a link shows what was seen.
+ *
+ * Only what differs from the start is written, in one order, so that one state has one URL. What cannot be read is
+ * left out: an old link opens with what it still says.
+ */
+import { WHOLE, type Camera } from './camera';
+import { PALETTES, type Palette } from './colour';
+import { MAX_POINTS, type Op, type Point, type Shape } from './region';
+import { SCALE_KINDS, type ScaleKind } from './scale';
+
+export interface View {
+  /** The table; empty for the first. */
+  table: string;
+  /** Columns of the axes; empty for the map that the server proposes. */
+  x: string;
+  y: string;
+  /** The column of colours; empty for none. */
+  colour: string;
+  scale: ScaleKind;
+  palette: Palette;
+  /** Percent of the rows clipped at each end of the colour scale. */
+  clip: number;
+  /** Point size in pixels. */
+  size: number;
+  /** Which value a pixel with several points shows. */
+  show: 'mean' | 'max';
+  thumbnails: boolean;
+  camera: Camera;
+  /** Filters that all hold. */
+  filters: string[];
+  shapes: Shape[];
+  /** Columns with a histogram. */
+  histograms: string[];
+  /** Colour columns of further panels. */
+  panels: string[];
+  /** The subject that is pinned; empty for none. */
+  focus: string;
+}
+
+export function start(): View {
+  return {
+    table: '',
+    x: '',
+    y: '',
+    colour: '',
+    scale: 'linear',
+    palette: 'viridis',
+    clip: 0,
+    size: 0,
+    show: 'mean',
+    thumbnails: true,
+    camera: WHOLE,
+    filters: [],
+    shapes: [],
+    histograms: [],
+    panels: [],
+    focus: '',
+  };
+}
+
+const OPS: Record<Op, string> = { add: '+', remove: '-' };
+
+function short(n: number, digits: number): string {
+  return String(Number(n.toPrecision(digits)));
+}
+
+/** The state as `?…`, or an empty text for the start. */
+export function write(view: View): string {
+  const first = start();
+  const out = new URLSearchParams();
+  const put = (key: string, value: string, known: string) => {
+    if (value !== known) out.set(key, value);
+  };
+  put('table', view.table, '');
+  put('x', view.x, '');
+  put('y', view.y, '');
+  put('colour', view.colour, '');
+  put('scale', view.scale, first.scale);
+  put('palette', view.palette, first.palette);
+  put('clip', short(view.clip, 3), '0');
+  put('size', short(view.size, 3), '0');
+  put('show', view.show, first.show);
+  put('thumbnails', view.thumbnails ? '1' : '0', '1');
+  const camera = (c: Camera) => [c.cx, c.cy, c.zoom].map((n) => short(n, 6)).join(',');
+  put('camera', camera(view.camera), camera(first.camera));
+  for (const filter of view.filters) out.append('filter', filter);
+  for (const shape of view.shapes) {
+    const points = shape.points.map(([x, y]) => `${short(x, 8)},${short(y, 8)}`);
+    out.append('region', `${OPS[shape.op]}${points.join(';')}`);
+  }
+  for (const column of view.histograms) out.append('histogram', column);
+  for (const column of view.panels) out.append('panel', column);
+  put('focus', view.focus, '');
+  const text = out.toString();
+  return text ? `?${text}` : '';
+}
+
+/** Reads it back. */
+export function read(search: string): View {
+  const from = new URLSearchParams(search);
+  const view = start();
+  const text = (key: string) => from.get(key) ?? '';
+  const one = <T extends string>(key: string, known: readonly T[], other: T) =>
+    known.includes(text(key) as T) ? (text(key) as T) : other;
+  view.table = text('table');
+  view.x = text('x');
+  view.y = text('y');
+  view.colour = text('colour');
+  view.scale = one('scale', SCALE_KINDS, view.scale);
+  view.palette = one('palette', PALETTES, view.palette);
+  view.clip = within(Number(text('clip')), 0, 25, 0);
+  view.size = within(Number(text('size')), 0, 12, 0);
+  view.show = one('show', ['mean', 'max'] as const, view.show);
+  view.thumbnails = text('thumbnails') !== '0';
+  const [cx, cy, zoom] = text('camera').split(',').map(Number);
+  if ([cx, cy, zoom].every(Number.isFinite) && zoom > 0) view.camera = { cx, cy, zoom };
+  view.filters = from.getAll('filter').filter((f) => f.trim());
+  view.shapes = from.getAll('region').map(shape).filter((s): s is Shape => s !== null);
+  view.histograms = from.getAll('histogram').slice(0, 8);
+  view.panels = from.getAll('panel').slice(0, 5);
+  view.focus = text('focus');
+  return view;
+}
+
+function within(n: number, low: number, high: number, other: number): number {
+  return n >= low && n <= high ? n : other;
+}
+
+function shape(text: string): Shape | null {
+  // A plus sign that nobody escaped comes as a blank.
+  const op = { '+': 'add', ' ': 'add', '-': 'remove' }[text.slice(0, 1)] as Op | undefined;
+  const points = text.slice(1).split(';').map((pair) => pair.split(',').map(Number));
+  const isWhole = points.every((p) => p.length === 2 && p.every(Number.isFinite));
+  if (!op || !isWhole || points.length < 3 || points.length > MAX_POINTS) return null;
+  return { op, points: points as unknown as Point[] };
+}

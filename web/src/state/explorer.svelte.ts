@@ -1,0 +1,247 @@
+/**
+ * What the explorer shows: the address says what is wanted, this fetches it, one column a request, and counts on the
+ * server. Selections are a predicate and a region, never a list of ids.
+ */
+import { column as readColumn, NO_TEXT, type Column } from '../api/arrow';
+import { bytes, json, type Asked } from '../api/client';
+import type { ColumnView, Found, Row, Rows, TableView } from '../api/types';
+import { bounds, frame, type Frame } from '../lib/camera';
+import { categorical, categoryBytes, sequential, type Table } from '../lib/colour';
+import { all } from '../lib/filter';
+import { levels, Mask } from '../lib/mask';
+import { colourBytes, scaleOf, type Scale } from '../lib/scale';
+import { read, write, type View } from '../lib/url';
+import type { Blend, Colours } from '../points/layer';
+import { Picker } from '../points/pick';
+import { page } from './page.svelte';
+import { Resource } from './resource.svelte';
+import { Thumbs } from './thumbs';
+
+/** Points in the unit square, ready to be drawn. */
+export interface Places {
+  readonly x: string;
+  readonly y: string;
+  readonly u: Float32Array;
+  readonly v: Float32Array;
+  readonly frame: Frame;
+  readonly nShown: number;
+  readonly picker: () => Picker;
+}
+
+/** A column as colours, and what its legend says. */
+export interface Coloured {
+  readonly column: string;
+  readonly colours: Colours;
+  readonly scale: Scale | null;
+  readonly categories: { text: string; n: number; index: number }[];
+  readonly nOthers: number;
+  readonly nMissing: number;
+}
+
+/** What the server counted, and which rows it means. */
+export interface Selected {
+  readonly found: Found;
+  readonly passing: Mask | null;
+  readonly selected: Mask | null;
+  readonly levels: Uint8Array | null;
+}
+
+export class Explorer {
+  view: View = $derived(read(page.search));
+  places = new Resource<Places>();
+  coloured = new Resource<Coloured>();
+  panels = $state.raw<Coloured[]>([]);
+  selection = new Resource<Selected>();
+  focus = new Resource<Row | null>();
+  private columns = new Map<string, Promise<Column>>();
+  private sprites = new Map<string, Thumbs>();
+
+  get tables(): TableView[] {
+    return page.project.data?.tables ?? [];
+  }
+
+  table: TableView | null = $derived(
+    this.tables.find((table) => table.name === this.view.table) ?? this.tables[0] ?? null,
+  );
+
+  /** The columns of the axes: those of the address, else a map, else the first two of numbers. */
+  axes: { x: string; y: string } | null = $derived.by(() => {
+    const table = this.table;
+    if (!table) return null;
+    const has = (name: string) => table.columns.some((c) => c.name === name && c.kind === 'number');
+    if (has(this.view.x) && has(this.view.y)) return { x: this.view.x, y: this.view.y };
+    if (table.maps[0]) return table.maps[0];
+    const numbers = table.columns.filter((c) => c.kind === 'number' && (c.high ?? 0) > (c.low ?? 0));
+    const shares = numbers.filter((c) => /^(consensus|predicted)\(/.test(c.name));
+    const [x, y] = shares.length > 1 ? shares : numbers;
+    return x && y ? { x: x.name, y: y.name } : null;
+  });
+
+  filter: string | null = $derived(all(this.view.filters));
+
+  /** What a query's body says of the rows that are meant. */
+  which(filters: readonly string[] = this.view.filters) {
+    const region =
+      this.view.shapes.length && this.axes ? { ...this.axes, shapes: this.view.shapes } : undefined;
+    return { filter: all(filters) ?? undefined, region };
+  }
+
+  /** Changes the view; `isStep` where Back should undo it. */
+  set(change: Partial<View>, isStep = true): void {
+    page.put(write({ ...this.view, ...change }), isStep);
+  }
+
+  columnView(name: string): ColumnView | null {
+    return this.table?.columns.find((column) => column.name === name) ?? null;
+  }
+
+  /** A column, fetched once. */
+  column(name: string, asked: Asked = {}): Promise<Column> {
+    const table = this.table;
+    if (!table) return Promise.reject(new Error('there is no table'));
+    const key = `${table.name}\n${name}`;
+    const known = this.columns.get(key);
+    if (known) return known;
+    const path = `/tables/${encodeURIComponent(table.name)}/columns/${encodeURIComponent(name)}`;
+    // Not aborted with who asked first: others may wait for it too.
+    const made = bytes(path, { progress: asked.progress }).then((b) => readColumn(b, table.n_rows));
+    this.columns.set(key, made);
+    made.catch(() => this.columns.delete(key));
+    // What is not looked at any more makes room.
+    if (this.columns.size > 24) this.columns.delete(this.columns.keys().next().value as string);
+    return made;
+  }
+
+  async numbers(name: string, asked: Asked = {}): Promise<Float32Array> {
+    const column = await this.column(name, asked);
+    if (column.kind !== 'number') throw new Error(`column ${name} holds no numbers`);
+    return column.values;
+  }
+
+  /** Thumbnails of the table's rows. */
+  thumbs(): Thumbs {
+    const [table, axes] = [this.table?.name ?? '', this.axes];
+    const key = `${table}\n${axes?.x}\n${axes?.y}`;
+    let found = this.sprites.get(key);
+    if (!found) {
+      found = new Thumbs(table, axes);
+      this.sprites.set(key, found);
+    }
+    return found;
+  }
+
+  loadPlaces(): void {
+    const axes = this.axes;
+    const table = this.table;
+    if (!axes || !table) return;
+    const isMap = table.maps.some((map) => map.x === axes.x && map.y === axes.y);
+    void this.places.load(async (asked) => {
+      const [x, y] = await Promise.all([this.numbers(axes.x, asked), this.numbers(axes.y, asked)]);
+      const made = frame(bounds(x) ?? [0, 1], bounds(y) ?? [0, 1], isMap);
+      const u = new Float32Array(x.length);
+      const v = new Float32Array(y.length);
+      let nShown = 0;
+      for (let i = 0; i < x.length; i++) {
+        u[i] = (x[i] - made.x0) * made.sx;
+        v[i] = (y[i] - made.y0) * made.sy;
+        // Infinity has no place either.
+        if (u[i] - u[i] === 0 && v[i] - v[i] === 0) nShown++;
+        else u[i] = v[i] = NaN;
+      }
+      let picker: Picker | null = null;
+      return { ...axes, u, v, frame: made, nShown, picker: () => (picker ??= new Picker(u, v)) };
+    });
+  }
+
+  async colour(name: string, asked: Asked = {}): Promise<Coloured> {
+    const [view, theme] = [this.view, page.theme];
+    const column = await this.column(name, asked);
+    if (column.kind === 'text') {
+      const { bytes: indices, order, counts, nMissing } = categoryBytes(column.codes, column.texts, NO_TEXT);
+      const listed = order.slice(0, 11).map((code, index) => ({ text: column.texts[code], n: counts[code], index }));
+      const nOthers = order.slice(11).reduce((sum, code) => sum + counts[code], 0);
+      const colours = { bytes: indices, table: categorical(theme), blend: 'category' as Blend };
+      return { column: name, colours, scale: null, categories: listed, nOthers, nMissing };
+    }
+    const clip = view.clip / 100;
+    const scale = scaleOf(column.values, view.scale, { low: clip, high: clip });
+    const table: Table = sequential(view.palette, theme);
+    const colours = { bytes: colourBytes(column.values, scale), table, blend: view.show as Blend };
+    return { column: name, colours, scale, categories: [], nOthers: 0, nMissing: scale.nMissing + scale.nUnshown };
+  }
+
+  loadColour(): void {
+    const name = this.view.colour;
+    if (!name || !this.columnView(name)) {
+      this.coloured.data = null;
+      this.coloured.problem = null;
+      return;
+    }
+    void this.coloured.load((asked) => this.colour(name, asked));
+  }
+
+  async loadPanels(): Promise<void> {
+    const names = this.view.panels.filter((name) => this.columnView(name));
+    const made = await Promise.allSettled(names.map((name) => this.colour(name)));
+    this.panels = made.filter((m) => m.status === 'fulfilled').map((m) => m.value);
+  }
+
+  /** Asks the server what a filter and the region select. */
+  async ask(filters: readonly string[], histograms: readonly string[], asked: Asked): Promise<Selected> {
+    const table = this.table;
+    if (!table) throw new Error('there is no table');
+    const body = { ...this.which(filters), histograms, masks: true };
+    const found = await json<Found>(`/tables/${encodeURIComponent(table.name)}/query`, { ...asked, body });
+    const mask = (text: string | undefined) => (text === undefined ? null : Mask.decode(text, table.n_rows));
+    const [passing, selected] = [mask(found.passing), mask(found.selected)];
+    return { found, passing, selected, levels: levels(table.n_rows, passing, selected) };
+  }
+
+  loadSelection(): void {
+    if (!this.table) return;
+    const [filters, histograms] = [this.view.filters, this.histograms()];
+    void this.selection.load((asked) => this.ask(filters, histograms, asked));
+  }
+
+  /** Columns with a histogram: those of the address, else what is looked at. */
+  histograms(): string[] {
+    const known = this.view.histograms.filter((name) => this.columnView(name));
+    if (known.length) return known;
+    const columns = this.table?.columns ?? [];
+    const wanted = columns.filter(
+      (c) => (c.kind === 'number' ? (c.high ?? 0) > (c.low ?? 0) : c.is_category) && !isPlace(c.name),
+    );
+    const first = this.view.colour ? [this.view.colour] : [];
+    return [...new Set([...first, ...wanted.slice(0, 4).map((c) => c.name)])].slice(0, 5);
+  }
+
+  async rows(body: object, asked: Asked = {}): Promise<Rows> {
+    return json<Rows>(`/tables/${encodeURIComponent(this.table?.name ?? '')}/rows`, { ...asked, body });
+  }
+
+  loadFocus(): void {
+    const id = this.view.focus;
+    if (!id) {
+      this.focus.data = null;
+      return;
+    }
+    if (this.focus.data?.subject_id === id) return;
+    void this.focus.load(async (asked) => {
+      const filter = `subject_id = '${id.replaceAll("'", "''")}'`;
+      return (await this.rows({ filter, limit: 1 }, asked)).rows[0] ?? null;
+    });
+  }
+
+  addFilter(filter: string): void {
+    if (!this.view.filters.includes(filter)) this.set({ filters: [...this.view.filters, filter] });
+  }
+
+  dropFilter(at: number): void {
+    this.set({ filters: this.view.filters.filter((_, i) => i !== at) });
+  }
+}
+
+/** Whether a column says where a point is drawn, which nobody filters by its number. */
+function isPlace(name: string): boolean {
+  return ['x', 'y', 'z'].includes(name) || /^[ze]\d+$/.test(name) || /_(x|y|low|high)(\(|$)/.test(name);
+}

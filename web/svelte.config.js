@@ -1,0 +1,2 @@
+/** Styles go into the built style sheet: the page allows none inline. */
+export default { compilerOptions: { css: 'external', runes: true } };

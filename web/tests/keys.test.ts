@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { Parser } from '../src/api/events';
+import { folded, gaps, lanes } from '../src/lib/curve';
+import { interval, percent, value } from '../src/lib/format';
+import { isTyping, Keys, nameOf, WAIT_MS, type Press } from '../src/lib/keys';
+import { ends, shown, table } from '../src/lib/picture';
+
+const press = (key: string, more: Partial<Press> = {}): Press => ({ key, shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, ...more });
+
+describe('shortcuts', () => {
+  const made = () => {
+    const done: string[] = [];
+    const keys = new Keys();
+    const one = (k: string) => ({ keys: k, label: k, group: 'g', run: () => done.push(k) });
+    return { keys, done, one };
+  };
+
+  it('are one key or two in time', () => {
+    const { keys, done, one } = made();
+    keys.add([one('s'), one('g s'), one('Shift+c'), one('?')]);
+    keys.press(press('s'), 0)?.run();
+    expect(keys.press(press('g'), 10)).toBeNull();
+    keys.press(press('s'), 20)?.run();
+    keys.press(press('g'), 30);
+    keys.press(press('s'), 30 + WAIT_MS + 1)?.run();
+    keys.press(press('C', { shiftKey: true }), 5_000)?.run();
+    keys.press(press('?', { shiftKey: true }), 6_000)?.run();
+    expect(done).toEqual(['s', 'g s', 's', 'Shift+c', '?']);
+  });
+
+  it('are the last ones that were added, until these are taken away', () => {
+    const { keys, done, one } = made();
+    keys.add([one('a')]);
+    const off = keys.add([{ ...one('a'), run: () => done.push('upper') }]);
+    keys.press(press('a'), 0)?.run();
+    off();
+    keys.press(press('a'), 1)?.run();
+    expect(done).toEqual(['upper', 'a']);
+    expect(keys.list()).toHaveLength(1);
+  });
+
+  it('leave the browser and whoever types alone', () => {
+    expect(nameOf(press('s', { ctrlKey: true }))).toBeNull();
+    expect(nameOf(press('s', { metaKey: true }))).toBeNull();
+    expect(nameOf(press(' '))).toBe('Space');
+    expect(isTyping({ tagName: 'INPUT', type: 'text' })).toBe(true);
+    expect(isTyping({ tagName: 'INPUT', type: 'range' })).toBe(false);
+    expect(isTyping({ tagName: 'textarea' })).toBe(true);
+    expect(isTyping({ tagName: 'DIV', isContentEditable: true })).toBe(true);
+    expect(isTyping({ tagName: 'BUTTON' })).toBe(false);
+  });
+});
+
+describe('the event stream', () => {
+  it('is taken apart wherever it is cut', () => {
+    const text = ': here\n\nid: 7\nevent: alert.created\ndata: {"subject":"<b>"}\n\nid: 8\nevent: x\ndata: broken\n\nid: 9\ndata: {"a":1}\r\n\r\n';
+    for (const cut of [1, 3, 7, text.length]) {
+      const heard: unknown[] = [];
+      const parser = new Parser((event) => heard.push(event));
+      for (let at = 0; at < text.length; at += cut) parser.push(text.slice(at, at + cut));
+      expect(heard).toEqual([
+        { id: '7', name: 'alert.created', data: { subject: '<b>' } },
+        { id: '9', name: 'message', data: { a: 1 } },
+      ]);
+    }
+  });
+});
+
+describe('light curves', () => {
+  it('have gaps where nothing was measured', () => {
+    const time = [0, 1, 2, 3, 9, 10, 11];
+    expect(gaps(time, [1, 1, 1, 1, 1, 1, 1])).toEqual([[3, 9]]);
+    expect(gaps([0, 1, 2, 3, 4, 5, 6, 7], [1, 1, null, null, null, null, 1, 1])).toEqual([[1, 6]]);
+    expect(gaps([], [])).toEqual([]);
+  });
+
+  it('have marks in lanes that do not touch', () => {
+    const found = lanes([[0, 2], [1, 3], [2.5, 4], [5, 6]], 2);
+    expect(found).toEqual([[[0, 2], [2.5, 4], [5, 6]], [[1, 3]]]);
+    for (const lane of found) for (let i = 1; i < lane.length; i++) expect(lane[i][0]).toBeGreaterThan(lane[i - 1][1]);
+    expect(lanes([[0, 9], [1, 9], [2, 9]], 2)).toHaveLength(2);
+  });
+
+  it('fold dips onto each other', () => {
+    const time = Array.from({ length: 100 }, (_, i) => i / 10);
+    const flux = time.map((t) => (Math.abs((t % 2.5) - 0) < 0.05 ? 0.9 : 1));
+    const [phase, folds] = folded(time, flux, 2.5);
+    expect([...phase].sort((a, b) => a - b)).toEqual(phase);
+    phase.forEach((p, i) => expect(folds[i] === 0.9).toBe(Math.abs(p) < 0.02));
+  });
+});
+
+describe('pictures', () => {
+  it('keep black and white, and bring out the faint', () => {
+    const look = { stretch: 'asinh' as const, invert: false, channels: [true, true, true] as [boolean, boolean, boolean] };
+    const asinh = table(look, [0, 255]);
+    expect([asinh[0], asinh[255]]).toEqual([0, 255]);
+    expect(asinh[20]).toBeGreaterThan(60);
+    for (let v = 1; v < 256; v++) expect(asinh[v]).toBeGreaterThanOrEqual(asinh[v - 1]);
+    expect(table({ ...look, invert: true }, [0, 255])[0]).toBe(255);
+    const pixels = new Uint8ClampedArray([10, 20, 30, 255, 200, 100, 50, 255]);
+    expect([...shown(pixels, { ...look, stretch: 'linear', channels: [false, false, true] })]).toEqual([30, 30, 30, 255, 50, 50, 50, 255]);
+    expect(ends(new Uint8ClampedArray([7, 7, 7, 255]))).toEqual([0, 255]);
+  });
+});
+
+describe('numbers', () => {
+  it('are written as people read them', () => {
+    expect([value(0.123456), value(1234567), value(-0.5), value(null), value(1e-9), value(NaN)]).toEqual(['0.1235', '1,234,567', '−0.5', '–', '1.00e−9', '–']);
+    expect(interval(0.5, 0.25, 0.75, (v) => percent(v, 0))).toBe('50 % (25 %–75 %)');
+  });
+});

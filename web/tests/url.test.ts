@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest';
+import { all, between, name, oneOf, text } from '../src/lib/filter';
+import { route, subjectPath } from '../src/lib/route';
+import { Undo } from '../src/lib/undo';
+import { read, start, write, type View } from '../src/lib/url';
+
+describe('the address', () => {
+  it('of the start is empty', () => {
+    expect(write(start())).toBe('');
+    expect(read('')).toEqual(start());
+  });
+
+  it('says all that is seen', () => {
+    const view: View = {
+      ...start(),
+      table: 'light curves & more',
+      x: 'umap_x',
+      y: 'umap_y',
+      colour: 'consensus(T0.Features or disk)',
+      scale: 'quantile',
+      palette: 'cividis',
+      clip: 2.5,
+      size: 3,
+      show: 'max',
+      thumbnails: false,
+      camera: { cx: 0.25, cy: -0.125, zoom: 12.5 },
+      filters: ["kind = 'a&b=c#?'", 'not (x > 1)'],
+      shapes: [
+        { op: 'add', points: [[0, 0], [1.5, 0], [1.5, -2.25e-7]] },
+        { op: 'remove', points: [[0.1, 0.1], [0.2, 0.1], [0.2, 0.2]] },
+      ],
+      histograms: ['a', 'b'],
+      panels: ['c'],
+      focus: '<script>',
+    };
+    expect(read(write(view))).toEqual(view);
+    expect(write(read(write(view)))).toBe(write(view));
+  });
+
+  it('leaves out what cannot be read', () => {
+    const view = read('?scale=cubic&palette=jet&clip=99&size=-1&camera=1,2&region=*1,2;3,4;5,6&region=+1,2;3,4&region=+1,2;x,4;5,6&filter=%20');
+    expect(view).toEqual(start());
+    expect(read('?region=+1,2;3,4;5,6').shapes).toEqual([{ op: 'add', points: [[1, 2], [3, 4], [5, 6]] }]);
+    const many = Array.from({ length: 500 }, (_, i) => `${i},${i * i}`).join(';');
+    expect(read(`?region=-${many}`).shapes).toEqual([]);
+  });
+});
+
+describe('paths', () => {
+  it('are routes', () => {
+    expect(route('/').name).toBe('overview');
+    expect(route('/space/').name).toBe('space');
+    expect(route('/nowhere').name).toBe('none');
+    expect(route('/subjects').name).toBe('subjects');
+    for (const id of ['7', 'a/b', 'ä ö', '100%', '<b>']) expect(route(subjectPath(id))).toEqual({ name: 'subject', id });
+    expect(route('/subjects/%E0%A4%A').name).toBe('none');
+  });
+});
+
+describe('filters', () => {
+  it('quote what must be quoted', () => {
+    expect(name('n_seen')).toBe('n_seen');
+    expect(name('consensus(vortex)')).toBe('consensus(vortex)');
+    expect(name('consensus(T0.Smooth)')).toBe('"consensus(T0.Smooth)"');
+    expect(name('missing')).toBe('"missing"');
+    expect(name('consensus(not)')).toBe('"consensus(not)"');
+    expect(name('a "b"')).toBe('"a ""b"""');
+    expect(text("it's")).toBe("'it''s'");
+    expect(between('x', -0.5, 1e21)).toBe('x between -0.5 and 1e+21');
+    expect(oneOf('kind', ['a', "b'c"])).toBe("kind in ('a', 'b''c')");
+    expect(all(['a > 1', ' '])).toBe('a > 1');
+    expect(all(['a > 1 or b', 'c'])).toBe('(a > 1 or b) and (c)');
+    expect(all([])).toBeNull();
+  });
+});
+
+describe('undo', () => {
+  it('goes back and forward, and forgets the future when something new is done', () => {
+    const undo = new Undo('a');
+    expect(undo.undo()).toBeNull();
+    undo.push('b');
+    undo.push('b');
+    undo.push('c');
+    expect([undo.undo(), undo.undo(), undo.undo()]).toEqual(['b', 'a', null]);
+    expect(undo.redo()).toBe('b');
+    undo.push('d');
+    expect(undo.canRedo).toBe(false);
+    expect([undo.undo(), undo.redo()]).toEqual(['b', 'd']);
+  });
+});
