@@ -18,6 +18,7 @@
 //! | whose votes look odd | [`mod@flags`] |
 //! | whether it is right | [`mod@evaluate`] |
 //! | where it is wrong more often | [`mod@bias`] |
+//! | whether volunteers learn, and tire | [`mod@practice`] |
 //! | which of its labels are fit to learn from | [`mod@gold`] |
 //! | what they drew | [`mod@shapes`] |
 //! | what would happen if | [`mod@simulate`] |
@@ -40,6 +41,7 @@ pub mod interval;
 pub mod marks;
 pub mod pairs;
 pub mod polls;
+pub mod practice;
 pub mod repeats;
 pub mod retire;
 pub mod shapes;

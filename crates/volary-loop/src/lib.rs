@@ -23,6 +23,7 @@ mod hash;
 pub mod learner;
 pub mod pool;
 pub mod prequential;
+pub mod retrain;
 pub mod sampling;
 pub mod veto;
 

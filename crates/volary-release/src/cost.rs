@@ -5,7 +5,9 @@
 //! in use differ by a factor of 2.4 from the formula alone (specification 7.4). CodeCarbon 3.3 is where the
 //! 85 W of an unknown processor come from.
 //!
-//! Not counted: memory, disks, network, a graphics card; every cost says so. No clock is read here: whoever
+//! A graphics card that counts its energy (NVML) is counted whole: nobody can say which part of it was whose.
+//!
+//! Not counted: memory, disks, network, a graphics card that does not count; every cost says so. No clock is read here: whoever
 //! runs something says how long it took.
 
 use std::collections::BTreeSet;
@@ -98,6 +100,9 @@ pub enum Method {
     /// Processor time × a stated power.
     #[serde(rename = "model:cpu_time")]
     CpuTime,
+    /// Counted by the graphics cards (NVML).
+    #[serde(rename = "nvml")]
+    Nvml,
 }
 
 impl Method {
@@ -107,6 +112,7 @@ impl Method {
         match self {
             Self::Rapl => "rapl",
             Self::CpuTime => "model:cpu_time",
+            Self::Nvml => "nvml",
         }
     }
 }
@@ -120,7 +126,7 @@ pub struct Hardware {
     pub n_threads: usize,
     /// Operating system and architecture.
     pub system: String,
-    /// A graphics card that was used; what it takes is not counted.
+    /// A graphics card that was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub graphics: Option<String>,
 }
@@ -160,6 +166,8 @@ pub struct Spent {
     pub joules: Option<f64>,
     /// Seconds that all processors together were busy meanwhile, whoever kept them so.
     pub busy_s: Option<f64>,
+    /// Joules that the graphics cards took meanwhile, where they were used and count them.
+    pub graphics_joules: Option<f64>,
 }
 
 /// What a run cost.
@@ -177,6 +185,9 @@ pub struct Cost {
     pub energy_wh: Span,
     /// How that was found.
     pub method: Method,
+    /// How that of the graphics cards was found, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graphics_method: Option<Method>,
     /// The same in words, with the numbers that went in.
     pub how: String,
     /// Grams of CO₂ equivalents, where the grid is stated.
@@ -219,9 +230,21 @@ impl Cost {
                 (Span { low, mid, high }.times(joules), Method::CpuTime, how)
             }
         };
+        let graphics =
+            spent.graphics_joules.filter(|j| hardware.graphics.is_some() && j.is_finite() && *j >= 0.0);
+        let (joules, how) = match graphics {
+            // At the least nothing of it: others may have used the cards.
+            Some(card) => (
+                joules.plus(Span { low: 0.0, mid: card, high: card }),
+                format!("{how}; {card:.0} J counted by the graphics cards (NVML), all of it or nothing"),
+            ),
+            None => (joules, how),
+        };
         let energy_wh = joules.times(power.pue / JOULES_PER_WH);
         let mut not_counted = vec!["memory".to_owned(), "disks".to_owned(), "network".to_owned()];
-        not_counted.extend(hardware.graphics.as_ref().map(|card| format!("graphics card ({card})")));
+        if graphics.is_none() {
+            not_counted.extend(hardware.graphics.as_ref().map(|card| format!("graphics card ({card})")));
+        }
         Self {
             wall_s: spent.wall_s,
             cpu_s,
@@ -229,6 +252,7 @@ impl Cost {
             hardware: hardware.clone(),
             energy_wh,
             method,
+            graphics_method: graphics.map(|_| Method::Nvml),
             how,
             emissions_g: power.grid_g_per_kwh.map(|grams| energy_wh.times(grams / 1000.0)),
             grid: power

@@ -45,7 +45,7 @@ fn counted_joules_are_shared_with_whoever_else_worked() {
         cpu_s: Some(200.0),
         joules: Some(36_000.0),
         busy_s: Some(400.0),
-        peak_memory_bytes: None,
+        ..Spent::default()
     };
     let cost = Cost::of(&spent, &hardware(), &power);
     assert_eq!(cost.method, Method::Rapl);
@@ -55,6 +55,19 @@ fn counted_joules_are_shared_with_whoever_else_worked() {
     let card = Hardware { graphics: Some("gpu".to_owned()), ..hardware() };
     let cost = Cost::of(&spent, &card, &power);
     assert!(cost.not_counted.contains(&"graphics card (gpu)".to_owned()));
+    assert_eq!((cost.graphics_method, cost.energy_wh), (None, energy));
+    // One that counts: 7200 J are 2 Wh, all of it or nothing.
+    let counted = Spent { graphics_joules: Some(7200.0), ..spent };
+    let cost = Cost::of(&counted, &card, &power);
+    let with = cost.energy_wh;
+    assert!(close(with.low, 2.5) && close(with.mid, 7.0) && close(with.high, 12.0), "{with:?}");
+    assert!(
+        cost.graphics_method == Some(Method::Nvml)
+            && cost.how.contains("7200 J counted by the graphics")
+    );
+    assert!(!cost.not_counted.iter().any(|what| what.contains("graphics")));
+    // A card that was not used is not this run's.
+    assert_eq!(Cost::of(&counted, &hardware(), &power).energy_wh, energy);
 }
 
 #[test]
@@ -185,7 +198,7 @@ proptest! {
         busy_s in proptest::option::of(0.0..1e7_f64),
         n_threads in 1_usize..300,
     ) {
-        let spent = Spent { wall_s, cpu_s, joules, busy_s, peak_memory_bytes: None };
+        let spent = Spent { wall_s, cpu_s, joules, busy_s, ..Spent::default() };
         let cost = Cost::of(&spent, &Hardware { n_threads, ..hardware() }, &PowerModel::default());
         let Span { low, mid, high } = cost.energy_wh;
         prop_assert!(0.0 <= low && low <= mid && mid <= high && high.is_finite(), "{:?}", cost);

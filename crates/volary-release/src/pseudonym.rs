@@ -156,7 +156,7 @@ impl Pseudonyms {
 }
 
 /// HMAC pads a short key with zeros to a block; done here, since the typed constructor cannot fail.
-fn block_of(key: &[u8; 32]) -> [u8; 64] {
+pub(crate) fn block_of(key: &[u8; 32]) -> [u8; 64] {
     let mut block = [0; 64];
     block[..32].copy_from_slice(key);
     block

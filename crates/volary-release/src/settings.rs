@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::Resolution;
 use crate::error::ReleaseError;
+use crate::noise::Noise;
 use crate::tier::Tier;
 
 /// The settings of a release.
@@ -44,6 +45,9 @@ pub struct Settings {
     /// How volunteers are protected.
     #[serde(default)]
     pub privacy: Privacy,
+    /// Histograms with noise; none, where nothing is said.
+    #[serde(default)]
+    pub noise: Option<Noise>,
     /// What responsible use needs to know.
     pub responsible: Responsible,
 }
@@ -204,6 +208,9 @@ impl Settings {
         }
         if self.privacy.time < Resolution::Week && self.tier != Tier::D {
             return Err("days leave in tier D only; say `time = \"week\"`".to_owned());
+        }
+        if let Some(noise) = &self.noise {
+            noise.check()?;
         }
         if r.uses.is_empty() || r.limits.is_empty() {
             return Err("`responsible.uses` and `responsible.limits` need a line each".to_owned());

@@ -7,9 +7,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::builder::{Float64Builder, StringBuilder, UInt64Builder};
+use arrow_array::builder::{Float64Builder, Int64Builder, StringBuilder, UInt64Builder};
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Float64Type, UInt64Type};
+use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
 use arrow_array::{Array as _, ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{DataType, Schema};
 use volary_ingest::IngestError;
@@ -28,6 +28,7 @@ const BATCH: usize = 1 << 16;
 pub(crate) enum Cell<'a> {
     Text(&'a str),
     Count(u64),
+    Integer(i64),
     Number(f64),
     Missing,
 }
@@ -41,6 +42,7 @@ impl<'a> From<Option<&'a str>> for Cell<'a> {
 enum Builder {
     Text(StringBuilder),
     Count(UInt64Builder),
+    Integer(Int64Builder),
     Number(Float64Builder),
 }
 
@@ -97,10 +99,12 @@ impl Sink {
             match (builder, cell) {
                 (Builder::Text(b), Cell::Text(text)) => b.append_value(text),
                 (Builder::Count(b), Cell::Count(n)) => b.append_value(*n),
+                (Builder::Integer(b), Cell::Integer(n)) => b.append_value(*n),
                 (Builder::Number(b), Cell::Number(x)) if x.is_finite() => b.append_value(*x),
                 (Builder::Text(b), _) if column.nullable => b.append_null(),
                 (Builder::Text(b), _) => b.append_value(""),
                 (Builder::Count(b), _) => b.append_null(),
+                (Builder::Integer(b), _) => b.append_null(),
                 (Builder::Number(b), _) => b.append_null(),
             }
         }
@@ -119,6 +123,7 @@ impl Sink {
             .map(|builder| match builder {
                 Builder::Text(b) => Arc::new(b.finish()) as ArrayRef,
                 Builder::Count(b) => Arc::new(b.finish()) as ArrayRef,
+                Builder::Integer(b) => Arc::new(b.finish()) as ArrayRef,
                 Builder::Number(b) => Arc::new(b.finish()) as ArrayRef,
             })
             .collect();
@@ -150,6 +155,7 @@ fn builder(kind: Kind) -> Builder {
     match kind {
         Kind::Text => Builder::Text(StringBuilder::new()),
         Kind::Count => Builder::Count(UInt64Builder::new()),
+        Kind::Integer => Builder::Integer(Int64Builder::new()),
         Kind::Number => Builder::Number(Float64Builder::new()),
     }
 }
@@ -203,7 +209,7 @@ impl VoTable {
             let datatype = match column.kind {
                 // Text beyond ASCII needs unicodeChar.
                 Kind::Text => "datatype=\"unicodeChar\" arraysize=\"*\"",
-                Kind::Count => "datatype=\"long\"",
+                Kind::Count | Kind::Integer => "datatype=\"long\"",
                 Kind::Number => "datatype=\"double\"",
             };
             head.push_str(&format!(
@@ -230,6 +236,9 @@ impl VoTable {
                 match column.data_type() {
                     DataType::UInt64 => {
                         text.push_str(&column.as_primitive::<UInt64Type>().value(row).to_string());
+                    }
+                    DataType::Int64 => {
+                        text.push_str(&column.as_primitive::<Int64Type>().value(row).to_string());
                     }
                     DataType::Float64 => {
                         text.push_str(&column.as_primitive::<Float64Type>().value(row).to_string());

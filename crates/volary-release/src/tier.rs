@@ -57,6 +57,8 @@ pub enum Table {
     Votes,
     /// Volunteers, k-anonymous.
     Volunteers,
+    /// Votes counted with noise.
+    Histograms,
 }
 
 /// A column that may leave.
@@ -79,6 +81,8 @@ pub enum Kind {
     Text,
     /// A count.
     Count,
+    /// A whole number of either sign.
+    Integer,
     /// A number.
     Number,
 }
@@ -90,6 +94,7 @@ impl Kind {
         match self {
             Self::Text => DataType::Utf8,
             Self::Count => DataType::UInt64,
+            Self::Integer => DataType::Int64,
             Self::Number => DataType::Float64,
         }
     }
@@ -238,6 +243,25 @@ const VOLUNTEERS: &[Column] = &[
     column("skill_decile", Kind::Count, true, "Decile of the agreement with the consensus, 0 to 9"),
 ];
 
+const HISTOGRAMS: &[Column] = &[
+    column(
+        "histogram",
+        Kind::Text,
+        false,
+        "week: votes by week; answer: votes by answer; activity: volunteers by how much they did",
+    ),
+    column("workflow_id", Kind::Text, true, "Workflow, of the histogram answer"),
+    column("task", Kind::Text, true, "Question, of the histogram answer"),
+    column(
+        "bin",
+        Kind::Text,
+        false,
+        "Monday of the week, answer, or band of the number of classifications",
+    ),
+    column("n_noisy", Kind::Integer, false, "Count with noise; may be below zero"),
+    column("half_width", Kind::Count, false, "The noise is within this with a chance of 95 %"),
+];
+
 /// The quasi-identifiers of the table of volunteers, and what is sensitive.
 pub const QUASI_IDENTIFIERS: [&str; 4] = ["activity", "first", "country", "group"];
 /// The sensitive column of the table of volunteers.
@@ -245,7 +269,7 @@ pub const SENSITIVE: &str = "skill_decile";
 
 impl Table {
     /// All tables, in the order in which packages list them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Counts,
         Self::Consensus,
         Self::Shapes,
@@ -253,6 +277,7 @@ impl Table {
         Self::Skill,
         Self::Votes,
         Self::Volunteers,
+        Self::Histograms,
     ];
 
     /// Its name, and that of its files.
@@ -266,6 +291,7 @@ impl Table {
             Self::Skill => "skill",
             Self::Votes => "votes",
             Self::Volunteers => "volunteers",
+            Self::Histograms => "histograms",
         }
     }
 
@@ -283,6 +309,9 @@ impl Table {
             }
             Self::Volunteers => {
                 "Volunteers by pseudonym, k-anonymous in activity, first, country and group"
+            }
+            Self::Histograms => {
+                "Votes and volunteers counted with noise (differential privacy): one row per bin"
             }
         }
     }
@@ -302,6 +331,7 @@ impl Table {
                 Tier::C | Tier::D => Some(VOTES_C),
             },
             Self::Volunteers => (tier >= Tier::C).then_some(VOLUNTEERS),
+            Self::Histograms => Some(HISTOGRAMS),
         }
     }
 }

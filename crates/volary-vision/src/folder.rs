@@ -27,19 +27,22 @@ pub(crate) const FORMAT: &str = "volary model";
 pub enum ModelKind {
     /// Why volunteers disagree.
     Confusion,
+    /// Is it there?
+    Classifier,
     /// What nobody asked for.
     Anomaly,
 }
 
 impl ModelKind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Confusion, Self::Anomaly];
+    pub const ALL: [Self; 3] = [Self::Confusion, Self::Classifier, Self::Anomaly];
 
     /// The name on the command line and in a configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Confusion => "confusion",
+            Self::Classifier => "classifier",
             Self::Anomaly => "anomaly",
         }
     }
@@ -48,6 +51,7 @@ impl ModelKind {
     const fn trained_by(self) -> &'static str {
         match self {
             Self::Confusion => "give the folder that `volary train confusion` wrote",
+            Self::Classifier => "give the folder that `volary train classifier` wrote",
             Self::Anomaly => "give the folder that `volary train anomaly` wrote",
         }
     }

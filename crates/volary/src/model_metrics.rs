@@ -53,7 +53,7 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
-    /// Measures the network and the plain models on the held-out part.
+    /// Measures a confusion network and the plain models on the held-out part.
     pub(crate) fn new(
         lesson: &Lesson<'_>,
         trained: &Trained,
@@ -61,19 +61,35 @@ impl Judged {
         seed: u64,
     ) -> Result<Self> {
         let rows = &trained.split.held_out;
-        let labels = lesson.labels;
-        let n_classes = labels.classes().len();
         let scoring = Scoring { seed, ..Scoring::default() };
         let scores = trained.model.score(lesson.pixels, rows, &scoring, &mut |_| true)?;
+        let label = fractions(lesson.labels, rows);
+        let predicted = scores.predictions.iter().map(|p| p.probability).collect();
+        let mut judged = Self::of(lesson, &trained.split, predicted, replicates, seed)?;
+        // With intervals that were fitted to the held-out part, half by half; else as they are.
+        judged.coverage = trained
+            .coverage
+            .map(|c| (c.share, c.confidence))
+            .or_else(|| coverage(&scores, &label).map(|share| (share, scoring.confidence)));
+        Ok(judged)
+    }
+
+    /// Measures what a network said (`[pictures, classes]`) and the plain models on the held-out part.
+    pub(crate) fn of(
+        lesson: &Lesson<'_>,
+        split: &Split,
+        predicted: Vec<f64>,
+        replicates: usize,
+        seed: u64,
+    ) -> Result<Self> {
+        let rows = &split.held_out;
+        let labels = lesson.labels;
+        let n_classes = labels.classes().len();
         let label: Vec<f64> = fractions(labels, rows);
-        let train = fractions(labels, &trained.split.train);
+        let train = fractions(labels, &split.train);
         let prior = means(&train, n_classes);
         let candidates = [
-            Candidate {
-                name: "model",
-                shown: "this network",
-                predicted: scores.predictions.iter().map(|p| p.probability).collect(),
-            },
+            Candidate { name: "model", shown: "this network", predicted: predicted.clone() },
             Candidate {
                 name: "prior",
                 shown: "class means",
@@ -82,7 +98,7 @@ impl Judged {
             Candidate {
                 name: "pca_logistic",
                 shown: "PCA + logistic",
-                predicted: plain(lesson, &trained.split, &train, n_classes)?,
+                predicted: plain(lesson, split, &train, n_classes)?,
             },
         ];
         let groups = group_numbers(lesson.groups, rows);
@@ -136,13 +152,9 @@ impl Judged {
             by_class,
             distributions,
             entropy: entropies,
-            predicted: scores.predictions.iter().map(|p| p.probability).collect(),
+            predicted,
             params,
-            // With intervals that were fitted to the held-out part, half by half; else as they are.
-            coverage: trained
-                .coverage
-                .map(|c| (c.share, c.confidence))
-                .or_else(|| coverage(&scores, &label).map(|share| (share, scoring.confidence))),
+            coverage: None,
         })
     }
 

@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use nvml_wrapper::Nvml;
 use serde_json::{Value, json};
 use volary_core::Problems;
 use volary_ingest::report::ReadReport;
 use volary_ingest::{InputDigest, Progress, output};
 use volary_release::cost::{Cost, Hardware, POWERCAP, Rapl, Spent, busy_seconds};
+use volary_release::policy::Policy;
 
 use crate::settings::Settings;
 use crate::summary::{Summary, printable};
@@ -56,6 +58,8 @@ pub(crate) struct Session {
     rows: BTreeMap<String, u64>,
     /// `run.json`, once it is written.
     recorded: Option<Value>,
+    /// Version of the team's policy.
+    policy: Option<String>,
     meter: Meter,
     bar: Option<ProgressBar>,
     ticker: Option<std::thread::JoinHandle<()>>,
@@ -68,6 +72,7 @@ impl Session {
             Some(path) => Settings::read(path)?,
             None => Settings::default(),
         };
+        let policy = settings.project.policy.as_deref().map(Policy::read).transpose()?;
         rayon::ThreadPoolBuilder::new()
             .num_threads(global.threads)
             .build_global()
@@ -93,6 +98,7 @@ impl Session {
             outputs: Vec::new(),
             rows: BTreeMap::new(),
             recorded: None,
+            policy: policy.map(|policy| policy.version),
             meter: Meter::start(),
             bar: None,
             ticker: None,
@@ -184,9 +190,10 @@ impl Session {
         self.outputs.push(path.to_owned());
     }
 
-    /// Names a graphics card that is used; what it takes cannot be measured here, and that is said.
+    /// Names a graphics card that is used; what it takes is counted from now on, where it counts it.
     pub(crate) fn graphics(&mut self, card: &str) {
         self.meter.hardware.graphics = Some(card.to_owned());
+        self.meter.cards = Cards::open();
     }
 
     /// What this run has cost so far.
@@ -227,7 +234,7 @@ impl Session {
         let examples = self.problems.examples().map(
             |p| json!({"kind": p.kind.as_str(), "row": p.row, "column": p.column, "detail": p.detail}),
         );
-        json!({
+        let mut record = json!({
             "volary": env!("CARGO_PKG_VERSION"),
             "command": self.name,
             "command_line": std::env::args().collect::<Vec<_>>(),
@@ -245,7 +252,11 @@ impl Session {
             "cpu_s": cpu_seconds(),
             "peak_memory_bytes": peak_memory(),
             "cost": self.cost(),
-        })
+        });
+        if let Some(version) = &self.policy {
+            record["policy"] = json!(version);
+        }
+        record
     }
 
     /// Writes `run.json` before the end, for what is made from it.
@@ -335,6 +346,7 @@ struct Meter {
     /// Seconds that all processors had been busy when it started.
     busy_s: Option<f64>,
     rapl: Option<Arc<Mutex<Rapl>>>,
+    cards: Option<Cards>,
 }
 
 impl Meter {
@@ -351,7 +363,7 @@ impl Meter {
                 }
             });
         }
-        Self { started: Instant::now(), hardware: Hardware::here(), busy_s: busy(), rapl }
+        Self { started: Instant::now(), hardware: Hardware::here(), busy_s: busy(), rapl, cards: None }
     }
 
     fn cost(&self, settings: &Settings) -> Cost {
@@ -365,8 +377,37 @@ impl Meter {
             peak_memory_bytes: peak_memory(),
             joules,
             busy_s: busy().zip(self.busy_s).map(|(now, then)| now - then),
+            graphics_joules: self.cards.as_ref().and_then(Cards::joules),
         };
         Cost::of(&spent, &self.hardware, &settings.cost)
+    }
+}
+
+/// The graphics cards of this machine that count their energy (NVIDIA, since Volta).
+struct Cards {
+    library: Nvml,
+    start_mj: u64,
+}
+
+impl Cards {
+    fn open() -> Option<Self> {
+        let library = Nvml::init().ok()?;
+        let start_mj = Self::millijoules(&library)?;
+        Some(Self { library, start_mj })
+    }
+
+    /// Of all cards, since their driver was loaded.
+    fn millijoules(library: &Nvml) -> Option<u64> {
+        let cards = (0..library.device_count().ok()?).map(|i| library.device_by_index(i));
+        let all: Vec<u64> =
+            cards.filter_map(|card| card.ok()?.total_energy_consumption().ok()).collect();
+        (!all.is_empty()).then(|| all.iter().sum())
+    }
+
+    /// Since it was opened.
+    fn joules(&self) -> Option<f64> {
+        let now = Self::millijoules(&self.library)?;
+        Some(now.saturating_sub(self.start_mj) as f64 / 1000.0)
     }
 }
 

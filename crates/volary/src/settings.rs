@@ -44,6 +44,9 @@ pub(crate) struct Settings {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ProjectSettings {
     pub(crate) title: Option<String>,
+    /// The team's policy; its version stands in every record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<PathBuf>,
 }
 
 /// Where the project's data are, relative to the settings file.
@@ -306,6 +309,7 @@ impl Settings {
             &mut settings.consensus.machine,
             &mut settings.input.images,
             &mut settings.rows.optouts,
+            &mut settings.project.policy,
         ];
         single.into_iter().flatten().for_each(place);
         settings.marks.paths().for_each(place);

@@ -21,6 +21,20 @@ pub fn predictions() -> Arc<Schema> {
     ])
 }
 
+/// `predictions` of a classifier: one row per subject and class.
+#[must_use]
+pub fn classifier_scores() -> Arc<Schema> {
+    table(vec![
+        ("subject_id", DataType::Utf8, false),
+        ("answer", DataType::Utf8, false),
+        ("probability", DataType::Float64, false),
+        ("probability_low", DataType::Float64, false),
+        ("probability_high", DataType::Float64, false),
+        ("probability_sd", DataType::Float64, false),
+        ("mutual_information_bits", DataType::Float64, false),
+    ])
+}
+
 /// `predictions_subjects`: one row per subject.
 #[must_use]
 pub fn predictions_subjects() -> Arc<Schema> {

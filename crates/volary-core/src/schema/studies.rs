@@ -268,3 +268,25 @@ pub fn bias() -> Arc<Schema> {
         ("flagged", DataType::Boolean, false),
     ])
 }
+
+/// `practice`: one row per bin and per comparison.
+#[must_use]
+pub fn practice() -> Arc<Schema> {
+    table(vec![
+        ("what", DataType::Utf8, false),
+        ("from", DataType::UInt32, true),
+        ("to", DataType::UInt32, true),
+        ("n", DataType::UInt64, false),
+        ("share_right", DataType::Float64, true),
+        ("share_right_low", DataType::Float64, true),
+        ("share_right_high", DataType::Float64, true),
+        ("n_strata", DataType::UInt64, true),
+        ("difference", DataType::Float64, true),
+        ("difference_low", DataType::Float64, true),
+        ("difference_high", DataType::Float64, true),
+        ("odds_ratio", DataType::Float64, true),
+        ("odds_ratio_low", DataType::Float64, true),
+        ("odds_ratio_high", DataType::Float64, true),
+        ("p", DataType::Float64, true),
+    ])
+}

@@ -97,6 +97,22 @@ impl Folder {
         })
     }
 
+    /// The folder of no model.
+    pub(super) fn empty() -> Self {
+        Self {
+            path: PathBuf::new(),
+            config: Value::Null,
+            metrics: Value::Null,
+            record: Value::Null,
+            run: Run::of(&Value::Null, Path::new("")),
+            weights: Vec::new(),
+            costs: Ledger::default(),
+            lineage: Vec::new(),
+            hashes: BTreeMap::new(),
+            now: Vec::new(),
+        }
+    }
+
     /// Where it lies.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -107,6 +123,17 @@ impl Folder {
     #[must_use]
     pub fn kind(&self) -> &str {
         self.text("kind").unwrap_or("unknown")
+    }
+
+    /// The names of its files of weights.
+    pub fn weight_files(&self) -> impl Iterator<Item = &str> {
+        self.weights.iter().map(|w| w.file.as_str())
+    }
+
+    /// Whether one of the runs that it stands on left out the votes of those who had opted out.
+    #[must_use]
+    pub fn is_without_opted_out(&self) -> bool {
+        self.lineage.iter().chain([&self.run]).any(|run| run.without_opted_out)
     }
 
     /// The model's number: what it learned from, then what it learned.

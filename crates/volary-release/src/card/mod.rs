@@ -70,6 +70,12 @@ pub fn card(folder: &Folder, said: &Said<'_>) -> Result<String, ReleaseError> {
     Ok(format!("---\n{front}---\n{page}"))
 }
 
+/// The words of every card, whatever it is of.
+pub(crate) fn words() -> String {
+    let (folder, said) = (Folder::empty(), Said::default());
+    format!("{}\n{}", front::front_matter(&folder, &said), page::page(&folder, &said))
+}
+
 /// How a card differs from what the folder says; empty where it does not.
 ///
 /// # Errors

@@ -39,8 +39,12 @@ pub struct Inputs {
     pub public_subjects: Option<PathBuf>,
     /// The package of the version before, where there is one.
     pub previous: Option<PathBuf>,
+    /// Folders of models, as `volary train` writes them.
+    pub models: Vec<PathBuf>,
     /// What an attacker is taken to know.
     pub knowledge: Knowledge,
+    /// The ledger of noise, where the settings ask for any; made if it is not there.
+    pub noise_ledger: Option<PathBuf>,
     /// Names of the volunteers: a package in which one stands is not made. Held in memory only.
     pub names: Vec<String>,
 }

@@ -51,6 +51,7 @@ pub(crate) fn media_type(path: &str) -> &'static str {
         "json" => "application/json",
         "md" => "text/markdown",
         "cff" => "text/yaml",
+        "safetensors" => "application/octet-stream",
         _ => "text/plain",
     }
 }

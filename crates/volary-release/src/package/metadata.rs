@@ -41,7 +41,7 @@ pub(crate) fn croissant(m: &Manifest<'_>) -> Value {
                     "description": c.about,
                     "dataType": match c.kind {
                         Kind::Text => "sc:Text",
-                        Kind::Count => "sc:Integer",
+                        Kind::Count | Kind::Integer => "sc:Integer",
                         Kind::Number => "sc:Float",
                     },
                     "source": {
@@ -313,7 +313,7 @@ fn table_schema(columns: &[crate::tier::Column]) -> Value {
                 "name": c.name,
                 "type": match c.kind {
                     Kind::Text => "string",
-                    Kind::Count => "integer",
+                    Kind::Count | Kind::Integer => "integer",
                     Kind::Number => "number",
                 },
                 "description": c.about,

@@ -5,7 +5,8 @@
 //! README.md LICENSE CITATION.cff SHA256SUMS
 //! datapackage.json croissant.json ro-crate-metadata.json datacite.json prov.json
 //! known_biases.json privacy_report.json policy.json
-//! data/{counts,consensus,shapes,gold,skill,votes,volunteers}.{parquet,csv,vot}
+//! models/*/{card.md,config.json,metrics.json,cost.json,lineage.json,weights.safetensors}
+//! data/{counts,consensus,shapes,gold,skill,votes,volunteers,histograms}.{parquet,csv,vot}
 //! ```
 //!
 //! Same inputs, same key, same bytes: rows are sorted, and the day of the release is a setting. It is built
@@ -14,9 +15,13 @@
 mod inputs;
 mod manifest;
 mod metadata;
+mod models;
+mod noise;
 mod protect;
 mod readme;
 mod rows;
+mod utility;
+mod vocabulary;
 
 use std::path::{Path, PathBuf};
 
@@ -28,8 +33,11 @@ use volary_ingest::tables::for_each_batch;
 pub use inputs::Inputs;
 pub(crate) use manifest::{digest, media_type};
 pub(crate) use metadata::KINDS;
+pub(crate) use models::{MODEL_FILES, words as model_words};
+pub(crate) use vocabulary::vocabulary;
 
 use self::manifest::{FileEntry, Manifest, TableEntry, json_bytes};
+use self::noise::Budgeted;
 use self::protect::Protection;
 use self::rows::Desk;
 use crate::attack::{self, Outcome, Truth, View};
@@ -43,7 +51,7 @@ use crate::pseudonym::{Linking, Pseudonyms};
 use crate::settings::Settings;
 use crate::tables::Written;
 use crate::tier::Tier;
-use crate::votes::{Count, NO_ANSWER, Votes};
+use crate::votes::{NO_ANSWER, Votes};
 
 /// The file of checksums.
 pub(crate) const SUMS: &str = "SHA256SUMS";
@@ -115,15 +123,19 @@ pub fn build(
     }
     let people = inputs::people(inputs.volunteers.as_deref(), inputs.people.as_deref(), progress)?;
     let public = inputs.public_subjects.as_deref().map(|p| inputs::subjects(p, progress)).transpose()?;
+    // Before anything is taken out: what is rare depends on what others did.
+    let noisy = Budgeted::plan(settings, inputs.noise_ledger.as_deref(), &votes, key)?;
     let all_counts = votes.counts();
     let n_rows_read = votes.rows.len() as u64;
-    let names = names(settings, &inputs.names, &votes)?;
+    let names = names(settings, inputs, &votes)?;
     if let Some(names) = &names {
         votes.take_out_names(names);
     }
     votes.take_out_rare(settings.privacy.min_volunteers);
     let counts = votes.counts();
-    let (tables, protected) = {
+    let gold =
+        inputs.gold.as_deref().map(|p| inputs::gold(p, progress)).transpose()?.unwrap_or_default();
+    let (tables, protected, skill_ranks) = {
         let desk = Desk { folder: folder.path(), tier: settings.tier, votes: &votes };
         let mut tables: Vec<Written> = Vec::new();
         if inputs.votes.is_some() {
@@ -135,10 +147,13 @@ pub fn build(
         if let Some(path) = &inputs.consensus {
             tables.push(desk.consensus(path, &all_counts, &counts, progress)?);
         }
-        if let Some(path) = &inputs.gold {
-            tables.push(desk.gold(&inputs::gold(path, progress)?)?);
+        if inputs.gold.is_some() {
+            tables.push(desk.gold(&gold)?);
         }
         tables.extend(desk.skill(&people, settings.privacy.k)?);
+        if let Some(noisy) = &noisy {
+            tables.push(desk.histograms(noisy.noisy())?);
+        }
         let public = public.unwrap_or_default();
         let protection =
             Protection::plan(settings.tier, &settings.privacy, &votes, &people, &public, &pseudonyms)?;
@@ -154,10 +169,15 @@ pub fn build(
             protected["k_anonymity"] = json!(protection.volunteers().0.report);
             protected["n_linked_visits"] = json!(protection.n_linked_pairs());
         }
-        (tables, protected)
+        let is_linked = settings.tier >= Tier::C && inputs.votes.is_some();
+        let skill_ranks =
+            if is_linked { utility::skill_ranks(&votes, &counts, &protection) } else { None };
+        (tables, protected, skill_ranks)
     };
     // What is known of the votes is told by now; the view of ten million is the next large thing.
     let n_released = votes.rows.len() as u64;
+    let utility =
+        utility::report(&votes, [&all_counts, &counts], &gold, [n_rows_read, n_released], skill_ranks);
     votes.rows = Vec::new();
     let is_attacked = !inputs.knowledge.is_empty() || inputs.previous.is_some();
     let view = if is_attacked { View::open(folder.path(), progress)? } else { View::default() };
@@ -183,9 +203,12 @@ pub fn build(
         "line": settings.privacy.line,
         "protection": protected,
         "typed": votes.typed().map(|q| json!([q.workflow, q.task])).collect::<Vec<_>>(),
-        "utility": utility(&all_counts, &counts, n_rows_read, n_released),
+        "utility": utility,
         "attacks": attacks,
     });
+    if let Some(noisy) = &noisy {
+        privacy["noise"] = noisy.report();
+    }
     // How many opted out would help to find them; the other reasons do not.
     privacy["rows_left_out"] = left_out
         .iter()
@@ -200,7 +223,7 @@ pub fn build(
     let manifest = Manifest {
         settings,
         tables: entries?,
-        others: Vec::new(),
+        others: models::copy(&inputs.models, folder.path(), &biases, policy.as_ref(), &optouts)?,
         biases: &biases,
         policy_version: policy.as_ref().map(|p| p.version.clone()),
         runs: inputs.runs.iter().map(|p| read_json(p)).collect::<Result<_, _>>()?,
@@ -219,6 +242,10 @@ pub fn build(
     }
     let staged = folder.keep();
     open_to_all(&staged)?;
+    // The budget is spent before the package is there: a crash between them costs budget, not privacy.
+    if let Some(noisy) = &noisy {
+        noisy.spend()?;
+    }
     std::fs::rename(&staged, target).map_err(ReleaseError::writing(target))?;
     let mut missing = Vec::new();
     for (name, is_there) in [
@@ -227,6 +254,7 @@ pub fn build(
         ("skill", inputs.volunteers.is_some()),
         ("provenance", !inputs.runs.is_empty()),
         ("policy", policy.is_some()),
+        ("models", !inputs.models.is_empty()),
     ] {
         if !is_there {
             missing.push(name);
@@ -245,7 +273,8 @@ pub fn build(
 
 /// Names to look for, but for words that are the team's own: settings, questions, and answers that nobody
 /// typed.
-fn names(settings: &Settings, names: &[String], votes: &Votes) -> Result<Option<NameSet>, ReleaseError> {
+fn names(settings: &Settings, inputs: &Inputs, votes: &Votes) -> Result<Option<NameSet>, ReleaseError> {
+    let names = &inputs.names;
     if names.is_empty() {
         return Ok(None);
     }
@@ -255,6 +284,7 @@ fn names(settings: &Settings, names: &[String], votes: &Votes) -> Result<Option<
         ours.push_str(text);
     };
     settings.creators.iter().for_each(|creator| add(&creator.name()));
+    inputs.models.iter().for_each(|model| add(&model_words(model)));
     for question in &votes.questions {
         add(&question.workflow);
         add(&question.task);
@@ -322,114 +352,6 @@ fn difference(
     let since: Vec<String> = gone.iter().filter(is_since).cloned().collect();
     let before = View::open(previous, progress)?;
     Ok(attack::difference(&before, view, &since, settings.privacy.k, settings.privacy.most_found))
-}
-
-/// What the protection costs the science: answers of the majority that differ, votes lost.
-fn utility(all: &[Count], released: &[Count], n_votes: u64, n_released: u64) -> Value {
-    let majority = |counts: &[Count]| -> std::collections::BTreeMap<(u32, u32), (u64, u32)> {
-        let mut best = std::collections::BTreeMap::new();
-        for c in counts {
-            let entry = best.entry((c.subject, c.question)).or_insert((c.n_votes, c.answer));
-            if c.n_votes > entry.0 {
-                *entry = (c.n_votes, c.answer);
-            }
-        }
-        best
-    };
-    let (before, after) = (majority(all), majority(released));
-    let n_same = before.iter().filter(|(k, b)| after.get(*k).is_some_and(|a| a.1 == b.1)).count();
-    let n_gone = before.keys().filter(|k| !after.contains_key(*k)).count();
-    json!({
-        "n_questions": before.len(),
-        "n_majority_same": n_same,
-        "n_majority_other": before.len() - n_same - n_gone,
-        "n_not_released": n_gone,
-        "n_votes": n_votes,
-        "n_votes_released": n_released,
-    })
-}
-
-/// The words of every package, whatever it is about: those of its files without a project in them.
-pub(crate) fn vocabulary() -> &'static str {
-    static WORDS: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    WORDS.get_or_init(words_of_every_package)
-}
-
-fn words_of_every_package() -> String {
-    use crate::settings::{Creator, Privacy, Responsible};
-    let none = String::new;
-    let settings = Settings {
-        project: none(),
-        version: none(),
-        title: none(),
-        description: none(),
-        date: "2000-01-01".to_owned(),
-        licence: "CC-BY-4.0".to_owned(),
-        publisher: none(),
-        doi: Some(none()),
-        url: Some(none()),
-        keywords: vec![none()],
-        creators: vec![Creator {
-            given: none(),
-            family: none(),
-            orcid: Some(none()),
-            affiliation: Some(none()),
-        }],
-        tier: Tier::C,
-        privacy: Privacy::default(),
-        responsible: Responsible {
-            collection: none(),
-            protocol: none(),
-            platform: none(),
-            annotators: none(),
-            uses: vec![none()],
-            limits: vec![none()],
-            maintenance: none(),
-            machines: vec![none()],
-        },
-    };
-    let entry = |path: String| FileEntry {
-        media_type: media_type(&path),
-        path,
-        about: none(),
-        n_bytes: 0,
-        sha256: none(),
-    };
-    let tables = crate::tier::Table::ALL.into_iter().map(|table| TableEntry {
-        files: ["parquet", "csv", "vot"].map(|e| entry(format!("data/{}.{e}", table.name()))).to_vec(),
-        written: Written {
-            table,
-            columns: table.columns(Tier::C).unwrap_or_default(),
-            n_rows: 0,
-            files: Vec::new(),
-        },
-    });
-    let run = json!({"volary": "", "command": "", "inputs": [{"blake3": "", "path": ""}]});
-    let m = Manifest {
-        settings: &settings,
-        tables: tables.collect(),
-        others: Vec::new(),
-        biases: &Registry::default(),
-        policy_version: Some(none()),
-        runs: vec![run],
-        privacy: json!({"attacks": [{"attack": "dictionary exact times Talk linkage credit intersection singling out difference versions"}]}),
-        votes_per_subject: 0.0,
-    };
-    let mut words = [readme::readme(&m), readme::licence(&m), metadata::citation(&m)].join("\n");
-    for value in [
-        metadata::data_package(&m),
-        metadata::croissant(&m),
-        metadata::datacite(&m),
-        metadata::provenance(&m),
-        metadata::ro_crate(&m, &[SUMS]),
-    ] {
-        words.push_str(&value.to_string());
-    }
-    for tier in [Tier::A, Tier::B, Tier::C, Tier::D] {
-        words.push_str(tier.promise());
-    }
-    words.push_str(&KINDS.join(" "));
-    words
 }
 
 pub(crate) fn read_json(path: &Path) -> Result<Value, ReleaseError> {

@@ -173,6 +173,14 @@ impl<'a> Protection<'a> {
         self.public.len() as u64
     }
 
+    /// Whether a vote leaves under a pseudonym that other votes of the volunteer have, too.
+    pub(crate) fn is_linked(&self, vote: &Vote) -> bool {
+        vote.who.volunteer().is_some_and(|volunteer| {
+            let pair = (vote.subject, volunteer as u32);
+            self.person[volunteer].is_some() && self.linked.binary_search(&pair).is_ok()
+        })
+    }
+
     /// A vote as it leaves.
     pub(crate) fn release(&self, vote: &Vote) -> Released {
         let (token, bearer, day) = match vote.who.volunteer() {

@@ -38,6 +38,11 @@ pub(crate) fn readme(m: &Manifest<'_>) -> String {
             put(format_args!("| `{}` | {} |\n", column.name, column.about));
         }
     }
+    let cards: Vec<&str> =
+        m.others.iter().map(|f| f.path.as_str()).filter(|p| p.ends_with("/card.md")).collect();
+    if !cards.is_empty() {
+        put(format_args!("\n## Models\n\nEach has a card: {}.\n", cards.join(", ")));
+    }
     put(format_args!(
         "\n## How the data came about\n\n{}\n\n{}\n\nPlatform: {}. Volunteers: {}\n",
         r.collection, r.protocol, r.platform, r.annotators
@@ -54,6 +59,7 @@ pub(crate) fn readme(m: &Manifest<'_>) -> String {
     }
     put(format_args!("\n## Known biases\n\n{}", m.biases.markdown()));
     put(format_args!("\n## The volunteers\n\n{}\n\n{}\n", m.personal(), linking(m)));
+    noise(m, &mut put);
     attacks(m, &mut put);
     put(format_args!("\n## Who keeps it\n\n{}\n", r.maintenance));
     if let Some(version) = &m.policy_version {
@@ -67,6 +73,14 @@ fn linking(m: &Manifest<'_>) -> String {
         || "Pseudonyms are those of this version. Other versions have others; rows that are the same in both can still be found by what they say.".to_owned(),
         |line| format!("Pseudonyms are the same in all versions of the line `{line}`, on purpose."),
     )
+}
+
+fn noise(m: &Manifest<'_>, put: &mut impl FnMut(std::fmt::Arguments<'_>)) {
+    let Some(noise) = &m.settings.noise else { return };
+    put(format_args!(
+        "\n`histograms` has noise: whether any one volunteer with an account took part changes the chance of what it says by a factor of at most e^{}, and by at most e^{} over all versions. At most {} votes of a person count in each histogram of votes; votes of people who were not logged in do not count. The other tables are exact, and this promise is not about them.\n",
+        noise.epsilon, noise.lifetime_epsilon, noise.votes
+    ));
 }
 
 fn attacks(m: &Manifest<'_>, put: &mut impl FnMut(std::fmt::Arguments<'_>)) {

@@ -12,6 +12,7 @@ use super::inputs::Gold;
 use super::protect::{COUNTRY, FIRST, GROUP, Person, Protection, Released, decile_or_none};
 use crate::calendar::{Resolution, bucket_text};
 use crate::error::ReleaseError;
+use crate::noise::Noisy;
 use crate::tables::{Cell, Sink, Written};
 use crate::tier::{Kind, Table, Tier};
 use crate::votes::{Count, NO_ANSWER, NO_DAY, Vote, Votes};
@@ -153,6 +154,7 @@ impl Desk<'_> {
                 (None, _) => Cell::Missing,
                 (Some(text), Kind::Text) => Cell::Text(text),
                 (Some(text), Kind::Count) => text.parse().map_or(Cell::Missing, Cell::Count),
+                (Some(text), Kind::Integer) => text.parse().map_or(Cell::Missing, Cell::Integer),
                 (Some(text), Kind::Number) => text.parse().map_or(Cell::Missing, Cell::Number),
             });
             sink.row(&cells.collect::<Vec<_>>())?;
@@ -207,6 +209,26 @@ impl Desk<'_> {
             ])?;
         }
         sink.finish().map(Some)
+    }
+
+    /// Histograms with their noise.
+    pub(crate) fn histograms(&self, noisy: &Noisy) -> Result<Written, ReleaseError> {
+        let n = noisy.histograms.iter().map(|(h, _)| h.bins.len()).sum();
+        let mut sink = self.sink(Table::Histograms, n)?;
+        for (histogram, scale) in &noisy.histograms {
+            let question = histogram.question.as_ref();
+            for (bin, n) in &histogram.bins {
+                sink.row(&[
+                    Cell::Text(histogram.name),
+                    question.map(|(workflow, _)| workflow.as_str()).into(),
+                    question.map(|(_, task)| task.as_str()).into(),
+                    Cell::Text(bin),
+                    Cell::Integer(*n),
+                    Cell::Count(scale.half_width(0.95)),
+                ])?;
+            }
+        }
+        sink.finish()
     }
 
     pub(crate) fn votes(&self, protection: &Protection<'_>) -> Result<Written, ReleaseError> {

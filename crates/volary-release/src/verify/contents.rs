@@ -159,6 +159,7 @@ fn wrong_cell(cell: &str, column: &Column, described: &Described) -> Option<&'st
     }
     match column.kind {
         Kind::Count if cell.parse::<u64>().is_err() => return Some("not a count"),
+        Kind::Integer if cell.parse::<i64>().is_err() => return Some("not a whole number"),
         Kind::Number if cell.parse::<f64>().is_err() => return Some("not a number"),
         Kind::Text if is_formula(cell) => return Some("a spreadsheet would take it for a formula"),
         _ => {}
@@ -278,6 +279,10 @@ pub(crate) fn ours(package: &Path, described: &Described) -> String {
     let mut words = described.creators.clone();
     words.push_str(crate::package::vocabulary());
     keys(&described.privacy, &mut words);
+    for model in std::fs::read_dir(package.join("models")).into_iter().flatten().filter_map(Result::ok) {
+        words.push('\n');
+        words.push_str(&crate::package::model_words(&model.path()));
+    }
     let mut seen: HashSet<String> = HashSet::new();
     let typed = described.privacy["typed"].as_array().into_iter().flatten();
     let typed: HashSet<(&str, &str)> =

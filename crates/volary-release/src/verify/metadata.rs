@@ -232,7 +232,7 @@ fn fields(path: &str, schema: &Value, tier: Tier, out: &mut Verified) {
         .collect();
     let kind = |k: Kind| match k {
         Kind::Text => "string",
-        Kind::Count => "integer",
+        Kind::Count | Kind::Integer => "integer",
         Kind::Number => "number",
     };
     let expected: Vec<(&str, &str)> = columns.iter().map(|c| (c.name, kind(c.kind))).collect();

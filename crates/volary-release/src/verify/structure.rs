@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Check, Verified};
 use crate::error::ReleaseError;
-use crate::package::{SUMS, digest};
+use crate::package::{MODEL_FILES, SUMS, digest};
 use crate::tier::Table;
 
 /// Files of every package.
@@ -51,8 +51,16 @@ pub(crate) fn walk(package: &Path, out: &mut Verified) -> Result<BTreeMap<String
         }
     }
     let allowed = allowed();
-    for file in files.keys().filter(|f| !allowed.contains(*f)) {
+    for file in files.keys().filter(|f| !allowed.contains(*f) && !is_of_model(f)) {
         out.find(Check::Structure, file, "a file that no package has");
+    }
+    for model in files.keys().filter_map(|f| Some(f.strip_prefix("models/")?.split_once('/')?.0)) {
+        for needed in &MODEL_FILES[..3] {
+            let file = format!("models/{model}/{needed}");
+            if !files.contains_key(&file) {
+                out.find(Check::Structure, &file, "the file is missing");
+            }
+        }
     }
     for file in REQUIRED.iter().filter(|f| !files.contains_key(**f)) {
         out.find(Check::Structure, file, "the file is missing");
@@ -63,6 +71,14 @@ pub(crate) fn walk(package: &Path, out: &mut Verified) -> Result<BTreeMap<String
     out.n_files = files.len() as u64;
     out.n_bytes = files.values().sum();
     Ok(files)
+}
+
+/// Whether it is a file of a model.
+fn is_of_model(file: &str) -> bool {
+    let parts: Vec<&str> = file.split('/').collect();
+    let [folder, model, name] = parts.as_slice() else { return false };
+    let is_slug = model.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    *folder == "models" && is_slug && (MODEL_FILES.contains(name) || name.ends_with(".safetensors"))
 }
 
 fn allowed() -> BTreeSet<String> {

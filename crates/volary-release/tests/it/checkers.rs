@@ -38,7 +38,7 @@ fn every_checker_accepts_every_tier() {
         for (checker, answer) in answers.as_object().unwrap() {
             assert_eq!(answer, "ok", "{checker} on tier {tier:?}");
         }
-        assert_eq!(answers.as_object().unwrap().len(), 9);
+        assert_eq!(answers.as_object().unwrap().len(), 11);
     }
 }
 
@@ -52,17 +52,57 @@ fn checkers_refuse_what_is_broken() {
         std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
     };
     type Harm<'h> = &'h dyn Fn(&Path);
-    let cases: [(&str, Harm<'_>); 8] = [
-        ("croissant", &|p| {
-            let path = p.join("data/counts.parquet");
-            let mut bytes = std::fs::read(&path).unwrap();
-            let middle = bytes.len() / 2;
-            bytes[middle] ^= 1;
-            std::fs::write(&path, bytes).unwrap();
-        }),
-        ("ro_crate", &|p| edit(p, "ro-crate-metadata.json", "\"license\"", "\"licenze\"")),
+    let flip = |path: &Path| {
+        let mut bytes = std::fs::read(path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(path, bytes).unwrap();
+    };
+    // The mutants of specification 6.5. A file too many (3) and a name that is no UTF-8 (12) no program
+    // of others minds; ours does (`the_twelve_mutants_are_found`).
+    let cases: [(&str, Harm<'_>); 19] = [
+        // 1: a byte.
+        ("croissant", &|p| flip(&p.join("data/counts.parquet"))),
+        ("sums", &|p| flip(&p.join("data/counts.vot"))),
+        ("frictionless", &|p| edit(p, "data/counts.csv", ",0.", ",0.0")),
+        // 2: a file less.
         ("ro_crate", &|p| std::fs::remove_file(p.join("data/gold.vot")).unwrap()),
+        ("sums", &|p| std::fs::remove_file(p.join("LICENSE")).unwrap()),
+        // 4: the number of rows.
+        ("croissant", &|p| edit(p, "datapackage.json", "\"rows\": 2", "\"rows\": 3")),
+        // 5: the licence.
+        ("ro_crate", &|p| edit(p, "ro-crate-metadata.json", "\"license\"", "\"licenze\"")),
+        // 6: a value that is none.
         ("frictionless", &|p| edit(p, "data/counts.csv", ",0.", ",x.")),
+        // 7: a key that stands twice.
+        ("strict_json", &|p| {
+            edit(
+                p,
+                "datacite.json",
+                "\"version\": \"1.0\"",
+                "\"version\": \"1.0\", \"version\": \"1.0\"",
+            );
+        }),
+        // 8: a media type.
+        ("croissant", &|p| {
+            edit(p, "croissant.json", "\"application/vnd.apache.parquet\"", "\"image/png\"");
+            edit(p, "croissant.json", "\"text/csv\"", "\"image/png\"");
+        }),
+        // 9: a path that leads out.
+        ("frictionless", &|p| edit(p, "datapackage.json", "\"data/counts.csv\"", "\"../counts.csv\"")),
+        ("croissant", &|p| {
+            edit(p, "croissant.json", "\"data/counts.parquet\"", "\"/data/counts.parquet\"")
+        }),
+        // 10: a byte order mark.
+        ("strict_json", &|p| edit(p, "prov.json", "{", "\u{feff}{")),
+        ("croissant", &|p| edit(p, "croissant.json", "{", "\u{feff}{")),
+        // 11: line ends of the checksums.
+        ("sums", &|p| {
+            let path = p.join("SHA256SUMS");
+            let sums = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(path, sums.replace('\n', "\r\n")).unwrap();
+        }),
+        // And what each format minds by itself.
         ("cff", &|p| edit(p, "CITATION.cff", "type: dataset", "type: poem")),
         ("datacite", &|p| edit(p, "datacite.json", "\"publicationYear\"", "\"year\"")),
         ("votables", &|p| edit(p, "data/counts.vot", "datatype=\"long\"", "datatype=\"lang\"")),

@@ -7,5 +7,6 @@ mod attack;
 mod build;
 mod checkers;
 mod names;
+mod noise;
 mod support;
 mod verify;

@@ -7,6 +7,7 @@
 
 mod kernels;
 mod ops;
+mod penalty;
 pub(crate) mod tangent;
 
 use burn::module::{Module, Param};

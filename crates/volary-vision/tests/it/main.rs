@@ -4,6 +4,7 @@
 
 mod anomaly;
 mod attention;
+mod classifier;
 mod folders;
 mod scores;
 mod simulated;

@@ -22,6 +22,7 @@ use crate::input::read_input;
 use crate::session::{Session, run_json_for};
 use crate::settings::RowSettings;
 use crate::summary::printable;
+use crate::whole_table::WholeTable;
 
 /// Numbers that take no more different values than this are labels.
 const FEW_VALUES: usize = 8;
@@ -37,6 +38,7 @@ const MOST: usize = 12;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary bias classifications.csv --truth truth.csv --positive Yes --slices subjects.csv --by brightness,sensor -o bias.csv
+  volary bias classifications.csv --truth truth.csv --positive Yes --slices subjects.csv --where 'mag > 19' -o bias.csv
   volary bias extracts --truth truth.csv --task T0 --positive Smooth --slices subjects.csv --by mag --scores model.csv -o bias.parquet")]
 pub(crate) struct Args {
     /// Exports, a folder of extracts, a votes table, or a label table (task,worker,label).
@@ -55,8 +57,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TABLE")]
     slices: PathBuf,
     /// The columns, with commas between them.
-    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', required_unless_present = "conditions")]
     by: Vec<String>,
+    /// A condition on the columns, as `volary slice` reads it; may be given again.
+    #[arg(long = "where", value_name = "FILTER")]
+    conditions: Vec<String>,
     /// A model's scores (subject_id,answer,score): is it wrong where the crowd is?
     #[arg(long, value_name = "TABLE")]
     scores: Option<PathBuf>,
@@ -95,7 +100,8 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let consensus = fraction(&votes, &counted, None, &FractionParams::default())?;
     let question = question(&votes, args)?;
     let judged = judge(&votes, &consensus, question, &truth, &args.positive);
-    let columns = read_columns(&args.slices, &args.by, &judged.subjects, &mut session)?;
+    let mut columns = read_columns(&args.slices, &args.by, &judged.subjects, &mut session)?;
+    columns.extend(conditions(args, &judged.subjects, &mut session)?);
     let params = BiasParams {
         n_bins: args.bins,
         least: args.least,
@@ -206,6 +212,30 @@ fn read_columns(
         Ok(())
     })?;
     Ok(names.iter().zip(cells).map(|(name, cells)| text_column(name, cells)).collect())
+}
+
+/// A column of yes and no for each condition; neither, where a value is missing.
+fn conditions(args: &Args, subjects: &[String], session: &mut Session) -> Result<Vec<Column>> {
+    if args.conditions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let table = WholeTable::read(&args.slices, &[], session)?;
+    let place: BTreeMap<&str, usize> = table.ids.iter().map(String::as_str).zip(0..).collect();
+    let column = |text: &String| {
+        let (filter, yes) = table.select(text)?;
+        let (_, no) = table.select(&format!("not ({filter})"))?;
+        let label = |subject: &String| {
+            let row = *place.get(subject.as_str())?;
+            match (yes.mask.contains(row), no.mask.contains(row)) {
+                (true, _) => Some("yes".to_owned()),
+                (_, true) => Some("no".to_owned()),
+                _ => None,
+            }
+        };
+        let values = Values::Labels(subjects.iter().map(label).collect());
+        Ok(Column { name: filter.to_string(), values })
+    };
+    args.conditions.iter().map(column).collect()
 }
 
 /// A column of cells: of numbers, where all are and there are many; else of labels.

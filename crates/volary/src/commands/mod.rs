@@ -1,5 +1,6 @@
 //! One file per command. Each has `Args` (what `--help` shows, with examples) and `run`.
 
+pub(crate) mod advise;
 pub(crate) mod agreement;
 pub(crate) mod alerts;
 pub(crate) mod attention;
@@ -25,6 +26,7 @@ pub(crate) mod marks;
 pub(crate) mod neighbours;
 pub(crate) mod optout;
 pub(crate) mod policy;
+pub(crate) mod practice;
 pub(crate) mod rebuild;
 pub(crate) mod reduce;
 pub(crate) mod release;

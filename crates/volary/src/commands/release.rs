@@ -8,6 +8,7 @@ use clap::Subcommand;
 use serde_json::json;
 use volary_release::attack::{self, Knowledge, Outcome, Truth, View};
 use volary_release::bias::Registry;
+use volary_release::card::Folder;
 use volary_release::key::ReleaseKey;
 use volary_release::names::read_names;
 use volary_release::optout::OptOuts;
@@ -92,6 +93,12 @@ struct Make {
     /// Subjects with public credit or Talk comments: subject_id.
     #[arg(long, value_name = "FILE")]
     public_subjects: Option<PathBuf>,
+    /// The ledger of noise ([noise] in release.toml): what all versions have spent. Made if it is not there.
+    #[arg(long, value_name = "TOML")]
+    noise_ledger: Option<PathBuf>,
+    /// Folders of models that leave with the data, each with its card.
+    #[arg(long = "model", value_name = "DIR")]
+    models: Vec<PathBuf>,
     /// The package of the version before: checks that the difference names nobody.
     #[arg(long, value_name = "DIR")]
     previous: Option<PathBuf>,
@@ -219,6 +226,8 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
         runs: args.runs.clone(),
         public_subjects: args.public_subjects.clone(),
         previous: args.previous.clone(),
+        noise_ledger: args.noise_ledger.clone(),
+        models: args.models.clone(),
         knowledge: knowledge(&args.knows, &session)?,
         names: match &args.knows.names {
             Some(path) => read_names(path, &session.progress)?,
@@ -241,6 +250,12 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
     ];
     for path in one.into_iter().chain(more.into_iter().flatten()).chain(&args.runs) {
         session.input_file(path)?;
+    }
+    // By its weights a model is known, and whoever opts out later finds the packages that it is in.
+    for model in &args.models {
+        for file in Folder::read(model)?.weight_files() {
+            session.input_file(&model.join(file))?;
+        }
     }
     session.output(&output.join("SHA256SUMS"));
     session.summary.line("tier", "tier", settings.tier.promise(), json!(settings.tier));

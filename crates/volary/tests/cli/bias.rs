@@ -50,6 +50,14 @@ fn a_bias_is_found_and_the_model_that_learnt_it() {
             .filter(|r| r["flagged"] == "true")
             .all(|r| r["x"] == "mag" && r["error"] == "false negative")
     );
+    // The same, by a condition of one's own.
+    let condition = ["--where", "mag > 8 and sensor = 'right'", "-o", "where.csv"];
+    place.record(&[&BASE[..], &condition].concat());
+    let rows = place.table("where.csv");
+    let worst = &rows[0];
+    assert_eq!((worst["x_label"].as_str(), worst["flagged"].as_str()), ("yes", "true"), "{worst:?}");
+    assert!(worst["x"].contains("mag"), "{worst:?}");
+    place.volary(&[&BASE[..], &["--where", "colour > 1", "-o", "x.csv"]].concat()).fails_with("colour");
     let pairs =
         [&BASE[..], &["--by", "mag,sensor", "--pairs", "--bins", "2", "-o", "pairs.parquet"]].concat();
     assert!(place.record(&pairs)["rows"]["bias"].as_u64().unwrap() > 8);

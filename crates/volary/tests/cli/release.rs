@@ -175,6 +175,14 @@ fn a_policy_does_not_change_in_silence() {
     let record = place.record(&["policy", "diff", "before.toml", "after.toml"]);
     assert_eq!(record["summary"]["changes"][0]["decision"], "alert.votes");
     place.volary(&["policy", "diff", "before.toml", "silent.toml"]).fails_with("same version");
+    // Every record says under which policy it was made.
+    place.write("volary.toml", "[project]\npolicy = \"after.toml\"\n");
+    let bare = place.record(&["policy", "diff", "before.toml", "after.toml"]);
+    assert!(bare.get("policy").is_none());
+    let stamped = ["policy", "diff", "before.toml", "after.toml", "--config", "volary.toml"];
+    assert_eq!(place.record(&stamped)["policy"], "2");
+    place.write("volary.toml", "[project]\npolicy = \"none.toml\"\n");
+    place.volary(&stamped).fails_with("none.toml");
 }
 
 #[test]
@@ -189,6 +197,50 @@ fn the_cat_project_can_be_published() {
     let record = place.record(&[&make[..], &["--key", "cats.key", "--new-key", "-o", "cats"]].concat());
     assert!(record["summary"]["n_shapes"].as_u64().unwrap() > 20);
     place.record(&["release", "verify", "cats", "--names", export]);
+    checkers_accept(&place.path("cats"));
+}
+
+/// The demo's project, in the safest tier and in the one with a pseudonym for each volunteer: found right by
+/// ours, by others' programs, and by the attacks.
+#[test]
+fn the_demo_can_be_published() {
+    let place = Place::new();
+    place.record(&["demo", "demo", "--subjects", "150", "--volunteers", "60"]);
+    place.write("biases.toml", "");
+    for tier in ["A", "C"] {
+        let settings = SETTINGS.replace("tier = \"A\"", &format!("tier = \"{tier}\""));
+        place.write("release.toml", format!("{settings}\n[privacy]\nk = 5\n"));
+        let package = format!("demo-{tier}");
+        let make = [
+            "release",
+            "release.toml",
+            "--votes",
+            "demo/extracts/votes.parquet",
+            "--consensus",
+            "demo/consensus/consensus.parquet",
+            "--volunteers",
+            "demo/consensus/consensus_volunteers.parquet",
+            "--biases",
+            "biases.toml",
+            "--run",
+            "demo/extracts/run.json",
+            "--names",
+            "demo/classifications.csv",
+            "--key",
+            &format!("{tier}.key"),
+            "--new-key",
+            "-o",
+            &package,
+        ];
+        let record = place.record(&make);
+        for attack in record["summary"]["attacks"].as_array().unwrap() {
+            assert_eq!(attack["n_found"], 0, "{attack}");
+        }
+        let names = "demo/classifications.csv";
+        let verify = ["release", "verify", &package, "--names", names, "--biases", "biases.toml"];
+        assert_eq!(place.record(&verify)["summary"]["findings"], Value::Array(Vec::new()));
+        checkers_accept(&place.path(&package));
+    }
 }
 
 #[test]
@@ -209,4 +261,96 @@ fn keys_are_kept_and_mistakes_are_told() {
     place.volary(&["release", "verify", "none"]).fails_with("not a folder");
     place.write("release.toml", SETTINGS.replace("CC-BY-4.0", "mine"));
     place.volary(&release("more", &[])).fails_with("is not one of CC0-1.0");
+}
+
+const CARD: &str = r#"
+version = "2026-11"
+
+[card]
+licence = "MIT"
+intended_use = "To sort photographs."
+out_of_scope = "Pictures of people."
+data = "Simulated."
+contact = "cats@example.org"
+"#;
+
+#[test]
+fn a_model_leaves_with_its_card_and_without_those_who_opted_out() {
+    let place = Place::new();
+    crate::vision::project(&place, 24);
+    let mut rows = Vec::new();
+    for subject in 0..24 {
+        for (i, name) in NAMES.iter().enumerate() {
+            let id = subject * 10 + i as u64 + 1;
+            let answer = if (id + subject).is_multiple_of(3) { "Cat" } else { "Dog" };
+            rows.push(Row::answer(id, name, &format!("s{subject}"), answer));
+        }
+    }
+    place.write("export.csv", export(&rows));
+    place.record(&["extract", "export.csv", "-o", "extracts", "--to", "csv"]);
+    place.write("release.toml", SETTINGS);
+    place.write("biases.toml", "");
+    place.write("policy.toml", CARD);
+    let train = "train confusion subjects.csv --consensus consensus.csv -o model --replicates 20 --size 32 --channels grey \
+                 --filters 8 --hidden 6,4 --batch 8 --epochs 1 --held-out 0.3 --fresh";
+    let train: Vec<&str> = train.split_whitespace().collect();
+    let make = |more: &[&str]| {
+        place.record(&[&["consensus", "export.csv", "-o", "consensus.csv"], more].concat());
+        place.record(&train);
+        place.record(&["card", "model", "--policy", "policy.toml", "--biases", "biases.toml"]);
+    };
+    make(&[]);
+    let model = ["--model", "model", "--names", "export.csv"];
+    let without_policy = release("cats", &[&model[..], &["--new-key"]].concat());
+    place.volary(&without_policy).fails_with("a model leaves with its card");
+    std::fs::remove_file(place.path("cats.key")).unwrap();
+    let with = [&model[..], &["--policy", "policy.toml", "--new-key"]].concat();
+    place.record(&release("cats", &with));
+    let verify = ["release", "verify", "cats", "--names", "export.csv", "--biases", "biases.toml"];
+    assert_eq!(place.record(&verify)["summary"]["findings"], Value::Array(Vec::new()));
+    let mut found = Vec::new();
+    walk(&place.path("cats/models"), &mut |path| {
+        found.push(path.file_name().unwrap().to_string_lossy().into_owned());
+    });
+    found.sort();
+    let expected =
+        ["card.md", "config.json", "cost.json", "lineage.json", "metrics.json", "weights.safetensors"];
+    assert_eq!(found, expected);
+    assert!(place.read("cats/README.md").contains("## Models"));
+    assert!(place.read("cats/ro-crate-metadata.json").contains("weights.safetensors"));
+    checkers_accept(&place.path("cats"));
+    // Somebody opts out: the model learned from them, and stays.
+    place.record(&["optout", "add", "--user", NAMES[3], "--at", "2026-11-01"]);
+    let out = [&with[..5], &["policy.toml", "--optouts", "optouts.toml"]].concat();
+    place
+        .volary(&release("cats-2", &out))
+        .fails_with("nothing says that this model learned without them");
+    // Made again it leaves, and whoever looks for what it went into finds the package.
+    make(&["--optouts", "optouts.toml"]);
+    place.record(&release("cats-2", &out));
+    // A file less is found.
+    std::fs::remove_dir_all(
+        place.path("cats-2/models").read_dir().unwrap().next().unwrap().unwrap().path(),
+    )
+    .unwrap();
+    assert_eq!(place.volary(&["release", "verify", "cats-2"]).code, 1);
+}
+
+/// Other people's programs, where they are installed.
+fn checkers_accept(package: &std::path::Path) {
+    let python =
+        std::env::var_os("VOLARY_CHECKERS").map(|v| std::path::Path::new(&v).join("bin/python"));
+    let Some(python) = python.filter(|p| p.exists()) else {
+        eprintln!("skipped: VOLARY_CHECKERS names no virtual environment");
+        return;
+    };
+    let script = crate::support::root().join("crates/volary-release/tests/checkers/check.py");
+    let output = std::process::Command::new(python).arg(script).arg(package).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let from = text.find("{\n").unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let answers: Value = serde_json::from_str(&text[from..]).unwrap();
+    for (checker, answer) in answers.as_object().unwrap() {
+        assert_eq!(answer, "ok", "{checker}");
+    }
+    assert_eq!(answers.as_object().unwrap().len(), 11);
 }

@@ -1,6 +1,7 @@
 //! `volary score`: a trained model on pictures, also ones that nobody has seen.
 
 mod anomaly;
+mod classifier;
 mod confusion;
 mod journal;
 
@@ -16,18 +17,21 @@ use volary_vision::{ModelKind, model_kind};
 use crate::pictures::SourceArgs;
 use crate::session::Session;
 
-/// Use a trained model: what would volunteers say of these pictures, or how odd are they?
+/// Use a trained model: what would volunteers say of these pictures, is it there, or how odd are they?
 ///
-/// The pictures are prepared as those that the model learned from. A confusion model writes to FILE a row for each subject and class:
-/// the predicted consensus, its interval, and the interval in which the fraction of so many volunteers would
-/// lie; to FILE_subjects how far each picture is from what the model rebuilds of it. An anomaly model writes a
-/// row for each subject: image score, feature score, anomaly score, and where that stands among all
-/// (percentile, and a flag for the top and bottom of them); stopped at any moment, the same command goes on.
-/// Both write to FILE_embeddings the latent numbers, for maps and neighbours.
+/// The pictures are prepared as those that the model learned from. A confusion model writes to FILE a row for
+/// each subject and class: the predicted consensus, its interval, and the interval in which the fraction of so
+/// many volunteers would lie; to FILE_subjects how far each picture is from what the model rebuilds of it. A
+/// classifier writes the calibrated probability of each class, how far passes with parts of the network left out
+/// are apart, and what an answer would tell of the network. An anomaly model writes a row for each subject: image
+/// score, feature score, anomaly score, and where that stands among all (percentile, and a flag for the top and
+/// bottom of them); stopped at any moment, the same command goes on. All write to FILE_embeddings numbers of
+/// each picture, for maps and neighbours.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary score model subjects.csv -o predictions.parquet
   volary score model cutouts -o predictions.csv --volunteers 20 --confidence 0.95
+  volary score rb cutouts -o scores.csv --passes 50
   volary score oddities cutouts -o scores.csv --feature-weight 0.5")]
 pub(crate) struct Args {
     /// The folder that `volary train` wrote.
@@ -38,13 +42,16 @@ pub(crate) struct Args {
     /// Table to write: .parquet, .csv, .json or .arrow.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Confusion: share of the distribution inside of an interval.
+    /// Confusion and classifier: share of the distribution, or of the passes, inside of an interval.
     #[arg(long, value_name = "SHARE", default_value_t = 0.9)]
     confidence: f64,
     /// Confusion: volunteers of a fraction's interval [default: as many as a typical picture of the training
     /// had].
     #[arg(long, value_name = "N")]
     volunteers: Option<u32>,
+    /// Classifier: passes with parts of the network left out.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    passes: usize,
     /// Anomaly: weight of the image score in the anomaly score [default: that of the training].
     #[arg(long, value_name = "WEIGHT")]
     image_weight: Option<f64>,
@@ -66,6 +73,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     session.input_file(&args.model.join("weights.safetensors"))?;
     match kind {
         ModelKind::Confusion => confusion::run(args, session),
+        ModelKind::Classifier => classifier::run(args, session),
         ModelKind::Anomaly => anomaly::run(args, session),
     }
 }

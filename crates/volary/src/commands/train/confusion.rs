@@ -235,7 +235,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
 }
 
 /// The columns to slice by, of the pictures that are used.
-fn slice_columns(
+pub(super) fn slice_columns(
     names: &[String],
     found: &ImageSubjects,
     used: &[&ImageSubject],
@@ -251,7 +251,7 @@ fn slice_columns(
 }
 
 /// The subjects that have an image and votes.
-fn with_votes(
+pub(super) fn with_votes(
     found: &ImageSubjects,
     table: &ClassTable,
     session: &mut Session,
@@ -276,7 +276,7 @@ fn with_votes(
 }
 
 /// The votes of these subjects, in their order.
-fn labels(table: &ClassTable, ids: &[String]) -> Result<Labels> {
+pub(super) fn labels(table: &ClassTable, ids: &[String]) -> Result<Labels> {
     let rows: HashMap<&str, usize> =
         table.subject_ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
     let n_classes = table.classes.len();

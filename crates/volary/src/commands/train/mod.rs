@@ -1,6 +1,7 @@
 //! `volary train`: models that learn from pictures and from what volunteers said of them.
 
 mod anomaly;
+mod classifier;
 mod confusion;
 mod watch;
 
@@ -22,6 +23,7 @@ use crate::session::Session;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary train confusion subjects.csv --consensus consensus.csv -o model
+  volary train classifier subjects.csv --consensus gold_soft.csv --classes real -o model
   volary train anomaly cutouts -o model --epochs 50 --batch 64")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -30,6 +32,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Debug, Subcommand)]
 enum What {
+    Classifier(Box<classifier::Args>),
     Anomaly(Box<anomaly::Args>),
     Confusion(Box<confusion::Args>),
 }
@@ -37,6 +40,7 @@ enum What {
 /// Runs it.
 pub(crate) fn run(args: &Args, session: Session) -> Result<ExitCode> {
     match &args.what {
+        What::Classifier(args) => classifier::run(args, session),
         What::Anomaly(args) => anomaly::run(args, session),
         What::Confusion(args) => confusion::run(args, session),
     }

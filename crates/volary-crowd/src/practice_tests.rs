@@ -1,0 +1,132 @@
+use rand::RngExt as _;
+use volary_core::seed::stream;
+
+use super::*;
+
+/// Admissions to Berkeley by department, men and women, admitted and rejected: what R's `mantelhaen.test`
+/// (4.4, its own example) says of them.
+#[test]
+fn it_is_that_of_r() {
+    let departments = [
+        [512, 313, 89, 19],
+        [353, 207, 17, 8],
+        [120, 205, 202, 391],
+        [138, 279, 131, 244],
+        [53, 138, 94, 299],
+        [22, 351, 24, 317],
+    ];
+    let strata = departments.map(|[a, b, c, d]| Stratum { inside: [a, b], outside: [c, d] });
+    let effect = mantel_haenszel(strata, 0.95).unwrap();
+    assert_eq!((effect.n_strata, effect.n_inside + effect.n_outside), (6, 4526));
+    let near = |ours: f64, theirs: f64| assert!((ours - theirs).abs() < 1e-6, "{ours}, R {theirs}");
+    near(effect.odds_ratio, 0.904_696_8);
+    near(effect.odds_ratio_interval.low, 0.771_907_4);
+    near(effect.odds_ratio_interval.high, 1.060_329_8);
+    // Put together men seem preferred: 1.84. Department by department they are not (Bickel et al. 1975).
+    let all = strata.iter().fold(Stratum::default(), |mut sum, s| {
+        for i in 0..2 {
+            sum.inside[i] += s.inside[i];
+            sum.outside[i] += s.outside[i];
+        }
+        sum
+    });
+    assert!(mantel_haenszel([all], 0.95).unwrap().odds_ratio > 1.8);
+}
+
+#[test]
+fn one_stratum_is_the_plain_table() {
+    let effect = mantel_haenszel([Stratum { inside: [30, 10], outside: [20, 20] }], 0.95).unwrap();
+    assert!((effect.odds_ratio - 3.0).abs() < 1e-12);
+    assert!((effect.difference - 0.25).abs() < 1e-12);
+    // Woolf's: the standard error of a log odds ratio is the root of the sum of 1/n.
+    let woolf = (1.0_f64 / 30.0 + 0.1 + 0.05 + 0.05).sqrt();
+    let high = 3.0 * (1.959_963_985 * woolf).exp();
+    assert!((effect.odds_ratio_interval.high - high).abs() < 1e-6);
+    // Nothing to compare, and nobody wrong.
+    for none in [
+        Stratum { inside: [5, 5], outside: [0, 0] },
+        Stratum { inside: [5, 0], outside: [5, 0] },
+        Stratum::default(),
+    ] {
+        assert_eq!(mantel_haenszel([none], 0.95), None);
+    }
+}
+
+/// People of different skill, the better ones staying longer; being right moves by `learning` points once they
+/// are experienced, `tiring` late in a session, `told` after feedback.
+fn crowd(seed: u64, learning: f64, tiring: f64, told: f64) -> Vec<JudgedVote> {
+    let mut rng = stream(seed, "practice test");
+    let mut all = Vec::new();
+    for volunteer in 0..120_u32 {
+        let skill = 0.55 + 0.3 * rng.random::<f64>();
+        // Who is good stays.
+        let n = (40.0 + 600.0 * (skill - 0.55)) as u32;
+        let mut since_feedback = None;
+        for n_before in 0..n {
+            let session_minutes = n_before % 60;
+            since_feedback = since_feedback.map(|n: u32| n + 1);
+            let is_late = session_minutes >= 30;
+            let p = skill
+                + if n_before >= 50 { learning } else { 0.0 }
+                + if is_late { tiring } else { 0.0 }
+                + if since_feedback.is_some_and(|n| n <= 5) { told } else { 0.0 };
+            let is_right = rng.random::<f64>() < p;
+            all.push(JudgedVote { volunteer, is_right, n_before, session_minutes, since_feedback });
+            if rng.random_range(0..12) == 0 {
+                since_feedback = Some(0);
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn what_was_planted_is_found_and_nothing_where_nothing_was() {
+    let params = PracticeParams::default();
+    let (mut n_false, mut n_covered, mut n_naive) = ([0; 3], 0, 0);
+    for seed in 0..200 {
+        let none = practice(&crowd(seed, 0.0, 0.0, 0.0), &params).unwrap();
+        for (n, effect) in n_false.iter_mut().zip([none.learning, none.tiring, none.feedback]) {
+            *n += u32::from(effect.unwrap().p < 0.05);
+        }
+        let learned = crowd(seed + 1000, 0.08, 0.0, 0.0);
+        let found = practice(&learned, &params).unwrap().learning.unwrap();
+        let Interval { low, high } = found.difference_interval;
+        n_covered += u32::from((low..=high).contains(&0.08));
+        // Without each person against themselves, those who stay seem to have learned.
+        let naive = learned.iter().fold(Stratum::default(), |mut sum, v| {
+            let side = if v.n_before >= 50 { &mut sum.inside } else { &mut sum.outside };
+            side[usize::from(!v.is_right)] += 1;
+            sum
+        });
+        let Interval { low, high } = mantel_haenszel([naive], 0.95).unwrap().difference_interval;
+        n_naive += u32::from((low..=high).contains(&0.08));
+    }
+    println!(
+        "false alarms of 200: {n_false:?}; 0.08 in its interval: {n_covered} of 200, naive {n_naive}"
+    );
+    // A binomial of 200 and 0.05 is above 19 in one of a thousand.
+    assert!(n_false.iter().all(|n| *n <= 19), "{n_false:?}");
+    assert!(n_covered >= 181, "{n_covered}");
+    assert!(n_naive < 150, "{n_naive}: people who stay are better, and that is no learning");
+    let all = practice(&crowd(7, 0.08, -0.08, 0.06), &params).unwrap();
+    let (learning, tiring, feedback) =
+        (all.learning.unwrap(), all.tiring.unwrap(), all.feedback.unwrap());
+    assert!(learning.difference > 0.04 && learning.p < 1e-3, "{learning:?}");
+    assert!(tiring.difference < -0.04 && tiring.p < 1e-3, "{tiring:?}");
+    assert!(feedback.difference > 0.02 && feedback.p < 0.05, "{feedback:?}");
+    let bins = &all.by_experience;
+    assert_eq!(bins.iter().map(|b| b.n).sum::<u64>(), all.n);
+    assert_eq!((bins[0].from, bins[0].to, bins[1].from), (0, 10, 11));
+    assert!(bins[0].against_first.is_none() && bins[2].against_first.is_some());
+}
+
+#[test]
+fn levels_that_are_none() {
+    for level in [0.0, 1.0, f64::NAN] {
+        let params = PracticeParams { level, ..PracticeParams::default() };
+        assert!(practice(&[], &params).is_err());
+    }
+    let nothing = practice(&[], &PracticeParams::default()).unwrap();
+    assert_eq!((nothing.n, nothing.learning), (0, None));
+}

@@ -1,0 +1,108 @@
+//! Scores of a classifier: how probable each class is, and how sure the network is of it.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use arrow_array::{ArrayRef, Float32Array, Float64Array, StringArray};
+use volary_core::schema;
+use volary_ingest::images::ImageSubject;
+use volary_vision::classifier::{Model, Prediction, Scores, Scoring};
+
+use crate::commands::score::{Args, preparation};
+use crate::commands::train::device;
+use crate::consensus_tables::{BATCH, beside, write_batches};
+use crate::pictures::bar;
+use crate::session::{Session, run_json_for};
+
+/// Runs it.
+pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
+    let model = Model::open(&args.model, device(&args.device)?)?;
+    let prepare = preparation(&model.config().preprocessing, &args.model)?;
+    let found = args.source.find(&mut session)?;
+    let built = args.source.decode(&found.subjects, &prepare, &mut session)?;
+    let subjects: Vec<&ImageSubject> = built.subject_idx.iter().map(|i| &found.subjects[*i]).collect();
+    let rows: Vec<usize> = (0..subjects.len()).collect();
+    let scoring = Scoring {
+        batch_size: args.batch,
+        confidence: args.confidence,
+        n_passes: args.passes,
+        seed: session.global.seed,
+    };
+    let bar = bar(&session, rows.len() as u64, "scoring {wide_bar} {pos}/{len} {eta}");
+    let progress = session.progress.clone();
+    let scores = model.score(&built.cache, &rows, &scoring, &mut |n| {
+        bar.set_position(n as u64);
+        !progress.is_stopped()
+    })?;
+    bar.finish_and_clear();
+    write(args, &model, &subjects, &scores, &mut session)?;
+    summarise(&model, &scores, &mut session);
+    session.finish(Some(&run_json_for(&args.output)))
+}
+
+fn write(
+    args: &Args,
+    model: &Model,
+    subjects: &[&ImageSubject],
+    scores: &Scores,
+    session: &mut Session,
+) -> Result<()> {
+    let classes = &model.config().classes;
+    let rows: Vec<usize> = (0..subjects.len()).collect();
+    let batches = rows.chunks(BATCH / classes.len().max(1) + 1).map(|rows| {
+        let cells = || rows.iter().flat_map(|row| scores.of(*row));
+        let ids = rows.iter().flat_map(|row| classes.iter().map(|_| subjects[*row].subject_id.as_str()));
+        let answers = rows.iter().flat_map(|_| classes.iter().map(String::as_str));
+        let number = |of: fn(&Prediction) -> f64| {
+            Arc::new(cells().map(|p| Some(of(p))).collect::<Float64Array>()) as ArrayRef
+        };
+        vec![
+            Arc::new(ids.map(Some).collect::<StringArray>()) as ArrayRef,
+            Arc::new(answers.map(Some).collect::<StringArray>()),
+            number(|p| p.probability),
+            number(|p| p.probability_low),
+            number(|p| p.probability_high),
+            number(|p| p.probability_sd),
+            number(|p| p.mutual_information_bits),
+        ]
+    });
+    let n = write_batches(&args.output, &schema::classifier_scores(), batches)?;
+    session.table_file(&args.output, n);
+    let batches = rows.chunks(1024).map(|rows| {
+        let ids = rows.iter().map(|row| subjects[*row].subject_id.as_str());
+        let mut columns = vec![Arc::new(StringArray::from_iter_values(ids)) as ArrayRef];
+        columns.extend((0..scores.n_features).map(|i| {
+            let column = rows.iter().map(|row| scores.embedding[row * scores.n_features + i]);
+            Arc::new(Float32Array::from_iter_values(column)) as ArrayRef
+        }));
+        columns
+    });
+    let path = beside(&args.output, "embeddings");
+    let n = write_batches(&path, &schema::embeddings(scores.n_features), batches)?;
+    session.table_file(&path, n);
+    Ok(())
+}
+
+fn summarise(model: &Model, scores: &Scores, session: &mut Session) {
+    let n = scores.n().max(1) as f64;
+    let rows: Vec<Vec<String>> = model
+        .config()
+        .classes
+        .iter()
+        .enumerate()
+        .map(|(class, name)| {
+            let of = || (0..scores.n()).map(|row| &scores.of(row)[class]);
+            let mean = of().map(|p| p.probability).sum::<f64>() / n;
+            let yes = of().filter(|p| p.probability > 0.5).count();
+            let sd = of().map(|p| p.probability_sd).sum::<f64>() / n;
+            let told = of().map(|p| p.mutual_information_bits).sum::<f64>() / n;
+            let cells =
+                [format!("{mean:.3}"), yes.to_string(), format!("{sd:.3}"), format!("{told:.4}")];
+            std::iter::once(name.clone()).chain(cells).collect()
+        })
+        .collect();
+    let header =
+        ["class", "mean probability", "above 0.5", "mean sd of the passes", "mean information (bits)"];
+    session.summary.table("Said by the network", &header, &rows);
+}

@@ -1,0 +1,277 @@
+//! `volary train classifier`: is it there or not? A small network on cutouts, taught by gold labels.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow, bail};
+use serde_json::json;
+use volary_core::ProblemKind;
+use volary_ingest::class_table::{ClassColumns, read_class_table};
+use volary_ingest::images::ImageSubject;
+use volary_ingest::output::write_whole;
+use volary_vision::Augment;
+use volary_vision::classifier::{Balance, Calibration, Dropout, Scoring, Settings, Trained, train};
+use volary_vision::confusion::Lesson;
+use volary_vision::training::{Descent, Ended, Plan, Progress, Rule, Schedule};
+
+use crate::commands::train::confusion::{labels, slice_columns, with_votes};
+use crate::commands::train::watch::{Costs, Watch, begin, loss};
+use crate::commands::train::{device, finish, groups};
+use crate::model_metrics::{self, Judged};
+use crate::pictures::{PrepareArgs, SourceArgs};
+use crate::session::Session;
+
+/// Train a network that says whether something is there (real or bogus), out of gold labels.
+///
+/// A small network like VGG on cutouts of any number of channels. Rare answers weigh more, one part of the
+/// pictures is kept to stop and to calibrate by, and another to judge by. Writes a model folder, as `volary
+/// train confusion` does; `volary score` says how probable each class is, and how sure the network is of it. A
+/// budget in volary.toml ends it in order. Killed at any moment, it goes on with --resume and ends with the same
+/// weights.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  volary train classifier subjects.csv --consensus gold_soft.csv --classes real -o rb
+  volary train classifier subjects.csv --consensus gold_soft.csv --classes real --group object_id --by magnitude -o rb
+  volary train classifier cutouts --consensus votes.csv --classes real --augment turns --rate 3e-4 -o rb")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    source: SourceArgs,
+    /// What volunteers said: soft gold labels, a consensus table, or a table with a column of votes for each class.
+    #[arg(long, value_name = "TABLE")]
+    consensus: PathBuf,
+    /// Folder of the model.
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+    /// The task, where the table has several.
+    #[arg(long, value_name = "TASK")]
+    task: Option<String>,
+    /// The classes, with commas between them [default: all answers of the table].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    classes: Vec<String>,
+    /// Column of SUBJECTS; pictures with the same value are all learned from, or all judged by.
+    #[arg(long, value_name = "COLUMN")]
+    group: Option<String>,
+    /// Columns of SUBJECTS to measure it by, slice by slice (brightness, camera…), with commas between them.
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    by: Vec<String>,
+    #[command(flatten)]
+    pictures: PrepareArgs,
+    #[command(flatten)]
+    learning: Learning,
+    /// Go on with the training that was begun in the folder.
+    #[arg(long, conflicts_with = "fresh")]
+    resume: bool,
+    /// Forget the training that was begun in the folder.
+    #[arg(long)]
+    fresh: bool,
+    /// Where to compute: cpu, or gpu in a build that has it.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
+}
+
+/// What is learned, and how.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Learning")]
+struct Learning {
+    /// Maps of the two blocks of convolutions.
+    #[arg(long, value_name = "N,N", value_delimiter = ',', num_args = 1.., default_values_t = [16, 32])]
+    filters: Vec<usize>,
+    /// Numbers of the dense layer.
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    dense: usize,
+    /// Share of the maps that is left out at random.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.25)]
+    dropout_maps: f64,
+    /// Share of the dense layer that is left out at random.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    dropout: f64,
+    /// Weight of the squares of the kernels in the loss.
+    #[arg(long, value_name = "WEIGHT", default_value_t = 1e-4)]
+    penalty: f64,
+    /// balanced (yes and no weigh the same in sum) or none.
+    #[arg(long, value_name = "NAME", default_value = "balanced")]
+    class_weights: String,
+    /// Learn a yes where more than half said so, and not the share.
+    #[arg(long)]
+    hard: bool,
+    /// Times that every picture is learned from, at most.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    epochs: usize,
+    /// Pictures a step.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    batch: usize,
+    /// What is done to a picture each time that it is learned from: none, mirror (left to right), turns
+    /// (mirrored and turned by quarters, for the sky).
+    #[arg(long, value_name = "NAME", default_value = "none")]
+    augment: String,
+    /// adam or nadam.
+    #[arg(long, value_name = "NAME", default_value = "adam")]
+    optimizer: String,
+    /// Length of a step (learning rate).
+    #[arg(long, value_name = "RATE", default_value_t = 3e-5)]
+    rate: f64,
+    /// The rate falls to this share of itself every five epochs.
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    decay: f64,
+    /// Stop after so many epochs without a better loss on the part kept for that; 0 never stops.
+    #[arg(long, value_name = "EPOCHS", default_value_t = 10)]
+    patience: usize,
+    /// Share of the pictures to judge by.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
+    held_out: f64,
+    /// Share of the pictures to stop and to calibrate by.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.15)]
+    stop_share: f64,
+    /// Epochs between checkpoints.
+    #[arg(long, value_name = "EPOCHS", default_value_t = 5)]
+    checkpoint_every: usize,
+    /// Replicates of the bootstrap behind the intervals of the metrics.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    replicates: usize,
+}
+
+impl Learning {
+    fn settings(&self, seed: u64) -> Result<Settings> {
+        let Ok(filters) = <[usize; 2]>::try_from(self.filters.as_slice()) else {
+            bail!("--filters has {} numbers; give two, such as 16,32", self.filters.len());
+        };
+        let balance = Balance::parse(&self.class_weights).ok_or_else(|| {
+            let names = Balance::ALL.map(Balance::as_str).join(", ");
+            anyhow!("--class-weights {:?}; there are {names}", self.class_weights)
+        })?;
+        let rule = Rule::parse(&self.optimizer).ok_or_else(|| {
+            let names = Rule::ALL.map(Rule::as_str).join(", ");
+            anyhow!("--optimizer {:?}; there are {names}", self.optimizer)
+        })?;
+        let augment = Augment::parse(&self.augment).ok_or_else(|| {
+            let names = Augment::ALL.map(Augment::as_str).join(", ");
+            anyhow!("--augment {:?}; there are {names}", self.augment)
+        })?;
+        Ok(Settings {
+            filters,
+            dense: self.dense,
+            dropout: Dropout { maps: self.dropout_maps, dense: self.dropout },
+            penalty: self.penalty,
+            balance,
+            hard: self.hard,
+            augment,
+            plan: Plan {
+                epochs: self.epochs,
+                batch_size: self.batch,
+                descent: Descent::new(rule),
+                schedule: Schedule { rate: self.rate, decay: self.decay, every_epochs: 5 },
+                checkpoint_every_epochs: self.checkpoint_every,
+                patience: (self.patience > 0).then_some(self.patience),
+            },
+            held_out_share: self.held_out,
+            stop_share: self.stop_share,
+            seed,
+        })
+    }
+}
+
+/// Runs it.
+pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
+    let settings = args.learning.settings(session.global.seed)?;
+    let prepare = args.pictures.settings()?;
+    let device = device(&args.device)?;
+    let begin = begin(args.resume, args.fresh);
+    let columns = ClassColumns { classes: &args.classes, task: args.task.as_deref() };
+    let table = read_class_table(&args.consensus, &columns, &session.progress)?;
+    session.input_file(&args.consensus)?;
+    session.problems.absorb(&table.problems);
+    let found = args.source.find(&mut session)?;
+    let subjects = with_votes(&found, &table, &mut session)?;
+    let built = args.source.decode(&subjects, &prepare, &mut session)?;
+    let used: Vec<&ImageSubject> = built.subject_idx.iter().map(|i| &subjects[*i]).collect();
+    let ids: Vec<String> = used.iter().map(|s| s.subject_id.clone()).collect();
+    let groups = groups(args.group.as_deref(), &found, &used)?;
+    let sliced = slice_columns(&args.by, &found, &used)?;
+    let (labels, unchosen) = labels(&table, &ids)?.without_unchosen()?;
+    for class in &unchosen {
+        let detail = format!("nobody ever chose {class:?}; it is left out");
+        session.problems.add(0, class, ProblemKind::Suspicious, detail);
+    }
+    let preprocessing = serde_json::to_value(&prepare)?;
+    let lesson = Lesson {
+        pixels: &built.cache,
+        subject_ids: &ids,
+        groups: &groups,
+        labels: &labels,
+        unchosen: &unchosen,
+        preprocessing: &preprocessing,
+    };
+    if args.device != "cpu" {
+        session.graphics(&args.device);
+    }
+    let mut costs = Costs::open(&args.output, begin)?;
+    let mut watch = Watch::new(&session, &mut costs);
+    let trained = train(&lesson, &settings, device, &args.output, begin, &mut |p: &Progress<'_>| {
+        let [total, above] = ["total", "class above floor"].map(|name| loss(p, name));
+        watch.batch(p, "", &format!("loss {total:.4}, classes above their floor {above:.4}"))
+    });
+    watch.finish();
+    let trained = trained?;
+    if trained.ended == Ended::Asked {
+        return Err(costs.stopped(&session.cost(), trained.history.epochs.len() + 1)?);
+    }
+    summarise(&trained, &mut session);
+    let mut metrics = json!({
+        "interval_level": model_metrics::LEVEL,
+        "replicates": args.learning.replicates,
+        "held_out": null,
+        "slices": [],
+    });
+    if !trained.split.held_out.is_empty() {
+        let scoring = Scoring { seed: settings.seed, ..Scoring::default() };
+        let rows = &trained.split.held_out;
+        let scores = trained.model.score(lesson.pixels, rows, &scoring, &mut |_| true)?;
+        let predicted = scores.predictions.iter().map(|p| p.probability).collect();
+        let judged =
+            Judged::of(&lesson, &trained.split, predicted, args.learning.replicates, settings.seed)?;
+        judged.summarise(&mut session.summary);
+        metrics["held_out"] = judged.json();
+        metrics["slices"] = judged.slices(&lesson, &trained.split, &sliced)?.into();
+    }
+    write_whole(&args.output.join("metrics.json"), format!("{metrics:#}\n").as_bytes())?;
+    let written = ["config.json", "weights.safetensors", "metrics.json", "history.csv", "split.csv"];
+    finish(&args.output, &written, &mut costs, session)
+}
+
+fn summarise(trained: &Trained, session: &mut Session) {
+    let config = trained.model.config();
+    let summary = &mut session.summary;
+    summary.line("classes", "classes", &config.classes.join(", "), config.classes.clone());
+    summary.count("n_weights", "weights", trained.model.n_weights() as u64);
+    summary.count("n_train", "pictures learned from", config.n_train as u64);
+    summary.count("n_stop", "pictures stopped and calibrated by", config.n_stop as u64);
+    summary.count("n_held_out", "pictures held out", config.n_held_out as u64);
+    summary.count("n_epochs", "epochs", config.n_epochs as u64);
+    if let Ended::Early { best_epoch } = trained.ended {
+        summary.count("best_epoch", "  best", best_epoch as u64);
+    }
+    if let Some(last) = trained.history.epochs.last() {
+        for (i, term) in trained.history.terms.iter().enumerate() {
+            let unseen = last.unseen.get(i);
+            let seen = unseen.map_or_else(String::new, |loss| format!(" (unseen {loss:.5})"));
+            let key = format!("loss_{}", term.replace(' ', "_"));
+            let value = json!({ "train": last.train[i], "unseen": unseen });
+            summary.line(&key, &format!("loss: {term}"), &format!("{:.5}{seen}", last.train[i]), value);
+        }
+    }
+    summary.value("labels_blake3", config.labels_blake3.clone());
+    for (class, calibration) in config.classes.iter().zip(&config.calibration) {
+        match calibration {
+            Some(Calibration { slope, intercept }) => summary.note(&format!(
+                "calibration of {class:?}: the logit × {slope:.3} {} {:.3}",
+                if *intercept < 0.0 { "−" } else { "+" },
+                intercept.abs()
+            )),
+            None => summary.note(&format!(
+                "note: {class:?} is not calibrated: the pictures kept for that all have it, none has it, or the \
+                 network says nothing of it"
+            )),
+        }
+    }
+    summary.value("calibration", json!(config.calibration));
+}
