@@ -27,4 +27,5 @@ mod shapes;
 mod simulate;
 mod space;
 mod support;
+mod taste;
 mod vision;
