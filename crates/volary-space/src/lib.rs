@@ -11,14 +11,12 @@
 //! - [`ambiguity`], [`savings`]: which subjects are confusing and why, and whom that lets stop
 //! - [`boundary`]: what people choose, carried to images nobody has seen
 //! - [`outliers`], [`inspection`]: what is unusual, and how soon that finds what people chose
-//! - [`mod@clusters`]: groups among the unusual, and who is odd in their own
 //! - [`pca`], [`logistic`]: the plain baselines that a network has to beat
 
 pub mod ambiguity;
 mod blocks;
 pub mod boundary;
 mod check;
-pub mod clusters;
 mod error;
 pub mod evaluate;
 #[cfg(test)]

@@ -224,7 +224,8 @@ mod tests {
         }
         // Equal vectors are never apart: depth c(n), so ½.
         let same = line(&[3.0; 40]);
-        assert_eq!(Forest::fit(&same, &params, 3).unwrap().score(&same).unwrap(), [0.5; 40]);
+        let scores = Forest::fit(&same, &params, 3).unwrap().score(&same).unwrap();
+        assert!(scores.iter().all(|s| (s - 0.5).abs() < 1e-9), "{scores:?}");
     }
 
     #[test]
