@@ -14,7 +14,7 @@ use volary_space::{PixelRows, Points, Rows};
 
 use crate::commands::neighbours::metric;
 use crate::estimates::Sheet;
-use crate::images::{PrepareArgs, SourceArgs};
+use crate::pictures::{PrepareArgs, SourceArgs};
 use crate::session::{Session, run_json_for};
 use crate::whole_table::WholeTable;
 
