@@ -105,6 +105,14 @@ pub enum CrowdError {
         /// What is wrong.
         what: &'static str,
     },
+    /// A table that merges tags and cannot be followed.
+    #[error("the merge table cannot be followed: tag {tag:?}: {why}; give each tag one row")]
+    TagMerge {
+        /// The raw tag.
+        tag: String,
+        /// What is wrong.
+        why: String,
+    },
 }
 
 fn answer_of(task: &str, answer: &str) -> String {

@@ -10,6 +10,8 @@
 //! | what the crowd says | [`mod@fraction`] → [`consensus`] |
 //! | … by models of volunteers' skill | [`mod@skill`] |
 //! | … in survey tasks, … in combinations of answers | [`mod@survey`], [`mod@pairs`] |
+//! | which share picked a subject, and what weighing people changes | [`mod@chosen`] |
+//! | what people call things | [`tags`] |
 //! | how sure that is | [`interval`], [`beta_binomial`], [`entropy`] |
 //! | who is right, vote by vote | [`polls`] → [`skill::swap`] |
 //! | when enough has been asked | [`mod@retire`] |
@@ -30,6 +32,7 @@ pub mod aggregate;
 pub mod agreement;
 pub mod beta_binomial;
 pub mod bias;
+pub mod chosen;
 pub mod consensus;
 pub mod entropy;
 mod error;
@@ -49,6 +52,7 @@ pub mod simulate;
 pub mod skill;
 mod special;
 pub mod survey;
+pub mod tags;
 pub mod volunteers;
 pub mod weights;
 

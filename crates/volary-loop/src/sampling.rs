@@ -14,6 +14,7 @@
 //! Quantile bins are left out on purpose: they make all N equal, which turns de-biasing off.
 
 mod frame;
+pub mod top;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,6 +91,9 @@ pub enum SamplingError {
     /// No bins.
     #[error("the number of bins is 0; 20 is usual")]
     NoBins,
+    /// A share of the top that is no share.
+    #[error("the share of the top must lie between 0 and 1; 0.01 is usual")]
+    TopShare,
     /// A threshold that is no score.
     #[error("the threshold must lie between 0 and 1; 0.7 is usual")]
     Threshold,
@@ -215,6 +219,15 @@ impl Pool<'_> {
 }
 
 fn pool<'a>(candidates: &'a [Candidate], shown: &BTreeSet<String>) -> Result<Pool<'a>, SamplingError> {
+    pool_of(candidates, shown, is_score)
+}
+
+/// The same with a rule of its own for what is a score.
+fn pool_of<'a>(
+    candidates: &'a [Candidate],
+    shown: &BTreeSet<String>,
+    is_score: impl Fn(f64) -> bool,
+) -> Result<Pool<'a>, SamplingError> {
     let (mut valid, mut quarantined, mut excluded) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
     for candidate in candidates {
         if shown.contains(&candidate.id) {

@@ -120,3 +120,45 @@ fn groups_are_counted_on_subjects_held_out_only() {
     assert_eq!(kept[1][0], Kept { n: 120, n_selected: None });
     assert!(prepared.groups(&rows, &[vec![600]]).is_err());
 }
+
+proptest! {
+    #[test]
+    fn of_every_label_the_share_asked_for_is_held_out(
+        values in proptest::collection::vec(0.0..1.0_f64, 20..200),
+        held_out in 0.1..0.5_f64,
+        seed in 0..9_u64,
+    ) {
+        let thresholds = [0.2, 0.5, 0.9];
+        let strata = strata(&values, &thresholds);
+        let params = BoundaryParams { held_out, seed, ..params() };
+        let (train, held) = split_within(&strata, &params).unwrap();
+        prop_assert_eq!(held.len(), (values.len() as f64 * held_out).round() as usize);
+        let mut all = [train, held.clone()].concat();
+        all.sort_unstable();
+        prop_assert!(all.into_iter().eq(0..values.len()));
+        for threshold in thresholds {
+            let n = values.iter().filter(|v| **v > threshold).count() as f64;
+            let n_held = held.iter().filter(|&&row| values[row] > threshold).count() as f64;
+            let share = held.len() as f64 / values.len() as f64;
+            prop_assert!((n_held - n * share).abs() <= 1.0, "{n_held} of {n} at {threshold}");
+        }
+    }
+}
+
+#[test]
+fn a_rare_yes_is_on_both_sides_and_unknown_values_are_a_stratum() {
+    let (points, mut values) = taste(500, 5);
+    values.iter_mut().for_each(|v| *v = 0.1);
+    for row in [3, 77, 210, 333, 490] {
+        values[row] = 0.9;
+    }
+    values[0] = f64::NAN;
+    let strata = strata(&values, &[0.5]);
+    assert_eq!((strata[0], strata[1], strata[3]), (u32::MAX, 0, 1));
+    for seed in 0..20 {
+        let params = BoundaryParams { seed, ..params() };
+        let prepared = Prepared::stratified(&points, &strata, &params).unwrap();
+        assert_eq!(prepared.held().iter().filter(|&&row| strata[row] == 1).count(), 1);
+    }
+    assert!(Prepared::stratified(&points, &strata[1..], &params()).is_err());
+}

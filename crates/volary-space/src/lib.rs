@@ -10,6 +10,7 @@
 //! - [`mod@slice`]: which rows? The filter language of command line, API and page
 //! - [`ambiguity`], [`savings`]: which subjects are confusing and why, and whom that lets stop
 //! - [`boundary`]: what people choose, carried to images nobody has seen
+//! - [`outliers`], [`inspection`]: what is unusual, and how soon that finds what people chose
 //! - [`pca`], [`logistic`]: the plain baselines that a network has to beat
 
 pub mod ambiguity;
@@ -20,9 +21,11 @@ mod error;
 pub mod evaluate;
 #[cfg(test)]
 mod golden;
+pub mod inspection;
 pub mod logistic;
 pub mod map;
 pub mod neighbours;
+pub mod outliers;
 pub mod pca;
 pub mod points;
 mod product;

@@ -115,6 +115,12 @@ pub(crate) fn quantile(sorted: &[f64], p: f64) -> f64 {
     sorted[below] + (at - below as f64) * (sorted[above] - sorted[below])
 }
 
+/// z with P(|Z| ≤ z) = `level` for a normal Z.
+pub(crate) fn two_sided_z(level: f64) -> f64 {
+    use statrs::distribution::{ContinuousCDF as _, Normal};
+    Normal::standard().inverse_cdf(0.5 + level / 2.0)
+}
+
 /// What is drawn: subjects one by one, or groups of them (copies of one object, frames of one night) as a
 /// whole.
 #[derive(Clone, Debug, PartialEq)]

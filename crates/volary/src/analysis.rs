@@ -286,7 +286,7 @@ impl Analysis {
     }
 }
 
-fn weights(
+pub(crate) fn weights(
     votes: &Votes,
     counted: &Counted,
     settings: &ConsensusSettings,

@@ -12,6 +12,7 @@ mod consensus_tables;
 mod crowd_effects;
 mod crowd_tables;
 mod demo;
+mod estimates;
 mod images;
 mod input;
 mod live;
@@ -68,6 +69,7 @@ enum Command {
     Extract(commands::extract::Args),
     Consensus(commands::consensus::Args),
     Agreement(commands::agreement::Args),
+    Chosen(Box<commands::chosen::Args>),
     Bias(commands::bias::Args),
     Practice(commands::practice::Args),
     Advise(commands::advise::Args),
@@ -80,6 +82,7 @@ enum Command {
     Train(commands::train::Args),
     Score(commands::score::Args),
     Attention(commands::attention::Args),
+    Outliers(Box<commands::outliers::Args>),
     Sample(commands::sample::Args),
     Simulate(commands::simulate::Args),
     Gold(Box<commands::gold::Args>),
@@ -98,6 +101,10 @@ enum Command {
     Rebuild(commands::rebuild::Args),
     Serve(Box<commands::serve::Args>),
     Confusing(commands::confusing::Args),
+    Tags(Box<commands::tags::Args>),
+    Select(commands::select::Args),
+    Compare(Box<commands::compare::Args>),
+    Boundary(Box<commands::boundary::Args>),
     Map(commands::map::Args),
     Neighbours(commands::neighbours::Args),
     Slice(commands::slice::Args),
@@ -120,6 +127,7 @@ fn main() -> ExitCode {
         Command::Extract(args) => commands::extract::run(&args, session),
         Command::Consensus(args) => commands::consensus::run(&args, session),
         Command::Agreement(args) => commands::agreement::run(&args, session),
+        Command::Chosen(args) => commands::chosen::run(&args, session),
         Command::Bias(args) => commands::bias::run(&args, session),
         Command::Practice(args) => commands::practice::run(&args, session),
         Command::Advise(args) => commands::advise::run(&args, session),
@@ -132,6 +140,7 @@ fn main() -> ExitCode {
         Command::Train(args) => commands::train::run(&args, session),
         Command::Score(args) => commands::score::run(&args, session),
         Command::Attention(args) => commands::attention::run(&args, session),
+        Command::Outliers(args) => commands::outliers::run(&args, session),
         Command::Sample(args) => commands::sample::run(&args, session),
         Command::Simulate(args) => commands::simulate::run(&args, session),
         Command::Gold(args) => commands::gold::run(&args, session),
@@ -150,6 +159,10 @@ fn main() -> ExitCode {
         Command::Rebuild(args) => commands::rebuild::run(&args, session),
         Command::Serve(args) => commands::serve::run(&args, session),
         Command::Confusing(args) => commands::confusing::run(&args, session),
+        Command::Tags(args) => commands::tags::run(&args, session),
+        Command::Select(args) => commands::select::run(&args, session),
+        Command::Compare(args) => commands::compare::run(&args, session),
+        Command::Boundary(args) => commands::boundary::run(&args, session),
         Command::Map(args) => commands::map::run(&args, session),
         Command::Neighbours(args) => commands::neighbours::run(&args, session),
         Command::Slice(args) => commands::slice::run(&args, session),
@@ -172,6 +185,7 @@ impl Command {
             Self::Extract(_) => "extract",
             Self::Consensus(_) => "consensus",
             Self::Agreement(_) => "agreement",
+            Self::Chosen(_) => "chosen",
             Self::Bias(_) => "bias",
             Self::Practice(_) => "practice",
             Self::Advise(_) => "advise",
@@ -184,6 +198,7 @@ impl Command {
             Self::Train(_) => "train",
             Self::Score(_) => "score",
             Self::Attention(_) => "attention",
+            Self::Outliers(_) => "outliers",
             Self::Sample(_) => "sample",
             Self::Simulate(_) => "simulate",
             Self::Gold(_) => "gold",
@@ -202,6 +217,10 @@ impl Command {
             Self::Rebuild(_) => "rebuild",
             Self::Serve(_) => "serve",
             Self::Confusing(_) => "confusing",
+            Self::Tags(_) => "tags",
+            Self::Select(_) => "select",
+            Self::Compare(_) => "compare",
+            Self::Boundary(_) => "boundary",
             Self::Map(_) => "map",
             Self::Neighbours(_) => "neighbours",
             Self::Slice(_) => "slice",

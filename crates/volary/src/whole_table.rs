@@ -131,6 +131,24 @@ impl WholeTable {
         Ok((Points::new(kept, *width)?, rows))
     }
 
+    /// A column of numbers, by the option that names it.
+    pub(crate) fn numbers(&self, option: &str, name: &str) -> Result<&[f64]> {
+        match self.columns.column(name) {
+            Some(Column::Number(values)) => Ok(values),
+            Some(_) => bail!("{option} {name:?} holds no numbers; name a column that does"),
+            None => bail!(
+                "{option} {name:?} is no column; there are {}",
+                self.columns
+                    .names()
+                    .iter()
+                    .filter(|n| !is_counted(n))
+                    .copied()
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+        }
+    }
+
     /// Whether it has vectors.
     pub(crate) fn has_vectors(&self) -> bool {
         self.vectors.is_some()
@@ -142,6 +160,12 @@ impl WholeTable {
         found
             .map_err(|error| anyhow::anyhow!("{error}\n  {}", error.pointed(text).replace('\n', "\n  ")))
     }
+}
+
+/// Whether a column is one of many that count up, which would bury the others in a list.
+fn is_counted(name: &str) -> bool {
+    let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+    name.len() <= 6 && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// A column as text: ids may be numbers.

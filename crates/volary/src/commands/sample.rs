@@ -10,29 +10,43 @@ use arrow_array::builder::{Float64Builder, StringBuilder, UInt32Builder, UInt64B
 use arrow_array::{ArrayRef, RecordBatch};
 use volary_core::schema;
 use volary_ingest::tables::{TableFormat, for_each_batch, write_table};
+use volary_loop::sampling::top::{TopAndRest, top_and_rest};
 use volary_loop::sampling::{
     BinRow, Candidate, Design, Draw, Frame, RealTime, Selected, Spacing, Stored, Stream, real_time,
     union,
 };
 
 use crate::consensus_tables::beside;
+use crate::estimates::Sheet;
 use crate::input::subject_ids;
 use crate::session::{Session, run_json_for};
+use crate::summary::grouped;
 
 /// Draw subjects for volunteers out of a model's candidates, each with its probability.
 ///
-/// `--number` draws evenly over the scores (weight 1/N for the N candidates of a score bin); `--above` takes what scores
+/// `--top 0.01 --rest 2000` takes the top percent of any score (an anomaly score, say) and draws the rest at
+/// random. For a model's candidates with scores from 0 to 1, `--number` draws evenly over the scores (weight 1/N for the N candidates of a score bin); `--above` takes what scores
 /// higher than that. With both, a subject comes once, with the probability of coming by either way. Writes
 /// one row per drawn subject to FILE, and for `--number` what was to be expected and what came of each bin to
 /// FILE_bins. Divide by the probability to estimate totals over all candidates without bias.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
+  volary sample scores.csv --score-column anomaly_score --top 0.01 --rest 2000 -o sample.csv
   volary sample candidates.csv --number 200 -o sample.csv
   volary sample candidates.parquet --above 0.7 --most 100 --number 50 --shown shown.csv --seed 20261128 -o tonight.csv")]
 pub(crate) struct Args {
     /// Candidates: a table with subject_id, score and, if you like, model.
     #[arg(required = true, value_name = "TABLE")]
     input: PathBuf,
+    /// The column of the score, where it is not called that.
+    #[arg(long, default_value = "score", value_name = "COLUMN")]
+    score_column: String,
+    /// Take this share of the highest scores: 0.01 is the top percent.
+    #[arg(long, value_name = "SHARE", conflicts_with_all = ["number", "above", "single_precision"])]
+    top: Option<f64>,
+    /// Draw so many at random from those below the top.
+    #[arg(long, value_name = "N", requires = "top", default_value_t = 0)]
+    rest: usize,
     /// Draw so many evenly over the scores.
     #[arg(long, value_name = "N")]
     number: Option<usize>,
@@ -70,14 +84,18 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     TableFormat::of(&args.output)?;
-    if args.number.is_none() && args.above.is_none() {
-        bail!("nothing to draw; give --number, --above, or both");
+    if args.number.is_none() && args.above.is_none() && args.top.is_none() {
+        bail!("nothing to draw; give --top, or --number, --above, or both");
     }
     let (candidates, passed_over) = read_candidates(args, &mut session)?;
     let shown = match &args.shown {
         Some(path) => subject_ids(path, &mut session)?,
         None => BTreeSet::new(),
     };
+    if let Some(top_share) = args.top {
+        draw_top(args, top_share, &candidates, &shown, &mut session)?;
+        return session.finish(Some(&run_json_for(&args.output)));
+    }
     let seed = session.global.seed;
     let stored = if args.single_precision { Stored::F32 } else { Stored::F64 };
     let real_time = match args.above {
@@ -125,7 +143,8 @@ fn read_candidates(args: &Args, session: &mut Session) -> Result<(Vec<Candidate>
         true => text.trim().parse::<f32>().map(f64::from),
         false => text.trim().parse::<f64>(),
     };
-    for_each_batch(&args.input, &["subject_id", "score"], &session.progress, |batch| {
+    let column = args.score_column.as_str();
+    for_each_batch(&args.input, &["subject_id", column], &session.progress, |batch| {
         for row in 0..batch.n_rows() {
             let cell = |column| batch.text(column, row).unwrap_or_default();
             let (id, model) = (cell("subject_id"), cell("model"));
@@ -139,12 +158,52 @@ fn read_candidates(args: &Args, session: &mut Session) -> Result<(Vec<Candidate>
                 n_other_model += 1;
                 continue;
             }
-            let score = score(&cell("score")).unwrap_or(f64::NAN);
+            let score = score(&cell(column)).unwrap_or(f64::NAN);
             candidates.push(Candidate { id: id.to_owned(), score, model: wanted.to_owned() });
         }
         Ok(())
     })?;
     Ok((candidates, [n_without_id, n_other_model]))
+}
+
+/// The top of the scores, and a random draw of the others.
+fn draw_top(
+    args: &Args,
+    top_share: f64,
+    candidates: &[Candidate],
+    shown: &BTreeSet<String>,
+    session: &mut Session,
+) -> Result<()> {
+    let params = TopAndRest { top_share, n_rest: args.rest, seed: session.global.seed };
+    let draw = top_and_rest(candidates, shown, &params)?;
+    let parts = draw.selected.iter().map(|s| if s.is_top { "top" } else { "rest" });
+    let batch = Sheet::default()
+        .texts("subject_id", draw.selected.iter().map(|s| s.id.as_str()))
+        .texts("part", parts)
+        .numbers("score", draw.selected.iter().map(|s| s.score))
+        .numbers("p_included", draw.selected.iter().map(|s| s.p_included))
+        .texts("frame", draw.selected.iter().map(|_| draw.frame.as_str()))
+        .finish()?;
+    write_table(&args.output, &batch)?;
+    session.table_file(&args.output, batch.num_rows() as u64);
+    let summary = &mut session.summary;
+    summary.count("n_candidates", "candidates", draw.n_candidates as u64);
+    let reasons = [
+        ("whose score is none", draw.quarantined.len() as u64),
+        ("shown already", draw.excluded.len() as u64),
+    ];
+    summary.left_out(reasons.into_iter().filter(|(_, n)| *n > 0));
+    summary.count("n_top", "of the top", draw.n_top as u64);
+    if let Some(from) = draw.top_from {
+        summary.line("top_from", "  which scores from", &format!("{from:.4}"), from);
+    }
+    let n_rest = draw.selected.len() - draw.n_top;
+    let shown = format!("{}, each with chance {:.5}", grouped(n_rest as u64), draw.p_rest);
+    summary.line("n_rest", "of the rest", &shown, n_rest as u64);
+    summary.value("p_rest", draw.p_rest);
+    summary.value("frame", draw.frame.as_str());
+    summary.note("(weigh by 1/p_included wherever something is said of all candidates)");
+    Ok(())
 }
 
 fn note_left_out(

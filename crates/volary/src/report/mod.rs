@@ -7,6 +7,7 @@
 //! except medians and bins.
 
 mod agreement;
+pub(crate) mod anomaly;
 mod answers;
 mod chart;
 pub(crate) mod clusters;

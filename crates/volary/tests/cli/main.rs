@@ -31,4 +31,5 @@ mod simulate;
 mod space;
 mod steps;
 mod support;
+mod taste;
 mod vision;

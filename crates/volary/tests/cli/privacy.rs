@@ -106,6 +106,8 @@ fn no_name_and_no_address_leaves_by_any_command() {
         "marks evaluate out/marks --truth known.csv -o out/evaluated",
         "marks sweep planets.csv --truth known.csv --tolerances 0.8,1 --cutoffs 1,2 -o out/sweep",
         "talk talk.json -o out/talk --to csv",
+        "chosen export.csv --task T0 --answer Yes -o out/chosen.csv --figures out/chosen_figures --json",
+        "tags talk.json -o out/tags.csv --figures out/tags_figures --json",
         "init --export export.csv out/project",
         "run out/project",
         "report out/project",

@@ -1,6 +1,7 @@
 //! `volary figures`: figures that show images, one by one.
 
 mod tables;
+mod unusual;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use volary_ingest::images::{
 use volary_ingest::output::write_whole;
 
 use self::tables::Table;
+use self::unusual::{Extremes, Scores};
 use crate::report::pictures::{Cell, Losses, Panel, Picture, SheetRow, losses, map, sheet, thumbnails};
 use crate::session::Session;
 
@@ -30,7 +32,9 @@ use crate::session::Session;
   volary figures confusing subjects.csv --values votes.csv --classes vortex,turbulence,bands -o confusing.svg
   volary figures map umap.csv --x x --y y --values votes.csv --classes vortex,bands -o map.svg
   volary figures thumbnails subjects.csv --map umap.csv --x x --y y -o map.png
-  volary figures losses model/history.csv -o losses.svg")]
+  volary figures losses model/history.csv -o losses.svg
+  volary figures extremes subjects.csv --table scores.csv --column anomaly_score -o unusual.svg
+  volary figures scores scores.csv --score pca --score knn -o figures")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -45,6 +49,8 @@ enum What {
     Neighbours(Neighbours),
     Attention(Attention),
     Losses(LossCurves),
+    Scores(Scores),
+    Extremes(Extremes),
 }
 
 /// Where images are and how they are shown.
@@ -237,6 +243,8 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         What::Neighbours(args) => args.run(&mut session)?,
         What::Attention(args) => args.run(&mut session)?,
         What::Losses(args) => args.run(&mut session)?,
+        What::Scores(args) => args.run(&mut session)?,
+        What::Extremes(args) => args.run(&mut session)?,
     };
     session.output(&output);
     session.summary.note(&format!("figure: {}", output.display()));

@@ -8,6 +8,7 @@ mod bitmap;
 mod colour;
 mod curves;
 mod map;
+mod scatter;
 mod sheet;
 mod svg;
 mod thumbnails;
@@ -16,6 +17,7 @@ use volary_core::PixelError;
 
 pub(crate) use curves::{Losses, losses};
 pub(crate) use map::{Panel, map};
+pub(crate) use scatter::{Scatter, scatter};
 pub(crate) use sheet::{Cell, SheetRow, sheet};
 pub(crate) use thumbnails::{chosen, thumbnails};
 

@@ -110,3 +110,24 @@ fn thumbnails_do_not_overlap() {
         assert_eq!(seen, (0..x.len()).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn a_scatter_paints_its_points_and_says_what_colours_mean() {
+    let x: Vec<f64> = (0..500).map(f64::from).chain([f64::NAN]).collect();
+    let y: Vec<f64> = x.iter().map(|v| v * v).collect();
+    let chosen: Vec<f64> = x.iter().map(|v| (v % 2.0) * 0.5).collect();
+    let marked: Vec<bool> = (0..501).map(|at| at % 50 == 0).collect();
+    let about = Scatter {
+        x: ("score", &x),
+        y: ("other <score>", &y),
+        value: Some(("fraction", &chosen, (0.0, 0.5))),
+        marked: Some(("discussed", &marked)),
+    };
+    let picture = scatter(&about, "alt").unwrap();
+    assert!(picture.svg.contains("other &lt;score&gt;") && picture.svg.contains("colour: fraction"));
+    assert!(picture.png.starts_with(b"\x89PNG") && !picture.svg.contains("NaN"));
+    assert_eq!(scatter(&about, "alt").unwrap(), picture);
+    let nothing = [f64::NAN; 501];
+    let about = Scatter { y: ("none", &nothing), ..about };
+    assert!(matches!(scatter(&about, "alt"), Err(PictureError::Nothing(_))));
+}
