@@ -236,12 +236,15 @@ impl<'a> Walk<'a> {
 }
 
 /// Predictions out of fold, and how much each scorer weighs in a fit to all.
+type Combined = (Vec<f64>, Vec<f64>);
+
+/// Fits the scorers together; `None` where there are too few of either kind for the folds.
 fn combine(
     scorers: &[Scorer],
     chosen: &[bool],
     weight: Option<&[f64]>,
     params: &InspectionParams,
-) -> Result<Option<(Vec<f64>, Vec<f64>)>, SpaceError> {
+) -> Result<Option<Combined>, SpaceError> {
     let n = chosen.len();
     let n_yes = chosen.iter().filter(|c| **c).count();
     if params.n_folds < 2 || n_yes.min(n - n_yes) < params.n_folds {
@@ -254,7 +257,7 @@ fn combine(
     let settings = LogisticParams { c: 1.0, balanced: true };
     let fit = |rows: &[usize]| {
         let of = |all: &[f64]| rows.iter().map(|&row| all[row]).collect::<Vec<f64>>();
-        let weight = weight.map(|w| of(w));
+        let weight = weight.map(of);
         Logistic::fit(&points.select(rows), &of(&label), weight.as_deref(), &settings, None)
     };
     // As many chosen ones in each fold: dealt out in turn.

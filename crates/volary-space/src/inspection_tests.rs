@@ -114,14 +114,17 @@ fn bad_input_is_refused() {
     let a = scorer("a", &[1.0, 2.0]);
     let (yes_no, params) = ([true, false], plain(&[0.5]));
     assert!(matches!(inspect(&[], &yes_no, None, &params), Err(SpaceError::NoRows { .. })));
-    assert!(matches!(inspect(&[a.clone()], &[true], None, &params), Err(SpaceError::Length { .. })));
     assert!(matches!(
-        inspect(&[a.clone()], &[true, true], None, &params),
+        inspect(std::slice::from_ref(&a), &[true], None, &params),
+        Err(SpaceError::Length { .. })
+    ));
+    assert!(matches!(
+        inspect(std::slice::from_ref(&a), &[true, true], None, &params),
         Err(SpaceError::OneClass { .. })
     ));
     let broken = scorer("b", &[1.0, f64::NAN]);
     assert!(matches!(inspect(&[broken], &yes_no, None, &params), Err(SpaceError::NotFinite { .. })));
-    assert!(inspect(&[a.clone()], &yes_no, Some(&[1.0, 0.0]), &params).is_err());
+    assert!(inspect(std::slice::from_ref(&a), &yes_no, Some(&[1.0, 0.0]), &params).is_err());
     assert!(inspect(&[a], &yes_no, None, &plain(&[1.5])).is_err());
 }
 

@@ -90,16 +90,16 @@ impl Tags {
         merge: &MergeTable,
         known: impl Fn(&str) -> bool,
     ) -> Self {
-        let mut subjects: BTreeMap<&str, (u64, BTreeSet<&str>, BTreeMap<&str, u64>)> = BTreeMap::new();
+        let mut subjects: BTreeMap<&str, Talked<'_>> = BTreeMap::new();
         for remark in remarks.iter().filter(|r| !r.subject.is_empty() && known(r.subject)) {
-            let (n_comments, people, _) = subjects.entry(remark.subject).or_default();
-            *n_comments += 1;
-            people.extend(Some(remark.volunteer).filter(|v| !v.is_empty()));
+            let row = subjects.entry(remark.subject).or_default();
+            row.n_comments += 1;
+            row.people.extend(Some(remark.volunteer).filter(|v| !v.is_empty()));
         }
         let (mut merged, mut n_without_comment) = (BTreeMap::<&str, Merging<'_>>::new(), 0);
         let mut by_person: BTreeMap<&str, u64> = BTreeMap::new();
         for tagging in taggings.iter().filter(|t| known(t.subject)) {
-            let Some((_, people, tags)) = subjects.get_mut(tagging.subject) else {
+            let Some(Talked { people, tags, .. }) = subjects.get_mut(tagging.subject) else {
                 n_without_comment += 1;
                 continue;
             };
@@ -120,7 +120,7 @@ impl Tags {
                 tag: tag.to_owned(),
                 n_uses: row.raw.values().sum(),
                 n_subjects: row.subjects.len() as u64,
-                n_comments: row.subjects.iter().map(|s| subjects[s].0).sum(),
+                n_comments: row.subjects.iter().map(|s| subjects[s].n_comments).sum(),
                 n_people: row.people.len() as u64,
                 n_by_one: row.people.values().copied().max().unwrap_or(0),
                 raw: most_first(row.raw),
@@ -129,13 +129,13 @@ impl Tags {
         rows.sort_by(|a, b| b.n_subjects.cmp(&a.n_subjects).then_with(|| a.tag.cmp(&b.tag)));
         let at: BTreeMap<&str, usize> =
             rows.iter().enumerate().map(|(i, r)| (r.tag.as_str(), i)).collect();
-        let of =
-            |(id, (n_comments, people, tags)): (&str, (u64, BTreeSet<&str>, BTreeMap<&str, u64>))| {
-                let mut tags: Vec<(usize, u64)> =
-                    tags.into_iter().map(|(tag, n)| (at[tag], n)).collect();
-                tags.sort_unstable();
-                (id.to_owned(), Discussed { n_comments, n_people: people.len() as u64, tags })
-            };
+        let of = |(id, row): (&str, Talked<'_>)| {
+            let mut tags: Vec<(usize, u64)> =
+                row.tags.into_iter().map(|(tag, n)| (at[tag], n)).collect();
+            tags.sort_unstable();
+            let (n_comments, n_people) = (row.n_comments, row.people.len() as u64);
+            (id.to_owned(), Discussed { n_comments, n_people, tags })
+        };
         let subjects = subjects.into_iter().map(of).collect();
         let mut most: Vec<u64> = by_person.values().copied().collect();
         most.sort_unstable_by(|a, b| b.cmp(a));
@@ -154,6 +154,15 @@ impl Tags {
     pub fn n_tagged(&self) -> u64 {
         self.subjects.values().filter(|d| !d.tags.is_empty()).count() as u64
     }
+}
+
+/// A subject while it is counted.
+#[derive(Default)]
+struct Talked<'a> {
+    n_comments: u64,
+    people: BTreeSet<&'a str>,
+    /// Merged tags and their uses.
+    tags: BTreeMap<&'a str, u64>,
 }
 
 /// A merged tag while it is counted.

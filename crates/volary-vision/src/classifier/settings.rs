@@ -37,7 +37,7 @@ impl Shape {
     /// [`VisionError::Setting`] names the first number that cannot be.
     pub(crate) fn check(&self) -> Result<(), VisionError> {
         for (setting, side) in [("height", self.height), ("width", self.width)] {
-            if side < LEAST_SIDE || side > 1 << 14 {
+            if !(LEAST_SIDE..=1 << 14).contains(&side) {
                 return Err(VisionError::setting(
                     setting,
                     side,

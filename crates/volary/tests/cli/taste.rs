@@ -134,8 +134,8 @@ fn talk(place: &Place) {
         };
         if fraction > 0.5 {
             say(&mut comments, id % 9);
-            let name =
-                ["merger", "mergers", "Merger", "meger"][if id % 11 == 0 { 3 } else { id as usize % 3 }];
+            let name = ["merger", "mergers", "Merger", "meger"]
+                [if id.is_multiple_of(11) { 3 } else { id as usize % 3 }];
             tags.push(json!({"tag": tags.len(), "name": name, "subject_id": format!("s{id}"),
                 "taggable_type": "Subject", "user": id % 9, "created_at": "2023-04-12T14:24:37.018Z"}));
         } else if id % 20 == 3 {
