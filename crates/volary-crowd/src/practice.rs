@@ -9,7 +9,9 @@
 //!   doi:10.2307/2531779);
 //! - the test of Cochran–Mantel–Haenszel, without correction for continuity.
 //!
-//! Feedback comes late, as experience does; there a stratum is a person at about the same experience. Nothing is
+//! Experience grows while people tire, and feedback comes late, as experience does. So learning is looked at among a
+//! person's votes at about the same time of a session, tiring and feedback among those of about the same
+//! experience; the bins of the two tables are not held apart so. Nothing is
 //! said of any one person, and votes without a known truth or a time say nothing. It is no experiment: harder
 //! subjects late in a session look like tiring.
 
@@ -222,8 +224,12 @@ pub fn practice(judged: &[JudgedVote], params: &PracticeParams) -> Result<Practi
     };
     Ok(Practice {
         n: judged.len() as u64,
-        learning: effect(&|v| v.n_before >= params.experienced_after, &person),
-        tiring: effect(&|v| v.session_minutes >= params.tired_after_minutes, &person),
+        learning: effect(&|v| v.n_before >= params.experienced_after, &|v| {
+            (v.volunteer, bin_of(&MINUTES, v.session_minutes))
+        }),
+        tiring: effect(&|v| v.session_minutes >= params.tired_after_minutes, &|v| {
+            (v.volunteer, bin_of(&EXPERIENCE, v.n_before))
+        }),
         feedback: effect(&|v| v.since_feedback.is_some_and(|n| n <= params.fresh), &|v| {
             (v.volunteer, bin_of(&EXPERIENCE, v.n_before))
         }),

@@ -72,7 +72,7 @@ fn what_no_classifier_is_taught_with() {
     labels(&place, 12);
     place.record(&["gold", "labels.csv", "-o", "gold.csv"]);
     for (more, words) in [
-        (&["--filters", "4"][..], "--filters has 1 numbers; give two"),
+        (&["--filters", "4"][..], "give two, such as 16,32"),
         (&["--class-weights", "some"][..], "--class-weights \"some\"; there are balanced, none"),
         (&["--stop-share", "0"][..], "the setting stop share is 0"),
     ] {

@@ -86,7 +86,8 @@ fn chosen_fractions_move_within_their_bounds_when_people_are_weighed() {
     assert!(summary["mean_weighted_fraction"].as_f64() < summary["mean_fraction"].as_f64());
     assert!(summary["largest_change"].as_f64() <= Some(0.1716));
     let moved = place.table("chosen_moved.csv");
-    assert!(moved.len() == 40 && number(&moved[0]["rise"]) > 0.0 && number(&moved[39]["rise"]) < 0.0);
+    let rises: Vec<f64> = moved.iter().map(|row| number(&row["rise"])).collect();
+    assert!(rises.len() > 20 && rises[0] > 0.0 && rises[rises.len() - 1] < 0.0, "{rises:?}");
     for name in ["weighted.svg", "change.svg", "experience.svg"] {
         assert!(place.read(&format!("figures/{name}")).starts_with("<svg"), "{name}");
     }
@@ -258,7 +259,11 @@ fn a_boundary_is_swept_cut_saved_and_carried_to_new_images() {
     let record = place.record(&[&SWEEP[..], &tail].concat());
     let rows = place.table("sweep.csv");
     assert_eq!(rows.len(), 9 + 10 + 10);
-    for row in rows.iter().filter(|row| !row["precision"].is_empty()) {
+    let is_whole = |row: &&std::collections::BTreeMap<String, String>| {
+        ["precision", "recall"].iter().all(|name| !row[*name].is_empty())
+    };
+    assert!(rows.iter().filter(is_whole).count() > 20);
+    for row in rows.iter().filter(is_whole) {
         let of = |name: &str| number(&row[name]);
         let gap = of("precision") * of("selected") - of("recall") * of("prevalence");
         assert!(gap.abs() < 1e-9, "{row:?}");
@@ -383,7 +388,9 @@ fn what_a_boundary_cannot_do_is_one_line() {
         ])
         .fails_with("--of score needs a score");
     // Vectors with gaps are left out and listed; vectors of another length are refused.
-    let broken = place.read("embeddings.csv").replacen(",1.", ",nan", 1);
+    let mut broken = place.read("embeddings.csv");
+    let at = broken.find(",1.").unwrap();
+    broken.replace_range(at + 1..at + 8, "nan");
     place.write("broken.csv", broken);
     let mut args = SWEEP.to_vec();
     args[1] = "broken.csv";

@@ -230,14 +230,23 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
             write_whole(&args.output.join(format!("{name}.svg")), figure.svg.as_bytes())?;
         }
     }
-    let written = [
+    let [made, rebuilt] = [
+        gallery_name(GalleryKind::Made, settings.adversaries.epochs),
+        gallery_name(GalleryKind::Rebuilt, settings.encoder.epochs),
+    ];
+    let mut written = vec![
         "config.json",
         "weights.safetensors",
         "metrics.json",
         "history.csv",
         "adversaries.csv",
         "split.csv",
+        "adversaries.svg",
+        "losses.svg",
     ];
+    if args.gallery_every > 0 {
+        written.extend([made.as_str(), rebuilt.as_str()]);
+    }
     finish(&args.output, &written, &mut costs, session)
 }
 
@@ -285,12 +294,17 @@ fn teach(
     Ok(trained)
 }
 
-/// Draws a gallery as PNG.
-fn draw(gallery: &Gallery, folder: &Path) -> Result<()> {
-    let name = match gallery.kind {
+/// The file of a gallery in a model folder.
+fn gallery_name(kind: GalleryKind, epoch: usize) -> String {
+    let name = match kind {
         GalleryKind::Made => "made",
         GalleryKind::Rebuilt => "rebuilt",
     };
+    format!("gallery/{name}_{epoch:04}.png")
+}
+
+/// Draws a gallery as PNG.
+fn draw(gallery: &Gallery, folder: &Path) -> Result<()> {
     let Some(pixels) = PixelsInMemory::new(gallery.shape, gallery.pictures.clone()) else {
         bail!("its pictures are not whole");
     };
@@ -300,9 +314,9 @@ fn draw(gallery: &Gallery, folder: &Path) -> Result<()> {
         .chunks(gallery.kind.per_row())
         .map(|rows| SheetRow { label: String::new(), cells: rows.iter().copied().map(cell).collect() });
     let rows: Vec<SheetRow> = rows.collect();
-    let picture = sheet(&pixels, &rows, gallery.shape.width, name)?;
-    let path = folder.join("gallery").join(format!("{name}_{:04}.png", gallery.epoch));
-    Ok(write_whole(&path, &picture.png)?)
+    let name = gallery_name(gallery.kind, gallery.epoch);
+    let picture = sheet(&pixels, &rows, gallery.shape.width, &name)?;
+    Ok(write_whole(&folder.join(name), &picture.png)?)
 }
 
 fn curves(history: &History) -> Vec<crate::report::pictures::Losses> {

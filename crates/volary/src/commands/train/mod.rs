@@ -12,7 +12,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
 use volary_ingest::images::{ImageSubject, ImageSubjects};
 use volary_ingest::output::write_whole;
-use volary_release::card::{CARD_FILE, Folder, Said, card};
+use volary_release::card::{CARD_FILE, Folder, LINEAGE_FILE, Said, card};
 use volary_release::cost::COST_FILE;
 use volary_vision::Device;
 
@@ -70,6 +70,11 @@ fn groups(column: Option<&str>, found: &ImageSubjects, used: &[&ImageSubject]) -
 /// Ends a training: its cost, its record, its card. `written` are the files of the model.
 fn finish(folder: &Path, written: &[&str], costs: &mut Costs, mut session: Session) -> Result<ExitCode> {
     costs.note(&session.cost())?;
+    // The lineage of a training that was here before led to other weights.
+    let lineage = folder.join(LINEAGE_FILE);
+    if lineage.exists() {
+        std::fs::remove_file(&lineage)?;
+    }
     for name in written.iter().chain([&COST_FILE]) {
         session.output(&folder.join(name));
     }

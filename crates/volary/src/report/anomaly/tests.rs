@@ -38,6 +38,6 @@ fn histograms_put_what_is_outside_into_the_outermost_bins() {
         marks: vec![(0.99, "99th".into())],
     };
     let svg = histograms(&[panel.clone(), panel], 2, "alt").unwrap();
-    assert!(svg.contains("99th") && svg.contains("50%") && !svg.contains("NaN"), "{svg}");
+    assert!(svg.contains("99th") && svg.contains("40%") && !svg.contains("NaN"), "{svg}");
     assert!(histograms(&[], 3, "nothing").unwrap().starts_with("<svg"));
 }
