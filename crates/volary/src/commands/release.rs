@@ -93,7 +93,7 @@ struct Make {
     /// Subjects with public credit or Talk comments: subject_id.
     #[arg(long, value_name = "FILE")]
     public_subjects: Option<PathBuf>,
-    /// The ledger of noise ([noise] in release.toml): what all versions have spent. Made if it is not there.
+    /// The ledger of noise (`[noise]` in release.toml): what all versions have spent. Made if it is not there.
     #[arg(long, value_name = "TOML")]
     noise_ledger: Option<PathBuf>,
     /// Folders of models that leave with the data, each with its card.
