@@ -31,7 +31,7 @@ fn shown(figure: &StepFigure) -> Option<String> {
     let kind = if figure.path.extension()? == "svg" { "svg+xml" } else { "png" };
     let name = name(&figure.path);
     Some(format!(
-        "<figure><h3>{}</h3><img src=\"data:image/{kind};base64,{}\" alt=\"{}\" style=\"max-width:100%;height:auto;background:#fff\">\
+        "<figure><h3>{}</h3><img src=\"data:image/{kind};base64,{}\" alt=\"{}\" style=\"display:block;max-width:100%;max-height:30rem;margin:auto;background:#fff\">\
          <figcaption><code>volary {}</code></figcaption></figure>",
         escape(&name),
         base64(&bytes),

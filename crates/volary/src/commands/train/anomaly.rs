@@ -193,7 +193,11 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         session.summary.count("n_only", "  of those asked for", found.subjects.len() as u64);
     }
     if found.subjects.is_empty() {
-        bail!("no subject has an image; check --images and --only, and that subjects are named alike");
+        let why = session.problems.examples().next().map(|p| format!(" ({})", p.detail));
+        bail!(
+            "no subject has an image{}; check --images and --only, and that subjects are named alike",
+            why.unwrap_or_default()
+        );
     }
     let built = args.source.decode(&found.subjects, &prepare, &mut session)?;
     let used: Vec<&ImageSubject> = built.subject_idx.iter().map(|i| &found.subjects[*i]).collect();
