@@ -136,6 +136,12 @@ pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Values {
     Values { shape: data.shape().to_vec(), values: data.iter::<f32>().collect() }
 }
 
+/// The values of scalars, with or without gradients, with one wait for the device.
+pub(crate) fn scalars<const N: usize>(scalars: [Tensor<1>; N]) -> Vec<f64> {
+    let plain = scalars.map(|t| if t.device().is_autodiff() { t.inner() } else { t }).to_vec();
+    values(Tensor::cat(plain, 0)).values.into_iter().map(f64::from).collect()
+}
+
 const REBUILD: &str = "take the model folder whole from where it was trained, or train again";
 
 /// Writes weights with a text beside them.

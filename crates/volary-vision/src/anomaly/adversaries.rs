@@ -152,11 +152,6 @@ pub(crate) fn penalty(critic: &Critic, pictures: Tensor<4>) -> Tensor<1> {
     (length - 1.0).square().mean()
 }
 
-fn numbers(tensors: [Tensor<1>; 5]) -> Vec<f64> {
-    let all = tensors.map(|t| if t.device().is_autodiff() { t.inner() } else { t }).to_vec();
-    weights::values(Tensor::cat(all, 0)).values.into_iter().map(f64::from).collect()
-}
-
 const GENERATOR: &str = "generator.";
 const CRITIC: &str = "critic.";
 const OF_GENERATOR: &str = "moments of the generator.";
@@ -178,7 +173,7 @@ impl Learner for Adversaries<'_> {
         let losses =
             Self::critic_losses(&self.critic, real, made, between, self.settings.losses.penalty);
         let loss = losses[0].clone();
-        let values = numbers(losses);
+        let values = weights::scalars(losses);
         if values.iter().any(|value| !value.is_finite()) {
             return Ok(values);
         }
@@ -201,7 +196,13 @@ impl Learner for Adversaries<'_> {
         let Batch { real, latents, between, .. } = self.batch(rows, &of, false, &device)?;
         let made = self.generator.valid().forward(latents, None);
         let critic = self.critic.valid();
-        Ok(numbers(Self::critic_losses(&critic, real, made, between, self.settings.losses.penalty)))
+        Ok(weights::scalars(Self::critic_losses(
+            &critic,
+            real,
+            made,
+            between,
+            self.settings.losses.penalty,
+        )))
     }
 
     fn end_epoch(&mut self, epoch: usize) -> Result<(), VisionError> {

@@ -106,11 +106,6 @@ impl<'a> Encoding<'a> {
     }
 }
 
-fn numbers(tensors: [Tensor<1>; 3]) -> Vec<f64> {
-    let all = tensors.map(|t| if t.device().is_autodiff() { t.inner() } else { t }).to_vec();
-    weights::values(Tensor::cat(all, 0)).values.into_iter().map(f64::from).collect()
-}
-
 const ENCODER: &str = "encoder.";
 const MOMENTS: &str = "moments.";
 
@@ -127,7 +122,7 @@ impl Learner for Encoding<'_> {
         let features = Tensor::from_inner(self.plain.1.features(pictures.clone()));
         let losses = self.losses(&self.encoder, Tensor::from_inner(pictures), features, &self.frozen);
         let loss = losses[0].clone();
-        let values = numbers(losses);
+        let values = weights::scalars(losses);
         if values.iter().all(|value| value.is_finite()) {
             let mut gradients = loss.backward();
             self.encoder = self.optimizer.step(self.encoder.clone(), &mut gradients, rate);
@@ -138,7 +133,7 @@ impl Learner for Encoding<'_> {
     fn judge(&self, rows: &[usize]) -> Result<Vec<f64>, VisionError> {
         let pictures = pictures::read(self.pixels, rows, &self.device.clone().inner())?;
         let features = self.plain.1.features(pictures.clone());
-        Ok(numbers(self.losses(&self.encoder.valid(), pictures, features, &self.plain)))
+        Ok(weights::scalars(self.losses(&self.encoder.valid(), pictures, features, &self.plain)))
     }
 
     fn end_epoch(&mut self, epoch: usize) -> Result<(), VisionError> {

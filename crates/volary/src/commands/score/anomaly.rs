@@ -4,17 +4,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use arrow_array::{ArrayRef, Float32Array, Float64Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Float64Array, StringArray};
 use serde_json::json;
 use volary_core::schema;
 use volary_ingest::images::ImageSubject;
-use volary_ingest::tables::TableWriter;
 use volary_vision::anomaly::{Model, ScoreWeights};
 
 use crate::commands::score::journal::Journal;
-use crate::commands::score::{Args, preparation};
+use crate::commands::score::{Args, pictures, write_embeddings};
 use crate::commands::train::device;
-use crate::consensus_tables::{BATCH, beside, write_batches};
+use crate::consensus_tables::{BATCH, write_batches};
 use crate::pictures::bar;
 use crate::session::{Session, run_json_for};
 
@@ -30,10 +29,7 @@ pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         feature: args.feature_weight.unwrap_or(usual.feature),
     };
     weights.check()?;
-    let prepare = preparation(&model.config().preprocessing, &args.model)?;
-    let found = args.source.find(&mut session)?;
-    let built = args.source.decode(&found.subjects, &prepare, &mut session)?;
-    let subjects: Vec<&ImageSubject> = built.subject_idx.iter().map(|i| &found.subjects[*i]).collect();
+    let (subjects, built) = pictures(args, &model.config().preprocessing, &mut session)?;
 
     let n_latents = model.config().shape.latents;
     let key = key(args, &subjects)?;
@@ -85,26 +81,14 @@ pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     });
     let n = write_batches(&args.output, &schema::anomaly_scores(), batches)?;
     session.table_file(&args.output, n);
-    let path = beside(&args.output, "embeddings");
-    let columns = schema::embeddings(n_latents);
-    let mut writer = TableWriter::create(&path, &columns)?;
-    for rows in all.chunks(CHUNK) {
-        let mut batch = vec![ids(rows)];
-        batch.extend((0..n_latents).map(|i| {
-            let column = rows.iter().map(|row| scores.embedding[row * n_latents + i]);
-            Arc::new(Float32Array::from_iter_values(column)) as ArrayRef
-        }));
-        writer.write(&RecordBatch::try_new(columns.clone(), batch)?)?;
-    }
-    let n = writer.finish()?;
-    session.table_file(&path, n);
+    write_embeddings(&args.output, &subjects, n_latents, &scores.embedding, &mut session)?;
     journal.remove()?;
     summarise(&subjects, &anomaly, weights, &mut session);
     session.finish(Some(&run_json_for(&args.output)))
 }
 
 /// What scores depend on, as a hash: the weights, and which pictures there are.
-fn key(args: &Args, subjects: &[&ImageSubject]) -> Result<String> {
+fn key(args: &Args, subjects: &[ImageSubject]) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     for name in ["weights.safetensors", "config.json"] {
         hasher.update(&std::fs::read(args.model.join(name))?);
@@ -148,7 +132,7 @@ fn flag(percentile: f64) -> Option<&'static str> {
     }
 }
 
-fn summarise(subjects: &[&ImageSubject], anomaly: &[f64], weights: ScoreWeights, session: &mut Session) {
+fn summarise(subjects: &[ImageSubject], anomaly: &[f64], weights: ScoreWeights, session: &mut Session) {
     let mut order: Vec<usize> = (0..anomaly.len()).collect();
     order.sort_by(|a, b| anomaly[*b].total_cmp(&anomaly[*a]));
     let top = |row: &usize| vec![subjects[*row].subject_id.clone(), format!("{:.3}", anomaly[*row])];

@@ -4,24 +4,21 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use arrow_array::{ArrayRef, Float32Array, Float64Array, StringArray};
+use arrow_array::{ArrayRef, Float64Array, StringArray};
 use volary_core::schema;
 use volary_ingest::images::ImageSubject;
 use volary_vision::classifier::{Model, Prediction, Scores, Scoring};
 
-use crate::commands::score::{Args, preparation};
+use crate::commands::score::{Args, pictures, write_embeddings};
 use crate::commands::train::device;
-use crate::consensus_tables::{BATCH, beside, write_batches};
+use crate::consensus_tables::{BATCH, write_batches};
 use crate::pictures::bar;
 use crate::session::{Session, run_json_for};
 
 /// Runs it.
 pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let model = Model::open(&args.model, device(&args.device)?)?;
-    let prepare = preparation(&model.config().preprocessing, &args.model)?;
-    let found = args.source.find(&mut session)?;
-    let built = args.source.decode(&found.subjects, &prepare, &mut session)?;
-    let subjects: Vec<&ImageSubject> = built.subject_idx.iter().map(|i| &found.subjects[*i]).collect();
+    let (subjects, built) = pictures(args, &model.config().preprocessing, &mut session)?;
     let rows: Vec<usize> = (0..subjects.len()).collect();
     let scoring = Scoring {
         batch_size: args.batch,
@@ -44,7 +41,7 @@ pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
 fn write(
     args: &Args,
     model: &Model,
-    subjects: &[&ImageSubject],
+    subjects: &[ImageSubject],
     scores: &Scores,
     session: &mut Session,
 ) -> Result<()> {
@@ -69,19 +66,7 @@ fn write(
     });
     let n = write_batches(&args.output, &schema::classifier_scores(), batches)?;
     session.table_file(&args.output, n);
-    let batches = rows.chunks(1024).map(|rows| {
-        let ids = rows.iter().map(|row| subjects[*row].subject_id.as_str());
-        let mut columns = vec![Arc::new(StringArray::from_iter_values(ids)) as ArrayRef];
-        columns.extend((0..scores.n_features).map(|i| {
-            let column = rows.iter().map(|row| scores.embedding[row * scores.n_features + i]);
-            Arc::new(Float32Array::from_iter_values(column)) as ArrayRef
-        }));
-        columns
-    });
-    let path = beside(&args.output, "embeddings");
-    let n = write_batches(&path, &schema::embeddings(scores.n_features), batches)?;
-    session.table_file(&path, n);
-    Ok(())
+    write_embeddings(&args.output, subjects, scores.n_features, &scores.embedding, session)
 }
 
 fn summarise(model: &Model, scores: &Scores, session: &mut Session) {

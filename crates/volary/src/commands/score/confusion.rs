@@ -4,12 +4,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use arrow_array::{ArrayRef, Float32Array, Float64Array, StringArray};
+use arrow_array::{ArrayRef, Float64Array, StringArray};
 use volary_core::schema;
 use volary_ingest::images::ImageSubject;
 use volary_vision::confusion::{Model, Scores, Scoring};
 
-use crate::commands::score::{Args, preparation};
+use crate::commands::score::{Args, pictures, write_embeddings};
 use crate::commands::train::device;
 use crate::consensus_tables::{BATCH, beside, write_batches};
 use crate::pictures::bar;
@@ -18,10 +18,7 @@ use crate::session::{Session, run_json_for};
 /// Runs it.
 pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let model = Model::open(&args.model, device(&args.device)?)?;
-    let prepare = preparation(&model.config().preprocessing, &args.model)?;
-    let found = args.source.find(&mut session)?;
-    let built = args.source.decode(&found.subjects, &prepare, &mut session)?;
-    let subjects: Vec<&ImageSubject> = built.subject_idx.iter().map(|i| &found.subjects[*i]).collect();
+    let (subjects, built) = pictures(args, &model.config().preprocessing, &mut session)?;
     let rows: Vec<usize> = (0..subjects.len()).collect();
     let scoring = Scoring {
         batch_size: args.batch,
@@ -44,7 +41,7 @@ pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
 fn write(
     args: &Args,
     model: &Model,
-    subjects: &[&ImageSubject],
+    subjects: &[ImageSubject],
     scores: &Scores,
     session: &mut Session,
 ) -> Result<()> {
@@ -82,18 +79,7 @@ fn write(
     let path = beside(&args.output, "subjects");
     let n = write_batches(&path, &schema::predictions_subjects(), batches)?;
     session.table_file(&path, n);
-    let batches = rows.chunks(1024).map(|rows| {
-        let mut columns = vec![Arc::new(ids(rows)) as ArrayRef];
-        columns.extend((0..scores.n_latents).map(|i| {
-            let column = rows.iter().map(|row| scores.embedding[row * scores.n_latents + i]);
-            Arc::new(Float32Array::from_iter_values(column)) as ArrayRef
-        }));
-        columns
-    });
-    let path = beside(&args.output, "embeddings");
-    let n = write_batches(&path, &schema::embeddings(scores.n_latents), batches)?;
-    session.table_file(&path, n);
-    Ok(())
+    write_embeddings(&args.output, subjects, scores.n_latents, &scores.embedding, session)
 }
 
 fn summarise(model: &Model, scores: &Scores, session: &mut Session) {

@@ -15,8 +15,8 @@ use volary_vision::anomaly::{
 use volary_vision::training::{Begin, Descent, History, Plan, Progress, Rule, Schedule};
 use volary_vision::{Augment, Device};
 
-use crate::commands::train::watch::{Costs, Watch, begin, loss};
-use crate::commands::train::{device, finish, groups};
+use crate::commands::train::watch::{Beginning, Costs, Watch, loss, note_losses};
+use crate::commands::train::{finish, groups};
 use crate::input::subject_ids;
 use crate::pictures::{PrepareArgs, SourceArgs, bar};
 use crate::report::pictures::{Cell, SheetRow, losses, sheet};
@@ -53,15 +53,8 @@ pub(crate) struct Args {
     /// Epochs between pictures to look at; 0 for none.
     #[arg(long, value_name = "EPOCHS", default_value_t = 10)]
     gallery_every: usize,
-    /// Go on with the training that was begun in the folder.
-    #[arg(long, conflicts_with = "fresh")]
-    resume: bool,
-    /// Forget the training that was begun in the folder.
-    #[arg(long)]
-    fresh: bool,
-    /// Where to compute: cpu, or gpu in a build that has it.
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    device: String,
+    #[command(flatten)]
+    beginning: Beginning,
 }
 
 /// What is learned, and how. The defaults are the paper's, for a graphics card; the book has some for a
@@ -184,8 +177,8 @@ impl Learning {
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let settings = args.learning.settings(session.global.seed)?;
     let prepare = args.pictures.settings()?;
-    let device = device(&args.device)?;
-    let begin = begin(args.resume, args.fresh);
+    let device = args.beginning.device(&mut session)?;
+    let begin = args.beginning.begin();
     let mut found = args.source.find(&mut session)?;
     if let Some(path) = &args.only {
         let wanted = subject_ids(path, &mut session)?;
@@ -210,9 +203,6 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         groups: &groups,
         preprocessing: &preprocessing,
     };
-    if args.device != "cpu" {
-        session.graphics(&args.device);
-    }
     let mut costs = Costs::open(&args.output, begin)?;
     let trained = teach(args, &lesson, &settings, device, begin, &session, &mut costs)?;
     for warning in &trained.warnings {
@@ -346,20 +336,9 @@ fn summarise(model: &Model, trained: &Trained, session: &mut Session) {
     summary.count("n_weights_encoder", "  of the encoder", encoder as u64);
     summary.count("n_train", "pictures learned from", config.n_train as u64);
     summary.count("n_held_out", "pictures held out", config.n_held_out as u64);
-    for (who, history) in
-        [("adversaries", Some(&trained.adversaries)), ("encoder", trained.encoder.as_ref())]
-    {
-        let Some((history, last)) = history.and_then(|h| Some((h, h.epochs.last()?))) else { continue };
-        for (i, term) in history.terms.iter().enumerate() {
-            let unseen = last.unseen.get(i);
-            let shown = match unseen {
-                Some(unseen) => format!("{:.5} (unseen {unseen:.5})", last.train[i]),
-                None => format!("{:.5}", last.train[i]),
-            };
-            let key = format!("loss_{who}_{}", term.replace(' ', "_"));
-            let value = json!({ "train": last.train[i], "unseen": unseen });
-            summary.line(&key, &format!("{who}: {term}"), &shown, value);
-        }
+    note_losses(summary, "adversaries", &trained.adversaries);
+    if let Some(encoder) = &trained.encoder {
+        note_losses(summary, "encoder", encoder);
     }
 }
 

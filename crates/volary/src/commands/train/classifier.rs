@@ -5,20 +5,15 @@ use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};
 use serde_json::json;
-use volary_core::ProblemKind;
-use volary_ingest::class_table::{ClassColumns, read_class_table};
-use volary_ingest::images::ImageSubject;
 use volary_ingest::output::write_whole;
 use volary_vision::Augment;
 use volary_vision::classifier::{Balance, Calibration, Dropout, Scoring, Settings, Trained, train};
-use volary_vision::confusion::Lesson;
 use volary_vision::training::{Descent, Ended, Plan, Progress, Rule, Schedule};
 
-use crate::commands::train::confusion::{labels, slice_columns, with_votes};
-use crate::commands::train::watch::{Costs, Watch, begin, loss};
-use crate::commands::train::{device, finish, groups};
+use crate::commands::train::finish;
+use crate::commands::train::taught::TaughtArgs;
+use crate::commands::train::watch::{Beginning, Costs, Watch, loss, note_losses};
 use crate::model_metrics::{self, Judged};
-use crate::pictures::{PrepareArgs, SourceArgs};
 use crate::session::Session;
 
 /// Train a network that says whether something is there (real or bogus), out of gold labels.
@@ -35,38 +30,14 @@ use crate::session::Session;
   volary train classifier cutouts --consensus votes.csv --classes real --augment turns --rate 3e-4 -o rb")]
 pub(crate) struct Args {
     #[command(flatten)]
-    source: SourceArgs,
-    /// What volunteers said: soft gold labels, a consensus table, or a table with a column of votes for each class.
-    #[arg(long, value_name = "TABLE")]
-    consensus: PathBuf,
+    taught: TaughtArgs,
     /// Folder of the model.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// The task, where the table has several.
-    #[arg(long, value_name = "TASK")]
-    task: Option<String>,
-    /// The classes, with commas between them [default: all answers of the table].
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    classes: Vec<String>,
-    /// Column of SUBJECTS; pictures with the same value are all learned from, or all judged by.
-    #[arg(long, value_name = "COLUMN")]
-    group: Option<String>,
-    /// Columns of SUBJECTS to measure it by, slice by slice (brightness, camera…), with commas between them.
-    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
-    by: Vec<String>,
-    #[command(flatten)]
-    pictures: PrepareArgs,
     #[command(flatten)]
     learning: Learning,
-    /// Go on with the training that was begun in the folder.
-    #[arg(long, conflicts_with = "fresh")]
-    resume: bool,
-    /// Forget the training that was begun in the folder.
-    #[arg(long)]
-    fresh: bool,
-    /// Where to compute: cpu, or gpu in a build that has it.
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    device: String,
+    #[command(flatten)]
+    beginning: Beginning,
 }
 
 /// What is learned, and how.
@@ -173,37 +144,10 @@ impl Learning {
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let settings = args.learning.settings(session.global.seed)?;
-    let prepare = args.pictures.settings()?;
-    let device = device(&args.device)?;
-    let begin = begin(args.resume, args.fresh);
-    let columns = ClassColumns { classes: &args.classes, task: args.task.as_deref() };
-    let table = read_class_table(&args.consensus, &columns, &session.progress)?;
-    session.input_file(&args.consensus)?;
-    session.problems.absorb(&table.problems);
-    let found = args.source.find(&mut session)?;
-    let subjects = with_votes(&found, &table, &mut session)?;
-    let built = args.source.decode(&subjects, &prepare, &mut session)?;
-    let used: Vec<&ImageSubject> = built.subject_idx.iter().map(|i| &subjects[*i]).collect();
-    let ids: Vec<String> = used.iter().map(|s| s.subject_id.clone()).collect();
-    let groups = groups(args.group.as_deref(), &found, &used)?;
-    let sliced = slice_columns(&args.by, &found, &used)?;
-    let (labels, unchosen) = labels(&table, &ids)?.without_unchosen()?;
-    for class in &unchosen {
-        let detail = format!("nobody ever chose {class:?}; it is left out");
-        session.problems.add(0, class, ProblemKind::Suspicious, detail);
-    }
-    let preprocessing = serde_json::to_value(&prepare)?;
-    let lesson = Lesson {
-        pixels: &built.cache,
-        subject_ids: &ids,
-        groups: &groups,
-        labels: &labels,
-        unchosen: &unchosen,
-        preprocessing: &preprocessing,
-    };
-    if args.device != "cpu" {
-        session.graphics(&args.device);
-    }
+    let device = args.beginning.device(&mut session)?;
+    let begin = args.beginning.begin();
+    let taught = args.taught.read(&mut session)?;
+    let lesson = taught.lesson();
     let mut costs = Costs::open(&args.output, begin)?;
     let mut watch = Watch::new(&session, &mut costs);
     let trained = train(&lesson, &settings, device, &args.output, begin, &mut |p: &Progress<'_>| {
@@ -231,7 +175,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
             Judged::of(&lesson, &trained.split, predicted, args.learning.replicates, settings.seed)?;
         judged.summarise(&mut session.summary);
         metrics["held_out"] = judged.json();
-        metrics["slices"] = judged.slices(&lesson, &trained.split, &sliced)?.into();
+        metrics["slices"] = judged.slices(&lesson, &trained.split, &taught.sliced)?.into();
     }
     write_whole(&args.output.join("metrics.json"), format!("{metrics:#}\n").as_bytes())?;
     let written = ["config.json", "weights.safetensors", "metrics.json", "history.csv", "split.csv"];
@@ -250,15 +194,7 @@ fn summarise(trained: &Trained, session: &mut Session) {
     if let Ended::Early { best_epoch } = trained.ended {
         summary.count("best_epoch", "  best", best_epoch as u64);
     }
-    if let Some(last) = trained.history.epochs.last() {
-        for (i, term) in trained.history.terms.iter().enumerate() {
-            let unseen = last.unseen.get(i);
-            let seen = unseen.map_or_else(String::new, |loss| format!(" (unseen {loss:.5})"));
-            let key = format!("loss_{}", term.replace(' ', "_"));
-            let value = json!({ "train": last.train[i], "unseen": unseen });
-            summary.line(&key, &format!("loss: {term}"), &format!("{:.5}{seen}", last.train[i]), value);
-        }
-    }
+    note_losses(summary, "loss", &trained.history);
     summary.value("labels_blake3", config.labels_blake3.clone());
     for (class, calibration) in config.classes.iter().zip(&config.calibration) {
         match calibration {

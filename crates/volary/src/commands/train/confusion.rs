@@ -1,25 +1,19 @@
 //! `volary train confusion`: a network that learns a picture and its consensus together.
 
-use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use serde_json::json;
-use volary_core::ProblemKind;
-use volary_crowd::bias::Column;
-use volary_ingest::class_table::{ClassColumns, ClassTable, read_class_table};
-use volary_ingest::images::{ImageSubject, ImageSubjects};
 use volary_ingest::output::write_whole;
-use volary_vision::confusion::{Begin, Labels, Lesson, Likelihood, Losses, Settings, Trained, train};
+use volary_vision::confusion::{Begin, Lesson, Likelihood, Losses, Settings, Trained, train};
 use volary_vision::training::{Descent, Ended, Plan, Progress, Rule, Schedule};
 use volary_vision::{Augment, Device};
 
-use crate::commands::bias::text_column;
-use crate::commands::train::watch::{Costs, Watch, begin, loss};
-use crate::commands::train::{device, finish, groups};
+use crate::commands::train::finish;
+use crate::commands::train::taught::TaughtArgs;
+use crate::commands::train::watch::{Beginning, Costs, Watch, loss, note_losses};
 use crate::model_metrics::{self, Judged};
-use crate::pictures::{PrepareArgs, SourceArgs};
 use crate::session::Session;
 
 /// Train a network that says why volunteers disagree.
@@ -36,38 +30,14 @@ use crate::session::Session;
   volary train confusion subjects.csv --consensus consensus.csv -o model --likelihood binomial --resume")]
 pub(crate) struct Args {
     #[command(flatten)]
-    source: SourceArgs,
-    /// What volunteers said: a consensus table, or a table with a column of votes for each class.
-    #[arg(long, value_name = "TABLE")]
-    consensus: PathBuf,
+    taught: TaughtArgs,
     /// Folder of the model.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// The task, where the table has several.
-    #[arg(long, value_name = "TASK")]
-    task: Option<String>,
-    /// The classes, with commas between them [default: all answers of the table].
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    classes: Vec<String>,
-    /// Column of SUBJECTS; pictures with the same value are all learned from, or all judged by.
-    #[arg(long, value_name = "COLUMN")]
-    group: Option<String>,
-    /// Columns of SUBJECTS to measure it by, slice by slice (brightness, camera…), with commas between them.
-    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
-    by: Vec<String>,
-    #[command(flatten)]
-    pictures: PrepareArgs,
     #[command(flatten)]
     learning: Learning,
-    /// Go on with the training that was begun in the folder.
-    #[arg(long, conflicts_with = "fresh")]
-    resume: bool,
-    /// Forget the training that was begun in the folder.
-    #[arg(long)]
-    fresh: bool,
-    /// Where to compute: cpu, or gpu in a build that has it.
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
-    device: String,
+    #[command(flatten)]
+    beginning: Beginning,
 }
 
 /// What is learned, and how.
@@ -179,37 +149,10 @@ impl Learning {
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let settings = args.learning.settings(session.global.seed)?;
-    let prepare = args.pictures.settings()?;
-    let device = device(&args.device)?;
-    let begin = begin(args.resume, args.fresh);
-    let columns = ClassColumns { classes: &args.classes, task: args.task.as_deref() };
-    let table = read_class_table(&args.consensus, &columns, &session.progress)?;
-    session.input_file(&args.consensus)?;
-    session.problems.absorb(&table.problems);
-    let found = args.source.find(&mut session)?;
-    let subjects = with_votes(&found, &table, &mut session)?;
-    let built = args.source.decode(&subjects, &prepare, &mut session)?;
-    let used: Vec<&ImageSubject> = built.subject_idx.iter().map(|i| &subjects[*i]).collect();
-    let ids: Vec<String> = used.iter().map(|s| s.subject_id.clone()).collect();
-    let groups = groups(args.group.as_deref(), &found, &used)?;
-    let sliced = slice_columns(&args.by, &found, &used)?;
-    let (labels, unchosen) = labels(&table, &ids)?.without_unchosen()?;
-    for class in &unchosen {
-        let detail = format!("nobody ever chose {class:?}; it is left out");
-        session.problems.add(0, class, ProblemKind::Suspicious, detail);
-    }
-    let preprocessing = serde_json::to_value(&prepare)?;
-    let lesson = Lesson {
-        pixels: &built.cache,
-        subject_ids: &ids,
-        groups: &groups,
-        labels: &labels,
-        unchosen: &unchosen,
-        preprocessing: &preprocessing,
-    };
-    if args.device != "cpu" {
-        session.graphics(&args.device);
-    }
+    let device = args.beginning.device(&mut session)?;
+    let begin = args.beginning.begin();
+    let taught = args.taught.read(&mut session)?;
+    let lesson = taught.lesson();
     let mut costs = Costs::open(&args.output, begin)?;
     let trained = teach(args, &lesson, &settings, device, begin, &session, &mut costs)?;
     if trained.ended == Ended::Asked {
@@ -227,71 +170,11 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         let judged = Judged::new(&lesson, &trained, args.learning.replicates, session.global.seed)?;
         judged.summarise(&mut session.summary);
         metrics["held_out"] = judged.json();
-        metrics["slices"] = judged.slices(&lesson, &trained.split, &sliced)?.into();
+        metrics["slices"] = judged.slices(&lesson, &trained.split, &taught.sliced)?.into();
     }
     write_whole(&args.output.join("metrics.json"), format!("{metrics:#}\n").as_bytes())?;
     let written = ["config.json", "weights.safetensors", "metrics.json", "history.csv", "split.csv"];
     finish(&args.output, &written, &mut costs, session)
-}
-
-/// The columns to slice by, of the pictures that are used.
-pub(super) fn slice_columns(
-    names: &[String],
-    found: &ImageSubjects,
-    used: &[&ImageSubject],
-) -> Result<Vec<Column>> {
-    let column = |name: &String| {
-        let Some(at) = found.metadata_columns.iter().position(|known| known == name) else {
-            bail!("--by {name:?}; the subjects have {}", found.metadata_columns.join(", "));
-        };
-        let cells = used.iter().map(|subject| Some(subject.metadata[at].trim().to_owned()));
-        Ok(text_column(name, cells.map(|cell| cell.filter(|c| !c.is_empty())).collect()))
-    };
-    names.iter().map(column).collect()
-}
-
-/// The subjects that have an image and votes.
-pub(super) fn with_votes(
-    found: &ImageSubjects,
-    table: &ClassTable,
-    session: &mut Session,
-) -> Result<Vec<ImageSubject>> {
-    if table.subject_ids.is_empty() {
-        bail!(
-            "the table of votes has none for what was asked; correct --task and --classes, or leave them out"
-        );
-    }
-    let voted: HashSet<&str> = table.subject_ids.iter().map(String::as_str).collect();
-    let both: Vec<ImageSubject> =
-        found.subjects.iter().filter(|s| voted.contains(s.subject_id.as_str())).cloned().collect();
-    let (n_images, n_votes) = (found.subjects.len(), table.subject_ids.len());
-    session.summary.count("n_with_votes", "  with votes as well", both.len() as u64);
-    if both.is_empty() {
-        bail!(
-            "none of {n_images} subjects with an image is among the {n_votes} with votes; check that both tables \
-             name subjects alike"
-        );
-    }
-    Ok(both)
-}
-
-/// The votes of these subjects, in their order.
-pub(super) fn labels(table: &ClassTable, ids: &[String]) -> Result<Labels> {
-    let rows: HashMap<&str, usize> =
-        table.subject_ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
-    let n_classes = table.classes.len();
-    let rows: Vec<usize> = ids.iter().filter_map(|id| rows.get(id.as_str()).copied()).collect();
-    let values = rows.iter().flat_map(|row| &table.values[row * n_classes..][..n_classes]);
-    Ok(match &table.n_seen {
-        Some(n_seen) => {
-            let n_seen = rows.iter().map(|row| n_seen[*row]).collect();
-            Labels::from_counts(table.classes.clone(), n_seen, values.map(|n| *n as u32).collect())?
-        }
-        None => {
-            let values: Vec<f64> = values.copied().collect();
-            Labels::from_fractions(table.classes.clone(), &values)?
-        }
-    })
 }
 
 /// Trains with a bar, a checkpoint now and then, and an ear for Ctrl-C.
@@ -332,20 +215,7 @@ fn summarise(trained: &Trained, session: &mut Session) {
     if let Ended::Early { best_epoch } = trained.ended {
         summary.count("best_epoch", "  best", best_epoch as u64);
     }
-    if let Some(last) = trained.history.epochs.last() {
-        for (i, term) in trained.history.terms.iter().enumerate() {
-            let unseen = last.unseen.get(i);
-            let shown = match unseen {
-                Some(unseen) => format!("{:.5} (unseen {unseen:.5})", last.train[i]),
-                None => format!("{:.5}", last.train[i]),
-            };
-            let key = format!("loss_{}", term.replace(' ', "_"));
-            let value = json!({ "train": last.train[i], "unseen": unseen });
-            if last.train[i] != 0.0 {
-                summary.line(&key, &format!("loss: {term}"), &shown, value);
-            }
-        }
-    }
+    note_losses(summary, "loss", &trained.history);
     summary.value("labels_blake3", config.labels_blake3.clone());
     let latents = &trained.latents;
     let used = latents.divergence.len() - latents.n_unused;

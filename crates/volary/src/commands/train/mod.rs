@@ -3,6 +3,7 @@
 mod anomaly;
 mod classifier;
 mod confusion;
+mod taught;
 mod watch;
 
 use std::path::Path;

@@ -6,23 +6,52 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use indicatif::ProgressBar;
+use serde_json::json;
 use volary_release::cost::{COST_FILE, Cost, Ledger};
-use volary_vision::training::{Begin, Next, Progress};
+use volary_vision::Device;
+use volary_vision::training::{Begin, History, Next, Progress};
 
+use crate::commands::train::device;
 use crate::pictures::bar;
 use crate::session::Session;
+use crate::summary::Summary;
 
 /// So often the cost of the run is noted, and held against the budget.
 const COST_EVERY: Duration = Duration::from_secs(2);
 /// So often a checkpoint is written within a long epoch.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(300);
 
-/// How a training begins, by the command line.
-pub(super) fn begin(resume: bool, fresh: bool) -> Begin {
-    match (resume, fresh) {
-        (true, _) => Begin::Resume,
-        (_, true) => Begin::Afresh,
-        _ => Begin::New,
+/// How a training begins, and where it runs.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Running")]
+pub(super) struct Beginning {
+    /// Go on with the training that was begun in the folder.
+    #[arg(long, conflicts_with = "fresh")]
+    resume: bool,
+    /// Forget the training that was begun in the folder.
+    #[arg(long)]
+    fresh: bool,
+    /// Where to compute: cpu, or gpu in a build that has it.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
+}
+
+impl Beginning {
+    pub(super) fn begin(&self) -> Begin {
+        match (self.resume, self.fresh) {
+            (true, _) => Begin::Resume,
+            (_, true) => Begin::Afresh,
+            _ => Begin::New,
+        }
+    }
+
+    /// The device; a graphics card is named in the account of the costs.
+    pub(super) fn device(&self, session: &mut Session) -> Result<Device> {
+        let found = device(&self.device)?;
+        if found != Device::Cpu {
+            session.graphics(&self.device);
+        }
+        Ok(found)
     }
 }
 
@@ -130,4 +159,23 @@ impl<'a> Watch<'a> {
 /// A loss of a training under way, by its name.
 pub(super) fn loss(p: &Progress<'_>, name: &str) -> f64 {
     p.terms.iter().position(|term| *term == name).map_or(f64::NAN, |i| p.losses[i])
+}
+
+/// Notes the losses of the last epoch, on what was learned from and on what was not. Losses that weigh nothing
+/// are left out.
+pub(super) fn note_losses(summary: &mut Summary, whose: &str, history: &History) {
+    let Some(last) = history.epochs.last() else { return };
+    for (i, term) in history.terms.iter().enumerate().filter(|(i, _)| last.train[*i] != 0.0) {
+        let unseen = last.unseen.get(i);
+        let shown = match unseen {
+            Some(unseen) => format!("{:.5} (unseen {unseen:.5})", last.train[i]),
+            None => format!("{:.5}", last.train[i]),
+        };
+        let key = match whose {
+            "loss" => format!("loss_{term}"),
+            whose => format!("loss_{whose}_{term}"),
+        };
+        let value = json!({ "train": last.train[i], "unseen": unseen });
+        summary.line(&key.replace(' ', "_"), &format!("{whose}: {term}"), &shown, value);
+    }
 }
