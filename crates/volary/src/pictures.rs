@@ -102,6 +102,20 @@ impl SourceArgs {
     }
 }
 
+/// The file of what a model looked at in a subject's picture for a class, within a folder of maps. An id may hold
+/// anything; what no file's name can hold is replaced, and a checksum keeps such names apart.
+pub(crate) fn map_file(subject_id: &str, class: &str) -> String {
+    const MOST: usize = 80;
+    let name = format!("{subject_id}_{class}");
+    let fits = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    if name.len() <= MOST && name.chars().all(fits) && !name.starts_with('.') {
+        return format!("{name}.npy");
+    }
+    let plain: String = name.chars().take(MOST / 2).map(|c| if fits(c) { c } else { '_' }).collect();
+    let hash = blake3::hash(name.as_bytes()).to_hex();
+    format!("{}-{}.npy", plain.trim_start_matches('.'), &hash[..12])
+}
+
 /// A bar of long work, hidden where nobody looks.
 pub(crate) fn bar(session: &Session, n: u64, style: &str) -> ProgressBar {
     use std::io::IsTerminal as _;

@@ -132,6 +132,17 @@ fn gzipped_fits_is_read_and_a_gzip_bomb_is_not() {
 }
 
 #[test]
+fn an_array_that_is_written_is_read() {
+    let values: Vec<f32> = (0..15).map(|i| i as f32 / 15.0).collect();
+    let bytes = super::super::npy_bytes(3, 5, &values).unwrap();
+    assert_eq!((bytes.len() - 4 * 15) % 64, 0);
+    let read = decode(&bytes, &Limits { min_side_px: 1, ..Limits::default() }).unwrap();
+    let Raster::Planes { width, height, planes, .. } = read.raster else { panic!("numbers") };
+    assert_eq!((width, height, planes), (5, 3, vec![values]));
+    assert!(super::super::npy_bytes(3, 5, &[0.0; 14]).is_err());
+}
+
+#[test]
 fn npy_arrays_are_what_numpy_wrote() {
     let rgb = read("uint8_hwc.npy").raster;
     assert_eq!(rgb, read("rgb.png").raster);

@@ -25,6 +25,7 @@ mod subjects;
 pub use cache::{Built, Cache, CacheError};
 pub use decode::{decode, read_file};
 pub(crate) use npy::matrix as npy_matrix;
+pub use npy::npy_bytes;
 pub use png::{jpeg_bytes, png_bytes};
 pub use prepare::{Prepared, prepare, prepare_file};
 pub use raster::{Decoded, Fault, FaultKind, Raster};

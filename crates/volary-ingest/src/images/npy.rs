@@ -26,6 +26,31 @@ struct Head {
     shape: Vec<usize>,
 }
 
+/// An array of `height × width` single-precision numbers, row by row, as numpy writes it (format 1.0).
+///
+/// # Errors
+/// `InvalidInput` where there are not as many numbers.
+pub fn npy_bytes(height: usize, width: usize, values: &[f32]) -> std::io::Result<Vec<u8>> {
+    /// Magic, version and header end at a multiple of this, so that the numbers are aligned.
+    const ALIGNMENT: usize = 64;
+    if height.checked_mul(width) != Some(values.len()) {
+        let what = format!("{} numbers are no array of {height} × {width}", values.len());
+        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, what));
+    }
+    let text = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({height}, {width}), }}");
+    let before = MAGIC.len() + 4;
+    let whole = (before + text.len() + 1).next_multiple_of(ALIGNMENT);
+    let mut bytes = Vec::with_capacity(whole + 4 * values.len());
+    bytes.extend(MAGIC);
+    bytes.extend([1, 0]);
+    bytes.extend(((whole - before) as u16).to_le_bytes());
+    bytes.extend(text.as_bytes());
+    bytes.resize(whole - 1, b' ');
+    bytes.push(b'\n');
+    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    Ok(bytes)
+}
+
 pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Decoded, Fault> {
     let (head, data) = head(bytes)?;
     let axes = Axes::of(&head, limits)?;

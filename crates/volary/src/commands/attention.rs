@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, StringArray};
 use volary_core::{Pixels as _, seed};
-use volary_ingest::images::{ImageSubject, png_bytes};
+use volary_ingest::images::{ImageSubject, npy_bytes, png_bytes};
 use volary_ingest::output::write_whole;
 use volary_vision::attention::{
     Against, Attention, Faithfulness, FaithfulnessSettings, Overlap, OverlapSettings, Recipe,
@@ -21,14 +21,14 @@ use crate::commands::score::preparation;
 use crate::commands::train::device;
 use crate::consensus_tables::{BATCH, write_batches};
 use crate::input::subject_ids;
-use crate::pictures::{SourceArgs, bar};
+use crate::pictures::{SourceArgs, bar, map_file};
 use crate::session::Session;
 
 /// Ask a trained model what it looked at: Score-CAM for every class.
 ///
 /// Writes into DIR `overlaps` (a row for each subject and pair of classes: how much their maps overlap, and z
 /// against random shifts), `attention` (a row for each subject and class: the logit, and with --faithful
-/// whether the map says the truth), and in `overlays` a PNG for each subject: the picture, then a panel for
+/// whether the map says the truth), in `maps` each map as numbers (NPY), and in `overlays` a PNG for each subject: the picture, then a panel for
 /// each class in the classes' order, the brighter the more the class rests on it.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -177,6 +177,13 @@ fn draw(args: &Args, model: &Model, row: usize, picture: &[f32], looked: &Looked
     let shape = model.pixels();
     let maps: Vec<_> = looked.classes.iter().map(|class| class.map(shape.height, shape.width)).collect();
     let zoom = MIN_SIDE_PX.div_ceil(shape.height.min(shape.width).max(1));
+    for (class, map) in model.config().classes.iter().zip(&maps) {
+        // A constant map is none.
+        let Some(map) = map else { continue };
+        let npy = npy_bytes(map.height, map.width, &map.values)?;
+        let name = map_file(&looked.subject.subject_id, class);
+        write_whole(&args.output.join("maps").join(name), &npy)?;
+    }
     let painted = paint(picture, shape, &maps, zoom);
     let png = png_bytes(painted.width, painted.height, &painted.rgb)?;
     // An id may hold anything; the row keeps names apart.

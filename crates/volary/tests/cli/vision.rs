@@ -173,6 +173,14 @@ fn attention(place: &Place) {
         overlays.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     assert_eq!(names, ["00000_bright.png", "00001_dark.png"]);
+    // Each map as numbers, from which the figure is drawn: attention laid over the pictures.
+    assert!(place.path("looked/maps/bright_square.npy").is_file(), "{:?}", place.files());
+    let figure = "figures attention new --maps looked/maps --classes square,stripes -o looked.svg";
+    let line: Vec<&str> = figure.split_whitespace().collect();
+    let record = place.record(&line);
+    assert_eq!(record["problems"], serde_json::json!({}), "{record}");
+    let svg = place.read("looked.svg");
+    assert!(svg.contains("bright") && svg.contains("square") && svg.matches("<image").count() == 6);
     place.write("one.csv", "subject_id\ndark\n");
     let record = place.record(&["attention", "model", "new", "-o", "one", "--only", "one.csv"]);
     assert_eq!(record["summary"]["n_overlays"], 1);

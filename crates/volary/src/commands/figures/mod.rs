@@ -20,6 +20,7 @@ use volary_ingest::output::write_whole;
 
 use self::tables::Table;
 use self::unusual::{Extremes, Scores};
+use crate::pictures::map_file;
 use crate::report::pictures::{Cell, Losses, Panel, Picture, SheetRow, losses, map, sheet, thumbnails};
 use crate::session::Session;
 
@@ -199,11 +200,11 @@ struct Neighbours {
 /// Images with attention laid over, a column per class (figures 4 and 5).
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example:
-  volary figures attention subjects.csv --maps attention --classes vortex,turbulence,bands -o attention.svg")]
+  volary figures attention subjects.csv --maps attention/maps --classes vortex,turbulence,bands -o attention.svg")]
 struct Attention {
     #[command(flatten)]
     images: Images,
-    /// Folder of maps: SUBJECT_CLASS.npy, values from 0 to 1.
+    /// Folder of maps, SUBJECT_CLASS.npy with values from 0 to 1: `maps` of what `volary attention` wrote.
     #[arg(long, value_name = "DIR")]
     maps: PathBuf,
     /// Classes, a column each.
@@ -486,7 +487,7 @@ impl Neighbours {
 impl Attention {
     fn run(&self, session: &mut Session) -> Result<PathBuf> {
         let mut shown = Shown::open(&self.images, session)?;
-        let file = |id: &str, class: &str| self.maps.join(format!("{id}_{class}.npy"));
+        let file = |id: &str, class: &str| self.maps.join(map_file(id, class));
         let queries: Vec<String> = if self.queries.is_empty() {
             let ids = shown.found.subjects.iter().map(|s| &s.subject_id);
             ids.filter(|id| file(id, &self.classes[0]).is_file()).take(self.rows).cloned().collect()
