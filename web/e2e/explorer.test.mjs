@@ -28,10 +28,12 @@ const lit = (page) =>
     const context = copy.getContext('2d');
     context.drawImage(canvas, 0, 0);
     const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+    // One back end leaves the background out, the other draws it.
+    const back = getComputedStyle(document.querySelector('.plot')).backgroundColor.match(/\d+/g).slice(0, 3).join();
     let n = 0;
     const colours = new Set();
     for (let i = 0; i < data.length; i += 4) {
-      if (data[i + 3] > 0) {
+      if (data[i + 3] > 0 && `${data[i]},${data[i + 1]},${data[i + 2]}` !== back) {
         n++;
         colours.add(`${data[i]},${data[i + 1]},${data[i + 2]}`);
       }

@@ -131,17 +131,21 @@ export async function bytes(path: string, asked: Asked = {}): Promise<Uint8Array
   const length = response.headers.get('content-length');
   const total = length === null ? null : Number(length);
   if (!response.body || !asked.progress) return new Uint8Array(await response.arrayBuffer());
+  // What is sent as it is has a known length, and goes where it belongs as it comes.
+  const whole = total !== null && !response.headers.get('content-encoding') ? new Uint8Array(total) : null;
   const parts: Uint8Array[] = [];
   let n = 0;
   const reader = response.body.getReader();
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    parts.push(part.value);
+    if (whole && n + part.value.length <= whole.length) whole.set(part.value, n);
+    else parts.push(part.value);
     n += part.value.length;
     asked.progress(n, total);
   }
+  if (whole && parts.length === 0) return whole.subarray(0, n);
   const out = new Uint8Array(n);
   let at = 0;
-  for (const part of parts) {
+  for (const part of whole ? [whole.subarray(0, n - parts.reduce((sum, p) => sum + p.length, 0)), ...parts] : parts) {
     out.set(part, at);
     at += part.length;
   }

@@ -3,7 +3,7 @@
  * is a problem that says so.
  */
 import type { Row } from '../api/types';
-import { isSelected, type Shape } from '../lib/region';
+import { selecting, type Shape } from '../lib/region';
 import { binned, histogram, type Binned } from './count';
 import { Fault, names, parse, truth, type Name } from './filter';
 import { cell, CopyTable, file, NoFile, UNKNOWN, type CopiedTable, type Exact } from './table';
@@ -161,11 +161,11 @@ async function chosen(of: CopyTable, which: Which) {
   if (which.region) {
     const [x, y] = await Promise.all([of.column(which.region.x), of.column(which.region.y)]);
     if (x.kind !== 'number' || y.kind !== 'number') throw nothing('The axes of a region are columns of numbers.');
-    const shapes = which.region.shapes;
+    const isIn = selecting(which.region.shapes);
     selected = new Uint8Array(n);
     for (let row = 0; row < n; row++) {
       if (passes && passes[row] !== 1) continue;
-      if (isSelected(shapes, x.values[row], y.values[row])) selected[row] = 1;
+      if (isIn(x.values[row], y.values[row])) selected[row] = 1;
     }
   }
   return { passes, selected, nUnknown };

@@ -19,23 +19,42 @@ export const MAX_POINTS = 400;
 
 /** Whether a point lies inside, by the non-zero winding rule; the border belongs to one side only. */
 export function inside(points: readonly Point[], x: number, y: number): boolean {
+  return isWound(edgesOf(points), x, y);
+}
+
+export function edgesOf(points: readonly Point[]): Edge[] {
+  return points.map((a, i) => [...a, ...points[(i + 1) % points.length]] as const);
+}
+
+/** An edge: from where, to where. */
+export type Edge = readonly [number, number, number, number];
+
+/** Whether edges wind around a point; those that do not reach its height may be left out. */
+export function isWound(edges: readonly Edge[], x: number, y: number): boolean {
   let winding = 0;
-  for (let i = 0; i < points.length; i++) {
-    const [ax, ay] = points[i];
-    const [bx, by] = points[(i + 1) % points.length];
-    const side = (bx - ax) * (y - ay) - (x - ax) * (by - ay);
+  for (let i = 0; i < edges.length; i++) {
+    const edge = edges[i];
+    const [ax, ay, bx, by] = [edge[0], edge[1], edge[2], edge[3]];
     if (ay <= y) {
-      if (by > y && side > 0) winding++;
-    } else if (by <= y && side < 0) winding--;
+      if (by > y && (bx - ax) * (y - ay) - (x - ax) * (by - ay) > 0) winding++;
+    } else if (by <= y && (bx - ax) * (y - ay) - (x - ax) * (by - ay) < 0) winding--;
   }
   return winding !== 0;
 }
 
 /** Whether a point is selected by shapes, the later ones over the earlier. */
 export function isSelected(shapes: readonly Shape[], x: number, y: number): boolean {
-  let is = false;
-  for (const shape of shapes) if (inside(shape.points, x, y)) is = shape.op === 'add';
-  return is;
+  return selecting(shapes)(x, y);
+}
+
+/** The same for many points: the edges are made once. */
+export function selecting(shapes: readonly Shape[]): (x: number, y: number) => boolean {
+  const all = shapes.map((shape) => ({ is: shape.op === 'add', edges: edgesOf(shape.points) }));
+  return (x, y) => {
+    let is = false;
+    for (const shape of all) if (shape.is !== is && isWound(shape.edges, x, y)) is = shape.is;
+    return is;
+  };
 }
 
 export function rectangle(a: Point, b: Point): Point[] {

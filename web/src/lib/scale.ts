@@ -46,23 +46,53 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
 export function scaleOf(values: ArrayLike<number>, kind: ScaleKind, clip: Clip = NO_CLIP): Scale {
   let nMissing = 0;
   let nUnshown = 0;
-  const shown = new Float64Array(values.length);
+  let [least, most] = [Infinity, -Infinity];
+  // Only clips and quantiles want all values in order.
+  const isOrdered = kind === 'quantile' || clip.low > 0 || clip.high > 0;
+  const shown = isOrdered ? (values instanceof Float32Array ? new Float32Array(values.length) : new Float64Array(values.length)) : null;
   let n = 0;
   for (let i = 0; i < values.length; i++) {
     const v = values[i];
-    if (Number.isNaN(v)) nMissing++;
-    else if (!Number.isFinite(v) || (kind === 'log' && v <= 0)) nUnshown++;
-    else shown[n++] = v;
+    if (v !== v) nMissing++;
+    else if (v - v !== 0 || (kind === 'log' && v <= 0)) nUnshown++;
+    else {
+      if (v < least) least = v;
+      if (v > most) most = v;
+      if (shown) shown[n] = v;
+      n++;
+    }
   }
-  const sorted = shown.subarray(0, n).sort();
-  const low = quantile(sorted, clip.low);
-  const high = quantile(sorted, 1 - clip.high);
+  if (n === 0) [least, most] = [0, 1];
+  if (!shown || n === 0) return { kind, low: least, high: most, nMissing, nUnshown, steps: null };
+  const sorted = inOrder(shown.subarray(0, n));
   let steps: Float64Array | null = null;
-  if (kind === 'quantile' && n > 0) {
+  if (kind === 'quantile') {
     steps = new Float64Array(TOP + 1);
     for (let i = 0; i <= TOP; i++) steps[i] = quantile(sorted, i / TOP);
   }
-  return { kind, low: n ? low : 0, high: n ? high : 1, nMissing, nUnshown, steps };
+  return { kind, low: quantile(sorted, clip.low), high: quantile(sorted, 1 - clip.high), nMissing, nUnshown, steps };
+}
+
+/**
+ * Finite numbers from low to high, in place. A million of 32 bits take a sixth of what `sort` takes: they are dealt
+ * out three times by eleven bits (a radix sort), the sign turned so that bits order as numbers do.
+ */
+export function inOrder<T extends Float32Array | Float64Array>(values: T): T {
+  if (!(values instanceof Float32Array) || values.length < 4_096) return values.sort() as T;
+  const n = values.length;
+  let from: Uint32Array = new Uint32Array(values.buffer, values.byteOffset, n);
+  let to: Uint32Array = new Uint32Array(n);
+  for (let i = 0; i < n; i++) from[i] ^= from[i] >>> 31 ? 0xffffffff : 0x80000000;
+  for (const shift of [0, 11, 22]) {
+    const next = new Uint32Array(2_048);
+    for (let i = 0; i < n; i++) next[(from[i] >>> shift) & 2_047]++;
+    for (let k = 0, sum = 0; k < 2_048; k++) [next[k], sum] = [sum, sum + next[k]];
+    for (let i = 0; i < n; i++) to[next[(from[i] >>> shift) & 2_047]++] = from[i];
+    [from, to] = [to, from];
+  }
+  // Three times: they lie in the second memory now.
+  for (let i = 0; i < n; i++) to[i] = from[i] ^ (from[i] >>> 31 ? 0x80000000 : 0xffffffff);
+  return values;
 }
 
 /** A value's place on the scale, 0 to 1; NaN if it has none. A column with one value stands in the middle. */
@@ -97,6 +127,14 @@ export function colourBytes(values: ArrayLike<number>, scale: Scale): Uint8Array
     }
     return out;
   }
+  if (scale.kind === 'log' && high > low) {
+    const all = Math.log(high / low);
+    for (let i = 0; i < values.length; i++) {
+      const v = values[i];
+      out[i] = v - v !== 0 || v <= 0 ? MISSING : v <= low ? 0 : v >= high ? TOP : Math.round((Math.log(v / low) / all) * TOP);
+    }
+    return out;
+  }
   for (let i = 0; i < values.length; i++) {
     const t = place(scale, values[i]);
     out[i] = Number.isNaN(t) ? MISSING : Math.round(t * TOP);
@@ -107,7 +145,7 @@ export function colourBytes(values: ArrayLike<number>, scale: Scale): Uint8Array
 /** How many steps lie at or below a value, less one; a value between two equal steps takes their middle. */
 function rank(steps: Float64Array, value: number): number {
   const below = search(steps, value, false);
-  const upTo = search(steps, value, true);
+  const upTo = below < steps.length && steps[below] === value ? search(steps, value, true) : below;
   if (upTo > below) return (below + upTo - 1) / 2;
   if (below === 0) return 0;
   if (below >= steps.length) return steps.length - 1;

@@ -4,157 +4,182 @@
  * Each point adds its colour index to the pixel (and its neighbours, for larger points); a pixel then shows the mean
  * or the highest of its points, which does not depend on their order, and is the brighter the more there are. A point
  * that stands alone is drawn larger, so that outliers are seen.
+ *
+ * A frame costs little because points are looked at in the order of their places once the grid is there (memory is
+ * read and written side by side, what is out of sight is skipped), because a view that is dragged counts only what has
+ * come into sight, and because the picture goes to the screen by itself (an offscreen canvas), opaque, past the
+ * painting of the page around it, which without a graphics card costs more than the points.
  */
 import { pxPerUnit, type Camera, type Size } from '../lib/camera';
-import { FADED } from '../lib/mask';
+import { FADED, FULL } from '../lib/mask';
 import { MISSING } from '../lib/scale';
+import { Bins, HAS_FADED, HAS_MISSING, IS_FADED, IS_GHOST, type Coded, type Fit, type Rect } from './bins';
 import type { Colours, PointLayer, Rgb } from './layer';
+import type { Picker } from './pick';
 
 /** Opacity of a pixel with one point, where points overlap. */
 const LEAST = 0.55;
+/** So many points in a pixel, and it is opaque. */
+const FULLEST = 23;
+
+type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
 export class CpuLayer implements PointLayer {
   readonly kind = 'cpu';
-  private readonly context: CanvasRenderingContext2D;
+  private readonly context: Context;
   private u: Float32Array = new Float32Array(0);
   private v: Float32Array = new Float32Array(0);
+  private index: Picker | null = null;
   private colours: Colours | null = null;
   private levels: Uint8Array | null = null;
   private plain: Rgb = [90, 209, 192];
   private ghost: Rgb = [60, 68, 78];
+  private back: Rgb = [0, 0, 0];
   private image: ImageData | null = null;
-  /** A pixel: points in full, sum (or highest) of their indices, points without a colour, faded ones, ghosts. */
-  private n = new Uint32Array(0);
-  private sum = new Uint32Array(0);
-  private other = new Uint8Array(0);
+  private bins: Bins | null = null;
+  /** What is binned, made when it is first needed. */
+  private coded: Coded | null = null;
+  /** Words of the picture: of each count (up to {@link FULLEST}) and colour index; then of pixels without a colour. */
+  private words: { mixed: Uint32Array; missing: number; faded: number; ghost: number; back: number } | null = null;
+  /** How the bins were filled; `null` where they must be filled anew. */
+  private filled: { fit: Fit; side: number; isDense: boolean } | null = null;
 
-  constructor(private readonly canvas: HTMLCanvasElement) {
-    const context = canvas.getContext('2d', { alpha: true });
+  constructor(canvas: HTMLCanvasElement) {
+    const own = 'transferControlToOffscreen' in canvas ? canvas.transferControlToOffscreen() : canvas;
+    const context = own.getContext('2d', { alpha: false }) as Context | null;
     if (!context) throw new Error('this browser draws no pictures; use another one');
     this.context = context;
   }
 
   setXY(u: Float32Array, v: Float32Array): void {
     [this.u, this.v] = [u, v];
+    this.index = this.coded = this.filled = null;
+  }
+
+  setIndex(index: Picker): void {
+    this.index = index;
+    this.coded = this.filled = null;
   }
 
   setColours(colours: Colours | null): void {
+    const isOnlyTable = colours && this.colours && colours.bytes === this.colours.bytes && colours.blend === this.colours.blend;
     this.colours = colours;
+    this.words = null;
+    if (!isOnlyTable) this.coded = this.filled = null;
   }
 
   setLevels(levels: Uint8Array | null): void {
+    if (levels === this.levels) return;
     this.levels = levels;
+    this.coded = this.filled = null;
   }
 
-  setPlain(plain: Rgb, ghost: Rgb): void {
-    [this.plain, this.ghost] = [plain, ghost];
+  setPlain(plain: Rgb, ghost: Rgb, back: Rgb): void {
+    [this.plain, this.ghost, this.back] = [plain, ghost, back];
+    this.words = null;
   }
 
-  draw(camera: Camera, size: Size, sizePx: number): void {
+  draw(camera: Camera, size: Size, sizePx: number, isMoving: boolean): void {
     const [width, height] = [Math.max(1, size.width | 0), Math.max(1, size.height | 0)];
-    if (!this.image || this.image.width !== width || this.image.height !== height) {
-      this.canvas.width = width;
-      this.canvas.height = height;
+    if (!this.image || !this.bins || this.bins.width !== width || this.bins.height !== height) {
+      const { canvas } = this.context;
+      [canvas.width, canvas.height] = [width, height];
       this.image = this.context.createImageData(width, height);
-      this.n = new Uint32Array(width * height);
-      this.sum = new Uint32Array(width * height);
-      this.other = new Uint8Array(width * height);
-    } else {
-      this.n.fill(0);
-      this.sum.fill(0);
-      this.other.fill(0);
+      this.bins = new Bins(width, height);
+      this.filled = null;
     }
-    const inView = this.bin(camera, { width, height }, Math.max(1, Math.round(sizePx)));
-    this.paint(width, height, inView, sizePx);
+    const side = Math.max(1, Math.round(sizePx));
+    this.bin(this.bins, camera, side, isMoving);
+    this.paint(new Uint32Array(this.image.data.buffer), this.bins, sizePx);
     this.context.putImageData(this.image, 0, 0);
   }
 
-  /** Puts every point into its pixels; how many are in view. */
-  private bin(camera: Camera, { width, height }: Size, side: number): number {
-    const { u, v, levels, n, sum, other } = this;
-    const bytes = this.colours?.bytes ?? null;
-    const isMax = this.colours?.blend === 'max';
-    const isCategory = this.colours?.blend === 'category';
+  /** Puts every point that is in sight into its pixels. */
+  private bin(bins: Bins, camera: Camera, side: number, isMoving: boolean): void {
+    const { width, height } = bins;
     const s = pxPerUnit(camera, { width, height });
-    const left = width / 2 - camera.cx * s;
-    const top = height / 2 + camera.cy * s;
-    const half = (side - 1) >> 1;
-    let inView = 0;
-    for (let i = 0; i < u.length; i++) {
-      const x = left + u[i] * s;
-      const y = top - v[i] * s;
-      // NaN fails every comparison.
-      if (!(x >= 0 && x < width && y >= 0 && y < height)) continue;
-      const level = levels ? levels[i] : 1;
-      const colour = bytes ? bytes[i] : 0;
-      inView++;
-      if (side === 1) {
-        const at = (y | 0) * width + (x | 0);
-        if (level === 1 && colour !== MISSING) {
-          n[at]++;
-          if (isMax || isCategory) sum[at] = isMax ? Math.max(sum[at], colour) : colour;
-          else sum[at] += colour;
-        } else other[at] |= level === 1 ? 1 : level === FADED ? 2 : 4;
+    const [left, top] = [width / 2 - camera.cx * s, height / 2 + camera.cy * s];
+    const { filled } = this;
+    if (isMoving && filled && this.index && filled.side === side && filled.fit.s === s) {
+      const { fit } = filled;
+      const [dx, dy] = [Math.round(left - fit.left), Math.round(top - fit.top)];
+      const [byX, byY] = [dx - fit.dx, dy - fit.dy];
+      if (Math.abs(byX) * 2 < width && Math.abs(byY) * 2 < height) {
+        const moved = { ...fit, dx, dy };
+        for (const strip of bins.move(byX, byY)) this.add(bins, moved, strip, side);
+        this.filled = { ...filled, fit: moved };
+        return;
+      }
+    }
+    bins.clear();
+    const fit = { s, left, top, dx: 0, dy: 0 };
+    const inView = this.add(bins, fit, { x0: 0, y0: 0, x1: width, y1: height }, side);
+    // Where points hardly overlap, opacity says nothing; where they do, it shows where they are many.
+    this.filled = { fit, side, isDense: inView > width * height * 0.12 };
+  }
+
+  private add(bins: Bins, fit: Fit, clip: Rect, side: number): number {
+    const points = (this.coded ??= this.code());
+    const blend = this.colours?.blend ?? 'mean';
+    if (!this.index) return bins.add(points, 0, points.u.length, fit, clip, side, blend);
+    // A pixel more on each side: cells are found in the unit square, with its rounding.
+    const u = (px: number) => (px - fit.dx - fit.left) / fit.s;
+    const v = (px: number) => (fit.top + fit.dy - px) / fit.s;
+    let n = 0;
+    this.index.ranges(u(clip.x0 - side - 1), v(clip.y1 + side + 1), u(clip.x1 + side + 1), v(clip.y0 - side - 1), (from, to) => {
+      if (to > from) n += bins.add(points, from, to, fit, clip, side, blend);
+    });
+    return n;
+  }
+
+  /** Places and codes in the order in which they are binned. */
+  private code(): Coded {
+    const { u, v } = this.index ? this.index.sorted : { u: this.u, v: this.v };
+    const rows = this.index?.rows ?? null;
+    const codes = new Uint16Array(u.length);
+    if (this.colours) take(this.colours.bytes, rows, codes);
+    if (this.levels) lower(this.levels, rows, codes);
+    return { u, v, codes };
+  }
+
+  /** Colours as they are over the background, by how full a pixel is. */
+  private mix() {
+    const { plain, ghost, back } = this;
+    const table = this.colours?.table ?? null;
+    const word = (r: number, g: number, b: number, opacity: number) => {
+      const over = (c: number, under: number) => Math.round(under + (c - under) * opacity);
+      return ((255 << 24) | (over(b, back[2]) << 16) | (over(g, back[1]) << 8) | over(r, back[0])) >>> 0;
+    };
+    const mixed = new Uint32Array((FULLEST + 1) * 256);
+    for (let n = 1; n <= FULLEST; n++) {
+      const opacity = n === FULLEST ? 1 : Math.min(1, LEAST + 0.1 * Math.log2(n));
+      for (let i = 0; i < 256; i++) {
+        const [r, g, b] = table ? [table[i * 4], table[i * 4 + 1], table[i * 4 + 2]] : plain;
+        mixed[n * 256 + i] = word(r, g, b, opacity);
+      }
+    }
+    const missing = mixed[FULLEST * 256 + MISSING];
+    const pale = (opacity: number) => word(ghost[0], ghost[1], ghost[2], opacity);
+    return { mixed, missing, faded: pale(0.9), ghost: pale(0.43), back: word(back[0], back[1], back[2], 1) };
+  }
+
+  private paint(out: Uint32Array, { all, other, width, height }: Bins, sizePx: number): void {
+    const { mixed, missing, faded, ghost, back } = (this.words ??= this.mix());
+    const isMean = this.colours?.blend === 'mean';
+    const isDense = this.filled?.isDense ?? false;
+    const full = FULLEST * 256;
+    for (let at = 0, end = out.length; at < end; at++) {
+      const n = all[2 * at];
+      if (n !== 0) {
+        const of = all[2 * at + 1];
+        const index = n === 1 || !isMean ? of : (of / n + 0.5) | 0;
+        out[at] = mixed[(isDense && n < FULLEST ? n << 8 : full) + index];
         continue;
       }
-      const [x0, y0] = [(x | 0) - half, (y | 0) - half];
-      for (let py = Math.max(0, y0); py < Math.min(height, y0 + side); py++) {
-        for (let px = Math.max(0, x0); px < Math.min(width, x0 + side); px++) {
-          // The corners of large points are left out: they look round.
-          const isCorner = side > 3 && (py === y0 || py === y0 + side - 1) && (px === x0 || px === x0 + side - 1);
-          if (isCorner) continue;
-          const at = py * width + px;
-          if (level === 1 && colour !== MISSING) {
-            n[at]++;
-            if (isMax || isCategory) sum[at] = isMax ? Math.max(sum[at], colour) : colour;
-            else sum[at] += colour;
-          } else other[at] |= level === 1 ? 1 : level === FADED ? 2 : 4;
-        }
-      }
+      const rest = other[at];
+      out[at] = rest === 0 ? back : rest & HAS_MISSING ? missing : rest & HAS_FADED ? faded : ghost;
     }
-    return inView;
-  }
-
-  private paint(width: number, height: number, inView: number, sizePx: number): void {
-    const image = this.image as ImageData;
-    const out = new Uint32Array(image.data.buffer);
-    const { n, sum, other } = this;
-    const table = this.colours ? packed(this.colours.table) : null;
-    const isMean = this.colours?.blend === 'mean';
-    const word = (rgb: Rgb, opacity: number) =>
-      ((opacity << 24) | (rgb[2] << 16) | (rgb[1] << 8) | rgb[0]) >>> 0;
-    const plain = word(this.plain, 255);
-    const missing = table ? table[MISSING] : plain;
-    const [faded, ghost] = [word(this.ghost, 230), word(this.ghost, 110)];
-    // Where points hardly overlap, opacity says nothing; where they do, it shows where they are many.
-    const isDense = inView > width * height * 0.12;
-    for (let at = 0; at < n.length; at++) {
-      const count = n[at];
-      if (count) {
-        const colour = table ? table[isMean ? (sum[at] / count + 0.5) | 0 : sum[at]] : plain;
-        const opacity = isDense ? Math.min(1, LEAST + 0.1 * Math.log2(count)) : 1;
-        out[at] = ((((opacity * 255) | 0) << 24) | (colour & 0xffffff)) >>> 0;
-      } else if (other[at]) {
-        out[at] = other[at] & 1 ? missing : other[at] & 2 ? faded : ghost;
-      } else out[at] = 0;
-    }
-    if (sizePx <= 2) this.enlarge(out, width, height);
-  }
-
-  /** Gives each pixel that has no neighbour four arms. */
-  private enlarge(out: Uint32Array, width: number, height: number): void {
-    const { n, other } = this;
-    for (let y = 2; y < height - 2; y++) {
-      for (let at = y * width + 2, end = (y + 1) * width - 2; at < end; at++) {
-        if (n[at] === 0 && (other[at] & 1) === 0) continue;
-        const around =
-          n[at - 1] | n[at + 1] | n[at - width] | n[at + width] |
-          n[at - width - 1] | n[at - width + 1] | n[at + width - 1] | n[at + width + 1];
-        if (around) continue;
-        const colour = out[at];
-        out[at - 1] = out[at + 1] = out[at - width] = out[at + width] = colour;
-      }
-    }
+    if (sizePx <= 2) enlarge(out, all, other, width, height);
   }
 
   pixels(): Uint8ClampedArray {
@@ -162,17 +187,38 @@ export class CpuLayer implements PointLayer {
   }
 
   destroy(): void {
-    this.image = null;
+    this.image = this.bins = this.coded = this.index = null;
   }
 }
 
-/** A table of colours as words in the order of the picture's bytes. */
-function packed(table: Uint8Array): Uint32Array {
-  const out = new Uint32Array(256);
-  for (let i = 0; i < 256; i++) {
-    const [r, g, b] = [table[i * 4], table[i * 4 + 1], table[i * 4 + 2]];
-    out[i] = ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+/** Colour indices in another order. */
+function take(bytes: Uint8Array, rows: Uint32Array | null, codes: Uint16Array): void {
+  if (!rows) {
+    codes.set(bytes);
+    return;
   }
-  return out;
+  for (let at = 0; at < rows.length; at++) codes[at] = bytes[rows[at]];
 }
 
+/** Takes their colour from points that are not drawn in full. */
+function lower(levels: Uint8Array, rows: Uint32Array | null, codes: Uint16Array): void {
+  for (let at = 0; at < codes.length; at++) {
+    const level = levels[rows === null ? at : rows[at]];
+    if (level !== FULL) codes[at] = level === FADED ? IS_FADED : IS_GHOST;
+  }
+}
+
+/** Gives each pixel that has no neighbour four arms. */
+function enlarge(out: Uint32Array, all: Uint32Array, other: Uint8Array, width: number, height: number): void {
+  const row = 2 * width;
+  for (let y = 2; y < height - 2; y++) {
+    for (let at = y * width + 2, end = (y + 1) * width - 2; at < end; at++) {
+      const p = 2 * at;
+      if (all[p] === 0 && (other[at] & HAS_MISSING) === 0) continue;
+      if (all[p - 2] | all[p + 2] | all[p - row] | all[p + row]) continue;
+      if (all[p - row - 2] | all[p - row + 2] | all[p + row - 2] | all[p + row + 2]) continue;
+      const colour = out[at];
+      out[at - 1] = out[at + 1] = out[at - width] = out[at + width] = colour;
+    }
+  }
+}

@@ -66,6 +66,9 @@ export class GlLayer implements PointLayer {
     this.upload('v', v);
   }
 
+  /** The card looks at every point anyway. */
+  setIndex(): void {}
+
   setColours(colours: Colours | null): void {
     const { gl } = this;
     this.isColoured = colours !== null;

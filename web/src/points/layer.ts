@@ -4,6 +4,7 @@
  */
 import type { Camera, Size } from '../lib/camera';
 import type { Table } from '../lib/colour';
+import type { Picker } from './pick';
 
 /** How points of one pixel become its colour. */
 export type Blend = 'mean' | 'max' | 'category';
@@ -19,14 +20,19 @@ export interface PointLayer {
   readonly kind: 'gl' | 'cpu';
   /** Places in the unit square; NaN has none. */
   setXY(u: Float32Array, v: Float32Array): void;
+  /** The same points by their place, once that is known. */
+  setIndex(index: Picker): void;
   /** `null`: one colour for all. */
   setColours(colours: Colours | null): void;
   /** A level a row (see `lib/mask`), `null`: all in full. */
   setLevels(levels: Uint8Array | null): void;
-  /** The colour of points without one, and of ghosts; 0 to 255. */
-  setPlain(plain: Rgb, ghost: Rgb): void;
-  /** Draws; `sizePx` is the side of a point in pixels of the canvas. */
-  draw(camera: Camera, size: Size, sizePx: number): void;
+  /** The colour of points without one, of ghosts, and of what is behind them; 0 to 255. */
+  setPlain(plain: Rgb, ghost: Rgb, back: Rgb): void;
+  /**
+   * Draws; `sizePx` is the side of a point in pixels of the canvas. While the hand moves the view (`isMoving`) it may
+   * be drawn to the nearest whole pixel.
+   */
+  draw(camera: Camera, size: Size, sizePx: number, isMoving: boolean): void;
   /** Red, green, blue, opacity of what was drawn last, for pictures and tests. */
   pixels(): Uint8ClampedArray;
   destroy(): void;

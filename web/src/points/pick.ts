@@ -1,29 +1,69 @@
-/** Which point is under the pointer: a grid over the unit square, made once for a pair of columns. */
+/**
+ * Points by their place: a grid over the unit square, made once for a pair of columns. It finds what is under the
+ * pointer, what lies in a part of the view, and what lies in a polygon, without looking at every point.
+ */
+import { edgesOf, isWound, type Edge, type Point } from '../lib/region';
 
+/** Cells a side. */
 const SIDE = 256;
+/** Points that are put into their cells before others may do something. */
+const AT_ONCE = 500_000;
 
 export class Picker {
-  private readonly first: Uint32Array;
-  private readonly rows: Uint32Array;
+  /** Where each cell begins in {@link rows}; one more at the end. */
+  private readonly first = new Uint32Array(SIDE * SIDE + 1);
+  /** Rows that have a place, cell by cell, in the order of the table within a cell. */
+  rows = new Uint32Array(0);
+  private inOrder: { u: Float32Array; v: Float32Array } | null = null;
 
   constructor(
     private readonly u: Float32Array,
     private readonly v: Float32Array,
+    work = true,
   ) {
-    const first = new Uint32Array(SIDE * SIDE + 1);
-    for (let i = 0; i < u.length; i++) {
-      const cell = cellOf(u[i], v[i]);
-      if (cell >= 0) first[cell + 1]++;
+    if (work) for (const step of this.build()) void step;
+  }
+
+  /** The same, made in steps between which the page answers; `isWanted` ends it early. */
+  static async slowly(u: Float32Array, v: Float32Array, isWanted: () => boolean): Promise<Picker | null> {
+    const made = new Picker(u, v, false);
+    for (const step of made.build()) {
+      void step;
+      await new Promise((then) => setTimeout(then));
+      if (!isWanted()) return null;
+    }
+    void made.sorted;
+    return made;
+  }
+
+  private *build(): Generator<void> {
+    const { first, u, v } = this;
+    for (let from = 0; from < u.length; from += AT_ONCE) {
+      count(u, v, from, Math.min(u.length, from + AT_ONCE), first);
+      yield;
     }
     for (let cell = 0; cell < SIDE * SIDE; cell++) first[cell + 1] += first[cell];
     const next = first.slice();
     const rows = new Uint32Array(first[SIDE * SIDE]);
-    for (let i = 0; i < u.length; i++) {
-      const cell = cellOf(u[i], v[i]);
-      if (cell >= 0) rows[next[cell]++] = i;
+    for (let from = 0; from < u.length; from += AT_ONCE) {
+      fill(u, v, from, Math.min(u.length, from + AT_ONCE), next, rows);
+      yield;
     }
-    this.first = first;
     this.rows = rows;
+  }
+
+  /** The places in the order of {@link rows}: neighbours in memory are neighbours on the screen. */
+  get sorted(): { u: Float32Array; v: Float32Array } {
+    if (!this.inOrder) {
+      const { rows } = this;
+      const [u, v] = [new Float32Array(rows.length), new Float32Array(rows.length)];
+      for (let at = 0; at < rows.length; at++) {
+        u[at] = this.u[rows[at]];
+        v[at] = this.v[rows[at]];
+      }
+      this.inOrder = { u, v };
+    }
+    return this.inOrder;
   }
 
   /** The nearest row within a distance of a place in the unit square; of those that `counts` takes. */
@@ -38,12 +78,70 @@ export class Picker {
 
   /** Every row in the cells that a rectangle touches; a few beyond it too. */
   each(u0: number, v0: number, u1: number, v1: number, see: (row: number) => void): void {
+    this.ranges(u0, v0, u1, v1, (from, to) => {
+      for (let at = from; at < to; at++) see(this.rows[at]);
+    });
+  }
+
+  /** Where in {@link rows} the cells lie that a rectangle touches, a row of cells at a time. */
+  ranges(u0: number, v0: number, u1: number, v1: number, see: (from: number, to: number) => void): void {
     const [x0, x1] = [clampCell(u0), clampCell(u1)];
     const [y0, y1] = [clampCell(v0), clampCell(v1)];
-    for (let y = y0; y <= y1; y++) {
-      const end = this.first[y * SIDE + x1 + 1];
-      for (let at = this.first[y * SIDE + x0]; at < end; at++) see(this.rows[at]);
+    if (x0 === 0 && x1 === SIDE - 1) {
+      see(this.first[y0 * SIDE], this.first[(y1 + 1) * SIDE]);
+      return;
     }
+    for (let y = y0; y <= y1; y++) see(this.first[y * SIDE + x0], this.first[y * SIDE + x1 + 1]);
+  }
+
+  /**
+   * Gives `value` to the rows of `out` that lie in a polygon of the unit square. Where no edge passes through a cell
+   * one look decides for all of it.
+   */
+  mark(points: readonly Point[], out: Uint8Array, value: number): void {
+    const all = edgesOf(points);
+    const touched = this.touched(all);
+    const { rows, first } = this;
+    const { u, v } = this.sorted;
+    const range = (axis: 0 | 1) => {
+      const ends = points.map((p) => p[axis]);
+      return [clampCell(Math.min(...ends)), clampCell(Math.max(...ends))];
+    };
+    const [x0, x1] = range(0);
+    const [y0, y1] = range(1);
+    for (let y = y0; y <= y1; y++) {
+      // What does not reach this row of cells winds around none of its points.
+      const near = all.filter(([, a, , b]) => clampCell(Math.min(a, b)) <= y && clampCell(Math.max(a, b)) >= y);
+      for (let x = x0; x <= x1; x++) {
+        const cell = y * SIDE + x;
+        const [from, to] = [first[cell], first[cell + 1]];
+        if (from === to) continue;
+        if (touched[cell] === 0) {
+          if (!isWound(near, (x + 0.5) / SIDE, (y + 0.5) / SIDE)) continue;
+          for (let at = from; at < to; at++) out[rows[at]] = value;
+          continue;
+        }
+        for (let at = from; at < to; at++) if (isWound(near, u[at], v[at])) out[rows[at]] = value;
+      }
+    }
+  }
+
+  /** Cells that an edge may pass through; a few beside it too. */
+  private touched(edges: readonly Edge[]): Uint8Array {
+    const out = new Uint8Array(SIDE * SIDE);
+    for (const [ax, ay, bx, by] of edges) {
+      const [y0, y1] = [clampCell(Math.min(ay, by)), clampCell(Math.max(ay, by))];
+      for (let y = y0; y <= y1; y++) {
+        // The part of the edge between the cell's lower and upper side, and a little more.
+        const place = (v: number) => (by === ay ? NaN : ax + ((v - ay) / (by - ay)) * (bx - ax));
+        const ends = [place(y / SIDE), place((y + 1) / SIDE)].map((x) => Math.min(Math.max(ax, bx), Math.max(Math.min(ax, bx), x)));
+        const isFlat = ends.some(Number.isNaN);
+        const [from, to] = isFlat ? [Math.min(ax, bx), Math.max(ax, bx)] : [Math.min(...ends), Math.max(...ends)];
+        const [x0, x1] = [clampCell(from - 0.5 / SIDE), clampCell(to + 0.5 / SIDE)];
+        out.fill(1, y * SIDE + x0, y * SIDE + x1 + 1);
+      }
+    }
+    return out;
   }
 }
 
@@ -51,7 +149,24 @@ function clampCell(place: number): number {
   return Math.min(SIDE - 1, Math.max(0, Math.floor(place * SIDE)));
 }
 
+/** The cell of a place; -1 where there is none. Places lie in the unit square, but for what rounding did. */
 function cellOf(u: number, v: number): number {
-  if (Number.isNaN(u) || Number.isNaN(v)) return -1;
-  return clampCell(v) * SIDE + clampCell(u);
+  if (u - u !== 0 || v - v !== 0) return -1;
+  const x = u < 0 ? 0 : u >= 1 ? SIDE - 1 : (u * SIDE) | 0;
+  const y = v < 0 ? 0 : v >= 1 ? SIDE - 1 : (v * SIDE) | 0;
+  return y * SIDE + x;
+}
+
+function count(u: Float32Array, v: Float32Array, from: number, to: number, first: Uint32Array): void {
+  for (let i = from; i < to; i++) {
+    const cell = cellOf(u[i], v[i]);
+    if (cell >= 0) first[cell + 1]++;
+  }
+}
+
+function fill(u: Float32Array, v: Float32Array, from: number, to: number, next: Uint32Array, rows: Uint32Array): void {
+  for (let i = from; i < to; i++) {
+    const cell = cellOf(u[i], v[i]);
+    if (cell >= 0) rows[next[cell]++] = i;
+  }
 }

@@ -5,10 +5,10 @@
 import { column as readColumn, NO_TEXT, type Column } from '../api/arrow';
 import { bytes, json, type Asked } from '../api/client';
 import type { ColumnView, Found, Row, Rows, TableView } from '../api/types';
-import { bounds, frame, type Frame } from '../lib/camera';
+import { bounds, frame, fromData, type Frame } from '../lib/camera';
 import { categorical, categoryBytes, sequential, type Table } from '../lib/colour';
 import { all } from '../lib/filter';
-import { levels, Mask } from '../lib/mask';
+import { FADED, FULL, GHOST, levels, Mask } from '../lib/mask';
 import { colourBytes, scaleOf, type Scale } from '../lib/scale';
 import { read, write, type View } from '../lib/url';
 import type { Blend, Colours } from '../points/layer';
@@ -25,7 +25,10 @@ export interface Places {
   readonly v: Float32Array;
   readonly frame: Frame;
   readonly nShown: number;
+  /** By their place: at once, for who cannot wait. */
   readonly picker: () => Picker;
+  /** The same when it is ready; it is made once, in steps, for all that ask. */
+  readonly indexed: () => Promise<Picker | null>;
 }
 
 /** A column as colours, and what its legend says. */
@@ -41,6 +44,10 @@ export interface Coloured {
 /** What the server counted, and which rows it means. */
 export interface Selected {
   readonly found: Found;
+  /** Of which table, filters and region this is the answer; and of which filter alone. */
+  readonly meant: string;
+  readonly table: string;
+  readonly filter: string | null;
   readonly passing: Mask | null;
   readonly selected: Mask | null;
   readonly levels: Uint8Array | null;
@@ -53,6 +60,10 @@ export class Explorer {
   panels = $state.raw<Coloured[]>([]);
   selection = new Resource<Selected>();
   focus = new Resource<Row | null>();
+  /** How points are drawn until the server has said which are selected: as the page itself counts them. */
+  private guess = $state.raw<Uint8Array | null>(null);
+  /** How points are drawn; `null` for all alike. */
+  levels: Uint8Array | null = $derived(this.guess ?? this.selection.data?.levels ?? null);
   private columns = new Map<string, Promise<Column>>();
   private sprites = new Map<string, Thumbs>();
 
@@ -149,7 +160,10 @@ export class Explorer {
         else u[i] = v[i] = NaN;
       }
       let picker: Picker | null = null;
-      return { ...axes, u, v, frame: made, nShown, picker: () => (picker ??= new Picker(u, v)) };
+      let coming: Promise<Picker | null> | null = null;
+      const indexed = () =>
+        (coming ??= Picker.slowly(u, v, () => !picker).then((one) => (picker ??= one)));
+      return { ...axes, u, v, frame: made, nShown, picker: () => (picker ??= new Picker(u, v)), indexed };
     });
   }
 
@@ -186,27 +200,77 @@ export class Explorer {
     this.panels = made.filter((m) => m.status === 'fulfilled').map((m) => m.value);
   }
 
+  /** What a question is about, as a text. */
+  private keyOf(filters: readonly string[], histograms: readonly string[]): string {
+    return JSON.stringify([this.table?.name, this.which(filters), histograms]);
+  }
+
   /** Asks the server what a filter and the region select. */
   async ask(filters: readonly string[], histograms: readonly string[], asked: Asked): Promise<Selected> {
     const table = this.table;
     if (!table) throw new Error('there is no table');
-    const body = { ...this.which(filters), histograms, masks: true };
+    const meant = this.keyOf(filters, []);
+    const last = this.selection.data;
+    // Other histograms of the same rows: which rows they are is known.
+    const isKnown = last !== null && last.meant === meant;
+    const body = { ...this.which(filters), histograms, masks: !isKnown };
     const found = await json<Found>(`/tables/${encodeURIComponent(table.name)}/query`, { ...asked, body });
+    if (isKnown) return { ...last, found };
     const mask = (text: string | undefined) => (text === undefined ? null : Mask.decode(text, table.n_rows));
     const [passing, selected] = [mask(found.passing), mask(found.selected)];
-    return { found, passing, selected, levels: levels(table.n_rows, passing, selected) };
+    return { found, meant, table: table.name, filter: all(filters), passing, selected, levels: levels(table.n_rows, passing, selected) };
   }
 
-  /** A filter as the server writes it; throws where it cannot be followed. No rows are sent for that. */
-  async check(filter: string): Promise<string> {
+  /**
+   * Adds a filter as the server writes it; throws where it cannot be followed. That, and what is then selected, are
+   * asked at once: a fault is said of this filter alone, and nobody waits twice.
+   */
+  async addChecked(filter: string): Promise<void> {
     const path = `/tables/${encodeURIComponent(this.table?.name ?? '')}/query`;
-    return (await json<Found>(path, { body: { filter } })).filter ?? filter;
+    const checked = json<Found>(path, { body: { filter } });
+    const answer = this.ask([...this.view.filters, filter], this.histograms(), {});
+    answer.catch(() => {});
+    const canonical = (await checked).filter ?? filter;
+    if (this.view.filters.includes(canonical)) return;
+    const filters = [...this.view.filters, canonical];
+    const meant = { meant: this.keyOf(filters, []), filter: all(filters) };
+    this.ahead = { key: this.keyOf(filters, this.histograms()), answer: answer.then((found) => ({ ...found, ...meant })) };
+    this.ahead.answer.catch(() => {});
+    this.set({ filters });
   }
+  private ahead: { key: string; answer: Promise<Selected> } | null = null;
 
   loadSelection(): void {
     if (!this.table) return;
     const [filters, histograms] = [this.view.filters, this.histograms()];
-    void this.selection.load((asked) => this.ask(filters, histograms, asked));
+    const ahead = this.ahead?.key === this.keyOf(filters, histograms) ? this.ahead.answer : null;
+    this.ahead = null;
+    if (!ahead) this.guess = this.guessed();
+    void this.selection.load((asked) => ahead ?? this.ask(filters, histograms, asked)).then((data) => {
+      if (data || this.selection.problem) this.guess = null;
+    });
+  }
+
+  /**
+   * A region as it will be, for the picture only: the columns here have 32 bits, and a point on the very border may
+   * lie on its other side. What is counted is what the server says.
+   */
+  private guessed(): Uint8Array | null {
+    const [places, table, axes, last] = [this.places.data, this.table, this.axes, this.selection.data];
+    if (!places || !table || !axes || !last || this.view.shapes.length === 0) return null;
+    if (places.x !== axes.x || places.y !== axes.y || places.u.length !== table.n_rows) return null;
+    if (last.table !== table.name || last.filter !== this.filter) return null;
+    const out = new Uint8Array(table.n_rows).fill(FADED);
+    const picker = places.picker();
+    for (const shape of this.view.shapes) {
+      const points = shape.points.map(([x, y]) => fromData(places.frame, x, y));
+      picker.mark(points, out, shape.op === 'add' ? FULL : FADED);
+    }
+    if (last.passing) {
+      const { bits } = last.passing;
+      for (let row = 0; row < out.length; row++) if ((bits[row >> 3] & (1 << (row & 7))) === 0) out[row] = GHOST;
+    }
+    return out;
   }
 
   /** Columns with a histogram: those of the address, else what is looked at. */
