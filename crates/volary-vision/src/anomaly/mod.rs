@@ -8,16 +8,18 @@
 
 mod adversaries;
 mod encoding;
-mod gallery;
+pub(crate) mod gallery;
+pub(crate) mod lesson;
 mod model;
-mod network;
+pub(crate) mod network;
 mod score;
 mod settings;
 mod train;
 
 pub use crate::training::Begin;
 pub use gallery::{Gallery, GalleryKind};
+pub use lesson::Lesson;
 pub use model::{Config, Model};
 pub use score::Scores;
 pub use settings::{Distance, Losses, ScoreWeights, Settings, Shape, Squash};
-pub use train::{CHECKPOINTS, Lesson, Stage, Trained, Watcher, n_weights, train, warnings};
+pub use train::{CHECKPOINTS, Stage, Trained, Watcher, n_weights, train, warnings};
