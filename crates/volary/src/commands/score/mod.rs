@@ -76,14 +76,15 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     TableFormat::of(&args.output)?;
+    let kind = model_kind(&args.model)?;
     session.input_file(&args.model.join("weights.safetensors"))?;
-    score(args, &mut session)?;
+    score(kind, args, &mut session)?;
     session.finish(Some(&run_json_for(&args.output)))
 }
 
 /// Scores pictures and writes the tables.
-fn score(args: &Args, session: &mut Session) -> Result<()> {
-    match model_kind(&args.model)? {
+fn score(kind: ModelKind, args: &Args, session: &mut Session) -> Result<()> {
+    match kind {
         ModelKind::Confusion => confusion::run(args, session),
         ModelKind::Classifier => classifier::run(args, session),
         ModelKind::Anomaly => anomaly::run(args, session),
@@ -109,7 +110,7 @@ pub(crate) fn embed(
     let mut args = <Alone as clap::Parser>::try_parse_from(words)?.args;
     args.source = source;
     device.clone_into(&mut args.device);
-    score(&args, session)?;
+    score(model_kind(model)?, &args, session)?;
     Ok(beside(output, "embeddings"))
 }
 
