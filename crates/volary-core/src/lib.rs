@@ -9,6 +9,7 @@ pub mod drawn;
 pub mod draws;
 pub mod extracts;
 pub mod form;
+pub mod hdbscan;
 pub mod marks;
 pub mod pixels;
 pub mod problem;

@@ -6,6 +6,7 @@
 //! ([`crate::volunteer`]), so it joins with classifications; where only a number stands (stripped files),
 //! it is the number behind a `t`, which joins with nothing but other rows of the same export.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 
@@ -89,6 +90,36 @@ pub fn read_talk(path: &Path, progress: &Progress) -> Result<Talk, IngestError> 
         digest,
     };
     Ok(Talk { tags: reader.tags, comments: reader.comments, report })
+}
+
+/// Takes out what people were called instead of things: tags, and hashtags of comments, that are the login of
+/// somebody in the same exports (in any case), unless `keep` says that the team means the word. Says how many.
+///
+/// A login is known by its key only, so a tag is tried as it is written and in lower case; exports write both.
+pub fn withhold_names(
+    tags: &mut Vec<TagRow>,
+    comments: &mut [CommentRow],
+    keep: impl Fn(&str) -> bool,
+) -> u64 {
+    let people: HashSet<&str> = tags
+        .iter()
+        .map(|tag| tag.volunteer.as_str())
+        .chain(comments.iter().map(|comment| comment.volunteer.as_str()))
+        .filter(|key| key.starts_with('v'))
+        .collect();
+    let is_name = |word: &str| {
+        let is_login = |text: &str| people.contains(volunteer::key(text).0.as_str());
+        !keep(word) && (is_login(word) || is_login(&word.to_lowercase()))
+    };
+    let words = tags.iter().map(|tag| tag.tag.as_str());
+    let words = words.chain(comments.iter().flat_map(|c| c.hashtags.iter().map(String::as_str)));
+    let names: HashSet<String> =
+        words.collect::<HashSet<&str>>().into_iter().filter(|w| is_name(w)).map(str::to_owned).collect();
+    let before = tags.len() + comments.iter().map(|c| c.hashtags.len()).sum::<usize>();
+    tags.retain(|tag| !names.contains(&tag.tag));
+    comments.iter_mut().for_each(|c| c.hashtags.retain(|tag| !names.contains(tag)));
+    let after = tags.len() + comments.iter().map(|c| c.hashtags.len()).sum::<usize>();
+    (before - after) as u64
 }
 
 /// A tar header has `ustar` at byte 257; JSON has not, since an array begins with `[`.
@@ -309,6 +340,26 @@ mod tests {
         assert_eq!(talk.report.problems.count(ProblemKind::BadTime), 1);
         assert_eq!((talk.report.rows_read, talk.report.rows_used), (4, 2));
         assert!(talk.report.adds_up());
+    }
+
+    #[test]
+    fn a_tag_that_is_somebodys_login_is_withheld() {
+        let tags = r#"[{"name":"Ann","taggable_id":5,"taggable_type":"Subject","user_login":"bob"},
+            {"name":"bob","taggable_id":5,"taggable_type":"Subject","user_login":"ann"},
+            {"name":"Bob","taggable_id":6,"taggable_type":"Subject","user_login":"ann"},
+            {"name":"vortex","taggable_id":6,"taggable_type":"Subject","user_login":"vortex"}]"#;
+        let comments = r##"[{"comment_id":1,"comment_body":"#bob #lens","comment_focus_id":9,
+            "comment_focus_type":"Subject","comment_user_login":"ann"}]"##;
+        let (mut tags, mut comments) =
+            (read(tags.as_bytes()).unwrap().tags, read(comments.as_bytes()).unwrap().comments);
+        // The team means the thing, though somebody is called so.
+        let n = withhold_names(&mut tags, &mut comments, |word| word == "vortex");
+        assert_eq!((n, tags.len(), tags[0].tag.as_str()), (4, 1, "vortex"));
+        assert_eq!(comments[0].hashtags, ["lens"]);
+        // Numbers of a stripped export are nobody's login.
+        let stripped = br#"[{"name":"7","subject_id":5,"user":7}]"#;
+        let mut tags = read(stripped).unwrap().tags;
+        assert_eq!((withhold_names(&mut tags, &mut [], |_| false), tags.len()), (0, 1));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use super::*;
 use crate::draws::normal;
 use proptest::prelude::*;
+use volary_core::seed::stream;
 
 /// Vectors, and a quantity that grows along the first two directions.
 fn taste(n: usize, seed: u64) -> (Points, Vec<f64>) {
@@ -12,6 +13,11 @@ fn taste(n: usize, seed: u64) -> (Points, Vec<f64>) {
     });
     let quantity = quantity.collect();
     (Points::new(values.iter().map(|v| *v as f32).collect(), 6).unwrap(), quantity)
+}
+
+/// Keys of so many rows.
+fn numbers(n: usize, seed: u64) -> Vec<u64> {
+    keys(&Points::new((0..n).map(|v| v as f32).collect(), 1).unwrap(), seed)
 }
 
 fn params() -> BoundaryParams {
@@ -129,9 +135,9 @@ proptest! {
         seed in 0..9_u64,
     ) {
         let thresholds = [0.2, 0.5, 0.9];
-        let strata = strata(&values, &thresholds);
+        let strata = strata(&values);
         let params = BoundaryParams { held_out, seed, ..params() };
-        let (train, held) = split_within(&strata, &params).unwrap();
+        let (train, held) = split_within(&strata, &numbers(values.len(), seed), &params).unwrap();
         prop_assert_eq!(held.len(), (values.len() as f64 * held_out).round() as usize);
         let mut all = [train, held.clone()].concat();
         all.sort_unstable();
@@ -153,12 +159,81 @@ fn a_rare_yes_is_on_both_sides_and_unknown_values_are_a_stratum() {
         values[row] = 0.9;
     }
     values[0] = f64::NAN;
-    let strata = strata(&values, &[0.5]);
+    let strata = strata(&values);
     assert_eq!((strata[0], strata[1], strata[3]), (u32::MAX, 0, 1));
+    assert_eq!(super::strata(&[0.5, -0.0, f64::NAN, 0.0, 0.2]), [2, 0, u32::MAX, 0, 1]);
     for seed in 0..20 {
         let params = BoundaryParams { seed, ..params() };
-        let prepared = Prepared::stratified(&points, &strata, &params).unwrap();
+        let prepared = Prepared::stratified(&points, &strata, None, &params).unwrap();
         assert_eq!(prepared.held().iter().filter(|&&row| strata[row] == 1).count(), 1);
     }
-    assert!(Prepared::stratified(&points, &strata[1..], &params()).is_err());
+    assert!(Prepared::stratified(&points, &strata[1..], None, &params()).is_err());
+}
+
+proptest! {
+    /// An object is on one side, every row is on one, and about the share asked for is held out of the yes.
+    #[test]
+    fn an_object_is_held_out_as_a_whole(
+        values in proptest::collection::vec(0.0..1.0_f64, 60..200),
+        n_objects in 30..50_u32,
+        seed in 0..9_u64,
+    ) {
+        let groups: Vec<u32> = (0..values.len() as u32).map(|row| row * 7 % n_objects).collect();
+        let params = BoundaryParams { seed, held_out: 0.3, ..params() };
+        let (train, held) = split_grouped(&strata(&values), &numbers(values.len(), seed), &groups, &params).unwrap();
+        prop_assert_eq!(train.len() + held.len(), values.len());
+        let objects = |rows: &[usize]| rows.iter().map(|&row| groups[row]).collect::<std::collections::BTreeSet<_>>();
+        prop_assert!(objects(&train).is_disjoint(&objects(&held)));
+        prop_assert_eq!(objects(&held).len(), (f64::from(n_objects) * 0.3).round() as usize);
+    }
+}
+
+#[test]
+fn intervals_over_objects_are_wider_where_objects_repeat() {
+    // Every subject twice: two images of one object tell no more than one.
+    let (points, values) = taste(400, 2);
+    let twice: Vec<usize> = (0..400).flat_map(|row| [row, row]).collect();
+    let (points, values) =
+        (points.select(&twice), twice.iter().map(|&row| values[row]).collect::<Vec<_>>());
+    let groups: Vec<u32> = (0..800).map(|row| row / 2).collect();
+    let quantity = Quantity { name: "q".into(), values: values.clone(), thresholds: vec![0.5] };
+    let strata = strata(&values);
+    let width = |groups: Option<&[u32]>| {
+        let prepared = Prepared::stratified(&points, &strata, groups, &params()).unwrap();
+        let row = prepared.sweep(std::slice::from_ref(&quantity), None).unwrap().remove(0);
+        let selected = row.selected.unwrap();
+        selected.high - selected.low
+    };
+    let (over_objects, over_images) = (width(Some(&groups)), width(None));
+    assert!(over_objects > 1.15 * over_images, "{over_objects} {over_images}");
+    assert!(Prepared::stratified(&points, &strata, Some(&groups[1..]), &params()).is_err());
+}
+
+#[test]
+fn the_order_of_the_rows_decides_nothing() {
+    let (points, values) = taste(600, 8);
+    let order: Vec<usize> = (0..600).map(|at| at * 7 % 600).collect();
+    let judged = |rows: &[usize]| {
+        let values: Vec<f64> = rows.iter().map(|&row| values[row]).collect();
+        let points = points.select(rows);
+        let prepared = Prepared::stratified(&points, &strata(&values), None, &params()).unwrap();
+        let mut held: Vec<usize> = prepared.held().iter().map(|&at| rows[at]).collect();
+        held.sort_unstable();
+        let quantity = Quantity { name: "q".into(), values, thresholds: vec![0.3, 0.6] };
+        (held, prepared.sweep(&[quantity], None).unwrap())
+    };
+    let all: Vec<usize> = (0..600).collect();
+    let ((held, rows), (held_again, rows_again)) = (judged(&all), judged(&order));
+    assert_eq!(held, held_again);
+    for (a, b) in rows.iter().zip(&rows_again) {
+        for (a, b) in [(a.precision, b.precision), (a.recall, b.recall), (a.selected, b.selected)] {
+            let (a, b) = (a.unwrap(), b.unwrap());
+            for (a, b) in [(a.value, b.value), (a.low, b.low), (a.high, b.high)] {
+                assert!((a - b).abs() < 1e-12, "{a} {b}");
+            }
+        }
+    }
+    // Another seed holds out others.
+    let other = Prepared::new(&points, &BoundaryParams { seed: 9, ..params() }).unwrap();
+    assert_ne!(other.held(), Prepared::new(&points, &params()).unwrap().held());
 }

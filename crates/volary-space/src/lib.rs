@@ -10,6 +10,7 @@
 //! - [`mod@slice`]: which rows? The filter language of command line, API and page
 //! - [`ambiguity`], [`savings`]: which subjects are confusing and why, and whom that lets stop
 //! - [`boundary`]: what people choose, carried to images nobody has seen
+//! - [`clusters`]: groups among the unusual, and who is odd in their own
 //! - [`outliers`], [`inspection`]: what is unusual, and how soon that finds what people chose
 //! - [`pca`], [`logistic`]: the plain baselines that a network has to beat
 
@@ -17,6 +18,7 @@ pub mod ambiguity;
 mod blocks;
 pub mod boundary;
 mod check;
+pub mod clusters;
 mod error;
 pub mod evaluate;
 #[cfg(test)]

@@ -14,9 +14,9 @@ use crate::error::SpaceError;
 /// How to draw replicates and what interval to take.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bootstrap {
-    replicates: usize,
-    level: f64,
-    seed: u64,
+    pub(crate) replicates: usize,
+    pub(crate) level: f64,
+    pub(crate) seed: u64,
 }
 
 impl Default for Bootstrap {

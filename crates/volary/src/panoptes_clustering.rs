@@ -1,7 +1,7 @@
 //! Where the reducers of `panoptes_aggregation` meet the statistics that they ask for.
 
 use volary_core::Form;
-use volary_crowd::shapes::hdbscan::{Hdbscan, Selection};
+use volary_core::hdbscan::{Hdbscan, Selection};
 use volary_crowd::shapes::optics::Optics;
 use volary_crowd::shapes::outline::{Outline, intersection, levels, union};
 use volary_crowd::shapes::{OutlineFault, dbscan::dbscan, panoptes};

@@ -170,15 +170,7 @@ fn is_counted(name: &str) -> bool {
 
 /// A column as text: ids may be numbers.
 fn texts(column: &Column) -> Vec<String> {
-    match column {
-        Column::Number(values) => values.iter().map(f64::to_string).collect(),
-        Column::Boolean(values) => {
-            values.iter().map(|v| v.map_or_else(String::new, |v| v.to_string())).collect()
-        }
-        Column::Text { .. } => (0..column.len())
-            .map(|row| column.text_at(row).unwrap_or_default().trim().to_owned())
-            .collect(),
-    }
+    (0..column.len()).map(|row| column.label_at(row).unwrap_or_default().trim().to_owned()).collect()
 }
 
 /// A row per subject and answer, as a row per subject and a column per answer.

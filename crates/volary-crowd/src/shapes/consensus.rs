@@ -16,7 +16,6 @@ use rayon::prelude::*;
 use volary_core::votes::compare_ids;
 use volary_core::{Drawn, Form, Pool, ProblemKind, Problems, Symbol};
 
-use super::hdbscan::{Hdbscan, Selection, hdbscan};
 use super::measure::{Kept, MAX_KEPT, Mark};
 use super::optics::{Optics, optics};
 use super::outline::{Outline, OutlineFault};
@@ -24,6 +23,7 @@ use super::single::one_per_volunteer;
 use super::summary::{Cluster, Crowd, summarise};
 use super::{Algorithm, Members, ShapeParams, dbscan::dbscan};
 use crate::repeats::Repeats;
+use volary_core::hdbscan::{Hdbscan, Selection, hdbscan};
 
 /// Everything that was drawn, clustered.
 #[derive(Clone, Debug, Default)]

@@ -5,14 +5,13 @@
 //! | which marks are one thing, who drew it, where is it | [`consensus`] |
 //! | the same as `panoptes_aggregation` computes it | [`panoptes`] |
 //! | how far apart are two marks | [`mod@measure`], [`convex`], [`outline`], [`angle`] |
-//! | clusters by density | [`mod@dbscan`], [`mod@hdbscan`], [`mod@optics`] |
+//! | clusters by density | [`mod@dbscan`], [`volary_core::hdbscan`], [`mod@optics`] |
 //! | at most one mark of a volunteer | [`single`] |
 
 pub mod angle;
 pub mod consensus;
 pub mod convex;
 pub mod dbscan;
-pub mod hdbscan;
 pub mod measure;
 pub mod optics;
 pub mod outline;

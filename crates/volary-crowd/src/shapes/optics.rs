@@ -7,7 +7,7 @@
 //! Our own and not a library's: `petal-clustering` 0.14 cuts the order at one distance, and
 //! `linfa-clustering` 0.8 stops at the order; neither finds valleys.
 
-use super::hdbscan::core_distances;
+use volary_core::hdbscan::core_distances;
 
 /// What is asked of OPTICS.
 #[derive(Clone, Copy, Debug, PartialEq)]

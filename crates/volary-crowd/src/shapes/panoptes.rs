@@ -15,9 +15,9 @@ use volary_core::seed::stream;
 use super::angle::{angle_distance, searched_average};
 use super::convex::{Convex, bounds};
 use super::dbscan::dbscan;
-use super::hdbscan::{Hdbscan, hdbscan};
 use super::measure::{Kept, MAX_KEPT};
 use super::optics::{Optics, optics, optics_by};
+use volary_core::hdbscan::{Hdbscan, hdbscan};
 
 /// How often an average shape that was found is shaken and searched from anew.
 const SHAKES: u32 = 40;

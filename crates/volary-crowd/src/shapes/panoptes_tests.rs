@@ -2,8 +2,8 @@
 //! inputs drawn at random and what these gave, one case a line.
 
 use super::*;
-use crate::shapes::hdbscan::Selection;
 use proptest::prelude::*;
+use volary_core::hdbscan::Selection;
 
 fn cases(kind: &str) -> impl Iterator<Item = Vec<&'static str>> {
     let lines = include_str!("golden.txt").lines();
@@ -79,7 +79,7 @@ fn hdbscan_and_its_probabilities_are_those_of_scikit_learn() {
 fn has_ties(marks: &[Vec<f64>], min_samples: usize) -> bool {
     let distances = Distances::new(marks, Metric::Norm(2.0));
     let edges =
-        crate::shapes::hdbscan::spanning_tree(marks.len(), &|i, j| distances.between(i, j), min_samples);
+        volary_core::hdbscan::spanning_tree(marks.len(), &|i, j| distances.between(i, j), min_samples);
     edges.windows(2).any(|w| w[0].2 == w[1].2)
 }
 

@@ -50,6 +50,12 @@ impl MergeTable {
         self.to.get(&folded(raw)).map_or(raw, String::as_str)
     }
 
+    /// Whether it has a row for a raw tag.
+    #[must_use]
+    pub fn names(&self, raw: &str) -> bool {
+        self.to.contains_key(&folded(raw))
+    }
+
     /// Raw and merged tags, by the raw one.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.to.iter().map(|(raw, merged)| (raw.as_str(), merged.as_str()))

@@ -1,15 +1,22 @@
 //! Whole tables of whatever columns they have, as Arrow columns: for filters, maps and joins.
 //!
 //! Parquet and Arrow keep their types. A CSV or JSON column is numbers where every value is one, true and
-//! false where every value is, and text otherwise; `subject_id` is always text. Vectors made elsewhere may
-//! also be an NPY matrix ([`read_matrix`]).
+//! false where every value is, and text otherwise. `subject_id` is always text, and so is a column of whole numbers
+//! that a double does not hold to the last digit (the ids of sky surveys have 17 to 19). Vectors made elsewhere
+//! may also be an NPY matrix ([`read_matrix`]).
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::{
+    ArrowPrimitiveType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
+};
+use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
+use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
@@ -30,12 +37,14 @@ pub fn read_whole(path: &Path, progress: &Progress) -> Result<Vec<RecordBatch>, 
             let builder =
                 ParquetRecordBatchReaderBuilder::try_new(open()?).map_err(|e| table(e.to_string()))?;
             let reader = builder.with_batch_size(1 << 16).build().map_err(|e| table(e.to_string()))?;
-            reader.map(|batch| batch.map_err(|e| table(e.to_string()))).collect()
+            let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| table(e.to_string()))?;
+            to_the_digit(batches).map_err(table)
         }
         TableFormat::Arrow => {
             let reader = arrow_ipc::reader::FileReader::try_new_buffered(open()?, None)
                 .map_err(|e| table(e.to_string()))?;
-            reader.map(|batch| batch.map_err(|e| table(e.to_string()))).collect()
+            let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|e| table(e.to_string()))?;
+            to_the_digit(batches).map_err(table)
         }
         TableFormat::Csv => {
             let mut records = Records::open(path, RecordOptions::default(), progress)?;
@@ -53,6 +62,62 @@ pub fn read_whole(path: &Path, progress: &Progress) -> Result<Vec<RecordBatch>, 
                 .map_err(|e| table(format!("not a JSON list of objects: {e}")))?;
             batch(json_cells(&rows)).map_err(table).map(|batch| vec![batch])
         }
+    }
+}
+
+/// Whole numbers up to this are doubles to the last digit.
+const EXACT: u64 = 1 << 53;
+
+/// Ids as text, where they are whole numbers; and other whole numbers that are too long for a double.
+fn to_the_digit(batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, String> {
+    let Some(first) = batches.first() else { return Ok(batches) };
+    let fields = first.schema();
+    let is_text: Vec<bool> = (0..fields.fields().len())
+        .map(|at| {
+            let is_long = || batches.iter().any(|batch| is_long(batch.column(at).as_ref()));
+            fields.field(at).data_type().is_integer()
+                && (fields.field(at).name() == "subject_id" || is_long())
+        })
+        .collect();
+    if !is_text.contains(&true) {
+        return Ok(batches);
+    }
+    let with_text = |batch: RecordBatch| {
+        let columns = fields.fields().iter().zip(batch.columns()).zip(&is_text);
+        let columns = columns.map(|((field, column), is_text)| {
+            let column = if *is_text { digits(column) } else { Arc::clone(column) };
+            (field.name(), column, true)
+        });
+        RecordBatch::try_from_iter_with_nullable(columns).map_err(|e| e.to_string())
+    };
+    batches.into_iter().map(with_text).collect()
+}
+
+fn is_long(column: &dyn Array) -> bool {
+    match column.data_type() {
+        DataType::Int64 => {
+            column.as_primitive::<Int64Type>().iter().flatten().any(|v| v.unsigned_abs() > EXACT)
+        }
+        DataType::UInt64 => column.as_primitive::<UInt64Type>().iter().flatten().any(|v| v > EXACT),
+        _ => false,
+    }
+}
+
+fn digits(column: &ArrayRef) -> ArrayRef {
+    fn of<T: ArrowPrimitiveType<Native: ToString>>(column: &dyn Array) -> ArrayRef {
+        let texts = column.as_primitive::<T>().iter().map(|v| v.map(|v| v.to_string()));
+        Arc::new(texts.collect::<StringArray>())
+    }
+    match column.data_type() {
+        DataType::Int8 => of::<Int8Type>(column),
+        DataType::Int16 => of::<Int16Type>(column),
+        DataType::Int32 => of::<Int32Type>(column),
+        DataType::Int64 => of::<Int64Type>(column),
+        DataType::UInt8 => of::<UInt8Type>(column),
+        DataType::UInt16 => of::<UInt16Type>(column),
+        DataType::UInt32 => of::<UInt32Type>(column),
+        DataType::UInt64 => of::<UInt64Type>(column),
+        _ => Arc::clone(column),
     }
 }
 
@@ -81,7 +146,10 @@ fn batch(columns: impl Iterator<Item = (String, Vec<Option<String>>)>) -> Result
 }
 
 fn typed(cells: Vec<Option<String>>) -> ArrayRef {
-    let number = |cell: &String| cell.trim().parse::<f64>().ok();
+    // Of a whole number every digit may count.
+    let is_exact =
+        |cell: &str| !cell.parse::<i128>().is_ok_and(|v| v.unsigned_abs() > u128::from(EXACT));
+    let number = |cell: &String| cell.trim().parse::<f64>().ok().filter(|_| is_exact(cell.trim()));
     let boolean = |cell: &String| match cell.trim() {
         "true" | "True" | "TRUE" => Some(true),
         "false" | "False" | "FALSE" => Some(false),
@@ -157,6 +225,29 @@ mod tests {
             assert_eq!(read_whole(&path, &Progress::default()).unwrap()[0].columns(), batch.columns());
         }
         assert!(read_whole(Path::new("nowhere.xlsx"), &Progress::default()).is_err());
+    }
+
+    #[test]
+    fn long_ids_keep_every_digit() {
+        let folder = tempfile::tempdir().unwrap();
+        let ids = [43_153_636_661_928_257_i64, 43_153_636_661_928_258];
+        let columns = [
+            ("subject_id", Arc::new(arrow_array::Int64Array::from(vec![7, 8])) as ArrayRef),
+            ("object", Arc::new(arrow_array::Int64Array::from(ids.to_vec()))),
+            ("n", Arc::new(arrow_array::UInt32Array::from(vec![Some(1), None]))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let csv = folder.path().join("a.csv");
+        std::fs::write(&csv, format!("subject_id,object,n\n7,{},1\n8,{},\n", ids[0], ids[1])).unwrap();
+        let paths = ["a.parquet", "a.arrow"].map(|name| folder.path().join(name));
+        paths.iter().for_each(|path| super::super::write_table(path, &batch).unwrap());
+        for path in paths.iter().chain([&csv]) {
+            let batches = read_whole(path, &Progress::default()).unwrap();
+            let column = |name: &str| batches[0].column_by_name(name).unwrap().clone();
+            assert_eq!(column("subject_id").as_string::<i32>().value(1), "8");
+            assert_eq!(column("object").as_string::<i32>().value(1), "43153636661928258");
+            assert!(column("n").data_type().is_numeric() && column("n").null_count() == 1);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{Cell, Judged, Prepared, Quantity, Row, SELECTED_FROM};
 use crate::check::check_length;
 use crate::error::SpaceError;
+use crate::resample::Units;
 
 /// What a boundary keeps of a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ impl Prepared {
             let cells = above.map(|(&i, cell)| if by[i] >= *cut { *cell } else { Cell::Unknown });
             Judged { quantity, threshold, cells: cells.collect(), logistic: logistic.clone() }
         });
-        Ok(self.rows(judged.collect(), self.held.len()))
+        Ok(self.rows(judged.collect(), &Units::groups(&self.units)))
     }
 
     /// What the boundary of each row keeps of each group, among subjects held out; a list a row, in the

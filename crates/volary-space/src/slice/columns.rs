@@ -136,6 +136,16 @@ impl Column {
         texts.get(*codes.get(row)? as usize).map(String::as_str)
     }
 
+    /// A value as people write it; `None` where there is none.
+    #[must_use]
+    pub fn label_at(&self, row: usize) -> Option<String> {
+        match self {
+            Self::Number(values) => values.get(row).filter(|v| !v.is_nan()).map(f64::to_string),
+            Self::Boolean(values) => (*values.get(row)?).map(|v| v.to_string()),
+            Self::Text { .. } => self.text_at(row).map(str::to_owned),
+        }
+    }
+
     /// Columns of one kind, one after the other; `None` if they are of different kinds or there are none.
     #[must_use]
     pub fn concat(parts: &[Self]) -> Option<Self> {

@@ -9,6 +9,7 @@
 mod adversaries;
 mod encoding;
 mod gallery;
+mod layers;
 mod model;
 mod network;
 mod score;
@@ -17,6 +18,7 @@ mod train;
 
 pub use crate::training::Begin;
 pub use gallery::{Gallery, GalleryKind};
+pub use layers::{Chain, Layer, chains};
 pub use model::{Config, Model};
 pub use score::Scores;
 pub use settings::{Distance, Losses, ScoreWeights, Settings, Shape, Squash};

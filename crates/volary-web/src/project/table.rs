@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use volary_space::boundary::{BoundaryParams, Prepared};
+use volary_space::boundary::{BoundaryParams, Prepared, strata};
 use volary_space::slice::{Column, Columns, Mask, Table as _};
 use volary_space::{Points, SpaceError};
 
@@ -70,7 +70,7 @@ pub struct Table {
     row_of: HashMap<String, usize>,
     binned: BTreeMap<String, OnceLock<Binned>>,
     vectors: Option<Vectors>,
-    prepared: Mutex<Option<std::sync::Arc<Prepared>>>,
+    prepared: Mutex<HashMap<String, std::sync::Arc<Prepared>>>,
     orders: Mutex<BTreeMap<[String; 2], std::sync::Arc<Vec<u32>>>>,
 }
 
@@ -129,7 +129,7 @@ impl Table {
             row_of,
             binned,
             vectors: vectors.transpose()?.filter(|v| !v.rows.is_empty()),
-            prepared: Mutex::new(None),
+            prepared: Mutex::default(),
             orders: Mutex::default(),
         })
     }
@@ -206,17 +206,28 @@ impl Table {
         Some(self.binned.get(name)?.get_or_init(|| Binned::of(column)))
     }
 
-    /// What all thresholds of a boundary share, made when first asked for.
-    pub(crate) fn prepared(&self) -> Result<Option<std::sync::Arc<Prepared>>, SpaceError> {
-        let Some(vectors) = &self.vectors else { return Ok(None) };
+    /// What all thresholds of a boundary on a column share, made when first asked for: that of `volary boundary`
+    /// with its defaults.
+    pub(crate) fn prepared(&self, name: &str) -> Result<Option<std::sync::Arc<Prepared>>, SpaceError> {
+        let (Some(vectors), Some(numbers)) = (&self.vectors, self.numbers(name)) else {
+            return Ok(None);
+        };
         let mut held = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.is_none() {
-            let defaults = BoundaryParams::default();
-            let most = vectors.points.width().min(vectors.points.len());
-            let params = BoundaryParams { n_components: defaults.n_components.min(most), ..defaults };
-            *held = Some(std::sync::Arc::new(Prepared::new(&vectors.points, &params)?));
+        if let Some(prepared) = held.get(name) {
+            return Ok(Some(prepared.clone()));
         }
-        Ok(held.clone())
+        let defaults = BoundaryParams::default();
+        let most = vectors.points.width().min(vectors.points.len());
+        let params = BoundaryParams { n_components: defaults.n_components.min(most), ..defaults };
+        let values: Vec<f64> = vectors.rows.iter().map(|&row| numbers[row]).collect();
+        let prepared = Prepared::stratified(&vectors.points, &strata(&values), None, &params)?;
+        // Somebody who asks for every column must not fill the memory.
+        if held.len() >= 8 {
+            held.clear();
+        }
+        let prepared = std::sync::Arc::new(prepared);
+        held.insert(name.to_owned(), prepared.clone());
+        Ok(Some(prepared))
     }
 
     /// Rows in the order of the Hilbert curve through two columns; rows without a place come last, by number.

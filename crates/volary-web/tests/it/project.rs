@@ -7,7 +7,7 @@ use arrow_array::types::{Float32Type, UInt32Type};
 use arrow_ipc::reader::StreamReader;
 use serde_json::{Value, json};
 use volary_space::Points;
-use volary_space::boundary::{BoundaryParams, Prepared, Quantity};
+use volary_space::boundary::{BoundaryParams, Prepared, Quantity, strata};
 use volary_space::slice::{Column, Columns, Filter};
 use volary_web::Project;
 use volary_web::project::{Curve, Feature, Labels, Overview, Person, Run, Sheet, Table};
@@ -388,8 +388,8 @@ fn the_boundary_is_the_librarys_to_the_last_digit() {
     let Data { vectors, score, .. } = data();
     let thresholds = vec![0.4, 0.7, 0.95];
     let params = BoundaryParams { n_components: WIDTH, ..BoundaryParams::default() };
-    let prepared =
-        Prepared::new(&Points::new(vectors, WIDTH).expect("points"), &params).expect("prepared");
+    let points = Points::new(vectors, WIDTH).expect("points");
+    let prepared = Prepared::stratified(&points, &strata(&score), None, &params).expect("prepared");
     let quantity = Quantity { name: "score".into(), values: score, thresholds: thresholds.clone() };
     let wanted = prepared.sweep(&[quantity], None).expect("rows");
     let groups = json!([{ "name": "rings", "filter": "kind = 'ring'" }]);

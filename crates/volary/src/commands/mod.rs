@@ -9,6 +9,7 @@ pub(crate) mod boundary;
 pub(crate) mod card;
 pub(crate) mod check;
 pub(crate) mod chosen;
+pub(crate) mod clusters;
 pub(crate) mod compare;
 pub(crate) mod confusing;
 pub(crate) mod consensus;

@@ -10,7 +10,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema};
 use volary_core::schema;
 use volary_ingest::tables::write_table;
-use volary_ingest::talk::{CommentRow, TagRow, read_talk};
+use volary_ingest::talk::{CommentRow, TagRow, read_talk, withhold_names};
 
 use crate::commands::extract::table_format;
 use crate::session::{Session, run_json_for};
@@ -36,13 +36,9 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let format = table_format(&args.to)?;
-    let (mut tags, mut comments) = (Vec::new(), Vec::new());
-    for path in &args.files {
-        let talk = read_talk(path, &session.progress)?;
-        session.report(talk.report);
-        tags.extend(talk.tags);
-        comments.extend(talk.comments);
-    }
+    let (mut tags, mut comments) = read(&args.files, &mut session)?;
+    let n_names = withhold_names(&mut tags, &mut comments, |_| false);
+    note_names(n_names, &mut session);
     let path = |name: &str| args.output.join(format!("{name}.{}", format.extension()));
     write_tags(&path("tags"), &tags)?;
     write_comments(&path("comments"), &comments)?;
@@ -51,6 +47,29 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     session.summary.count("n_tags", "tags", tags.len() as u64);
     session.summary.count("n_comments", "comments", comments.len() as u64);
     session.finish(Some(&run_json_for(&args.output)))
+}
+
+/// Tags and comments of all exports.
+pub(crate) fn read(files: &[PathBuf], session: &mut Session) -> Result<(Vec<TagRow>, Vec<CommentRow>)> {
+    let (mut tags, mut comments) = (Vec::new(), Vec::new());
+    for path in files {
+        let talk = read_talk(path, &session.progress)?;
+        session.report(talk.report);
+        tags.extend(talk.tags);
+        comments.extend(talk.comments);
+    }
+    Ok((tags, comments))
+}
+
+/// Says that tags were somebody's login, and what to do if the word was meant.
+pub(crate) fn note_names(n_names: u64, session: &mut Session) {
+    if n_names > 0 {
+        session.summary.count("n_names_withheld", "tags withheld", n_names);
+        session.summary.note(
+            "a tag that is the login of somebody in the export is not written; where the word is meant, `volary \
+             tags --merge` with a row for it keeps it",
+        );
+    }
 }
 
 fn text(name: &str) -> Field {

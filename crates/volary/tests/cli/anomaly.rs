@@ -60,6 +60,10 @@ fn odd_pictures_come_first_and_every_file_of_the_model_is_there() {
     let metrics: Value = serde_json::from_str(&place.read("model/metrics.json")).unwrap();
     assert_eq!(metrics["held_out"]["n"], 12);
 
+    place.record(&["figures", "network", "model", "-o", "network.svg"]);
+    let network = place.read("network.svg");
+    assert!(network.contains("generator: ") && network.contains("32 × 2 × 2"), "{network:.600}");
+
     for output in ["scores.csv", "again.csv"] {
         place.record(&["score", "model", "cutouts", "-o", output]);
     }

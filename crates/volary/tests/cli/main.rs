@@ -32,4 +32,5 @@ mod space;
 mod steps;
 mod support;
 mod taste;
+mod unusual;
 mod vision;

@@ -170,6 +170,70 @@ fn a_projects_page_is_served_with_a_key_and_its_numbers_are_the_command_lines() 
 }
 
 #[test]
+fn the_pages_boundary_is_that_of_the_command_line() {
+    let place = Place::new();
+    // The page's main table has the subjects in another order than the vectors.
+    let mut vectors = String::from("subject_id,z0,z1,z2\n");
+    let mut chosen = Vec::new();
+    for at in 0..240_u32 {
+        let wave = |n: u32| (f64::from(at * n % 101) / 50.0 - 1.0) * (f64::from(at) * 0.7).cos();
+        let z = [wave(17), wave(29), wave(41)];
+        vectors.push_str(&format!("s{at},{:.4},{:.4},{:.4}\n", z[0], z[1], z[2]));
+        let share = 1.0 / (1.0 + (-4.0 * z[0] + 2.0 * z[1] + 1.0).exp());
+        chosen.push(format!("s{at},{share:.3}\n"));
+    }
+    chosen.reverse();
+    place.write("p/chosen.csv", format!("subject_id,weighted_fraction\n{}", chosen.concat()));
+    place.write("p/embeddings.csv", vectors);
+    let sweep = [
+        "boundary",
+        "p/embeddings.csv",
+        "--with",
+        "p/chosen.csv",
+        "--chosen",
+        "weighted_fraction",
+        "--components",
+        "3",
+        "--thresholds",
+        "0.3,0.6",
+        "-o",
+        "sweep.json",
+    ];
+    place.record(&sweep);
+    let rows: Value = serde_json::from_str(&place.read("sweep.json")).expect("JSON");
+    let served = Served::start(&place, &["p"]);
+    let key = served.greeting.split("#key=").nth(1).and_then(|rest| rest.split('\n').next());
+    let key = key.expect("a key");
+    let body = r#"{"quantity":"weighted_fraction","thresholds":[0.3,0.6],"groups":[]}"#;
+    let said = sh(
+        &place,
+        &format!(
+            "curl -s {}/api/v1/tables/subjects/boundary -H 'Authorization: Bearer {key}' \
+             -H 'Content-Type: application/json' -d '{body}'",
+            served.url
+        ),
+    );
+    let said: Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}: {said}"));
+    let mut n_compared = 0;
+    for (at, row) in rows.as_array().expect("rows").iter().take(2).enumerate() {
+        for name in ["prevalence", "selected", "precision", "recall", "f1"] {
+            for (end, column) in [
+                ("value", name.to_owned()),
+                ("low", format!("{name}_low")),
+                ("high", format!("{name}_high")),
+            ] {
+                let (here, there) = (said["rows"][at][name][end].as_f64(), row[&column].as_f64());
+                let close = here.zip(there).is_some_and(|(a, b)| (a - b).abs() < 1e-12);
+                assert!(close, "{at} {name} {end}: {here:?} {there:?}\n{said}\n{row}");
+                n_compared += 1;
+            }
+        }
+    }
+    assert_eq!(n_compared, 30);
+    served.stop();
+}
+
+#[test]
 fn answers_that_a_workflow_does_not_know_are_refused() {
     let place = Place::new();
     let settings =

@@ -148,7 +148,7 @@ pub(crate) fn judged(table: &Table, asked: &BoundaryQuery) -> Result<BoundaryVie
     }
     let numbers = table.numbers(&asked.quantity).ok_or_else(|| no_column(table, &asked.quantity))?;
     let vectors = table.vectors().ok_or_else(no_vectors)?;
-    let prepared = table.prepared().map_err(wrong)?.ok_or_else(no_vectors)?;
+    let prepared = table.prepared(&asked.quantity).map_err(wrong)?.ok_or_else(no_vectors)?;
     let quantity = Quantity {
         name: asked.quantity.clone(),
         values: vectors.rows.iter().map(|&row| numbers[row]).collect(),

@@ -9,7 +9,7 @@ use volary_space::boundary::{Row, SELECTED_FROM};
 
 use super::Found;
 use crate::report::anomaly::{Chart, Curve, Spot, chart};
-use crate::report::pictures::{Panel, map};
+use crate::report::pictures::{Panel, Places, map};
 use crate::session::Session;
 
 fn spot(x: f64, estimate: Option<Estimate>) -> Spot {
@@ -102,8 +102,12 @@ fn held_map(found: &Found<'_>) -> Result<String> {
         None => vec![f64::NAN; held.len()],
     };
     // As in the paper, the fraction is cut off at ½.
-    let panel =
-        |name: &str, values: Vec<f64>| Panel { name: name.to_owned(), values, range: (0.0, 0.5) };
+    let panel = |name: &str, values: Vec<f64>| Panel {
+        name: name.to_owned(),
+        values,
+        range: (0.0, 0.5),
+        ..Panel::default()
+    };
     let panels = [panel("held out: chosen fraction", chosen), panel("of them selected", selected)];
-    Ok(map((&x, &y), &panels, 2, "subjects held out, and those that are selected")?.svg)
+    Ok(map(&Places::flat(&x, &y), &panels, 2, "subjects held out, and those that are selected")?.svg)
 }

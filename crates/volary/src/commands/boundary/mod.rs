@@ -4,6 +4,7 @@ mod figures;
 mod saved;
 mod write;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ use serde_json::json;
 use volary_ingest::tables::TableFormat;
 use volary_space::boundary::{BoundaryParams, Kept, Prepared, Quantity, Row, strata};
 use volary_space::logistic::LogisticParams;
+use volary_space::slice::Table as _;
 use volary_space::{Bootstrap, Points};
 
 pub(crate) use saved::{ModelName, Saved, Seen, model_name};
@@ -103,6 +105,9 @@ pub(crate) struct Args {
     /// Share of the subjects held out.
     #[arg(long, default_value_t = 0.2, value_name = "SHARE")]
     held_out: f64,
+    /// Column of what a subject shows, such as an object's id: one object is held out as a whole, or not.
+    #[arg(long, value_name = "COLUMN")]
+    group: Option<String>,
     /// Bootstrap samples for the intervals.
     #[arg(long, default_value_t = 200, value_name = "N")]
     bootstraps: usize,
@@ -208,8 +213,13 @@ fn find<'a>(
         bootstrap: Bootstrap::new(args.bootstraps, 0.95, seed)?,
     };
     let sign = session.working("finding components");
-    let strata = strata(&chosen, &quantities[0].thresholds);
-    let prepared = Prepared::stratified(&points, &strata, &params)?;
+    let strata = strata(&chosen);
+    let groups = args.group.as_deref().map(|name| groups(table, name, row_of)).transpose()?;
+    if let Some(groups) = &groups {
+        let n_groups = groups.iter().collect::<std::collections::BTreeSet<_>>().len();
+        session.summary.count("n_groups", "objects shown", n_groups as u64);
+    }
+    let prepared = Prepared::stratified(&points, &strata, groups.as_deref(), &params)?;
     drop(sign);
     let sign = session.working("sweeping thresholds");
     let rows = prepared.sweep(&quantities, None)?;
@@ -228,6 +238,21 @@ fn find<'a>(
     let map = map(args, table, row_of, &prepared)?;
     let ids = row_of.iter().map(|&row| table.ids[row].as_str()).collect();
     Ok(Found { args, ids, points, prepared, quantities, rows, main, cuts, map })
+}
+
+/// The group of each point by number; a point without one is a group for itself.
+fn groups(table: &WholeTable, name: &str, row_of: &[usize]) -> Result<Vec<u32>> {
+    let Some(column) = table.columns.column(name) else {
+        bail!("--group {name:?} is no column; there are {}", table.columns.names().join(", "));
+    };
+    let mut numbers: HashMap<String, u32> = HashMap::new();
+    let of = |(at, row): (usize, &usize)| {
+        // No text of a table holds a line break and begins with a blank.
+        let key = column.label_at(*row).unwrap_or_else(|| format!(" \n{at}"));
+        let next = numbers.len() as u32;
+        *numbers.entry(key).or_insert(next)
+    };
+    Ok(row_of.iter().enumerate().map(of).collect())
 }
 
 /// Ten numbers evenly between two quantiles, rounded to three digits.

@@ -1,5 +1,9 @@
 //! `volary figures`: figures that show images, one by one.
 
+mod groups;
+mod latent;
+mod network;
+mod shown;
 mod tables;
 mod unusual;
 
@@ -10,18 +14,20 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 use rand::seq::SliceRandom as _;
-use volary_core::PixelsInMemory;
 use volary_core::seed::stream;
-use volary_ingest::images::{
-    Channels, ImageSubjects, Limits, Raster, Resize, Settings, Stretch, SubjectSource, decode,
-    prepare_file, read_file, subjects,
-};
+use volary_ingest::images::{Limits, Raster, decode, read_file};
 use volary_ingest::output::write_whole;
 
+use self::groups::Groups;
+use self::latent::Latent;
+use self::network::Network;
+use self::shown::{Images, Shown, cell};
 use self::tables::Table;
 use self::unusual::{Extremes, Scores};
 use crate::pictures::map_file;
-use crate::report::pictures::{Cell, Losses, Panel, Picture, SheetRow, losses, map, sheet, thumbnails};
+use crate::report::pictures::{
+    Cell, Losses, Panel, Picture, Places, SheetRow, losses, map, sheet, thumbnails,
+};
 use crate::session::Session;
 
 /// Figures that show images: sheets of examples, maps, attention, losses.
@@ -35,7 +41,10 @@ use crate::session::Session;
   volary figures thumbnails subjects.csv --map umap.csv --x x --y y -o map.png
   volary figures losses model/history.csv -o losses.svg
   volary figures extremes subjects.csv --table scores.csv --column anomaly_score -o unusual.svg
-  volary figures scores scores.csv --score pca --score knn -o figures")]
+  volary figures scores scores.csv --score pca --score knn -o figures
+  volary figures latent map.csv --with scores.csv --colour anomaly_score -o latent.svg
+  volary figures groups subjects.csv --groups groups.csv -o groups.svg
+  volary figures network oddities -o network.svg")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -52,23 +61,9 @@ enum What {
     Losses(LossCurves),
     Scores(Scores),
     Extremes(Extremes),
-}
-
-/// Where images are and how they are shown.
-#[derive(Clone, Debug, clap::Args)]
-struct Images {
-    /// Subjects and their images: a table, a subject export, or a folder of images.
-    #[arg(value_name = "SUBJECTS")]
-    subjects: PathBuf,
-    /// Folder of the images, where it is not that of the table.
-    #[arg(long, value_name = "DIR")]
-    images: Option<PathBuf>,
-    /// Width and height of an image, px.
-    #[arg(long, default_value_t = 96, value_name = "PX")]
-    size: usize,
-    /// How brightness is shown: none, linear, asinh, log, lupton, with numbers as in the book.
-    #[arg(long, default_value = "none")]
-    stretch: String,
+    Latent(Latent),
+    Groups(Groups),
+    Network(Network),
 }
 
 /// Votes, fractions or predictions by class, a row per subject.
@@ -246,6 +241,9 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         What::Losses(args) => args.run(&mut session)?,
         What::Scores(args) => args.run(&mut session)?,
         What::Extremes(args) => args.run(&mut session)?,
+        What::Latent(args) => args.run(&mut session)?,
+        What::Groups(args) => args.run(&mut session)?,
+        What::Network(args) => args.run(&mut session)?,
     };
     session.output(&output);
     session.summary.note(&format!("figure: {}", output.display()));
@@ -270,70 +268,6 @@ fn two(what: &str, text: &str) -> Result<(f64, f64)> {
         Some((low.trim().parse().ok()?, high.trim().parse().ok()?))
     };
     parse().with_context(|| format!("{what} wants two numbers such as 0.3,0.7, not {text}"))
-}
-
-/// The images of a figure: only those that are shown are decoded.
-struct Shown {
-    found: ImageSubjects,
-    at: BTreeMap<String, usize>,
-    settings: Settings,
-    /// Places among the subjects, in the order of the pictures.
-    rows: Vec<usize>,
-}
-
-impl Shown {
-    fn open(args: &Images, session: &mut Session) -> Result<Self> {
-        let source =
-            SubjectSource { images: args.images.as_deref(), ..SubjectSource::new(&args.subjects) };
-        let found = subjects(&source, &session.progress)?;
-        session.summary.count("n_subjects", "subjects", found.subjects.len() as u64);
-        session.problems.absorb(&found.problems);
-        let at = found.subjects.iter().enumerate().map(|(i, s)| (s.subject_id.clone(), i)).collect();
-        let stretch: Stretch = args.stretch.parse()?;
-        let settings = Settings {
-            resize: Resize::ShortSide { size_px: args.size },
-            stretch,
-            channels: Channels::Rgb,
-            limits: Limits { min_side_px: 2, ..Limits::default() },
-            ..Settings::default()
-        };
-        settings.check()?;
-        Ok(Self { found, at, settings, rows: Vec::new() })
-    }
-
-    /// A place for a subject's picture; `None` where it has no image.
-    fn place(&mut self, subject: &str) -> Option<usize> {
-        let at = *self.at.get(subject)?;
-        if let Some(known) = self.rows.iter().position(|row| *row == at) {
-            return Some(known);
-        }
-        self.rows.push(at);
-        Some(self.rows.len() - 1)
-    }
-
-    /// The pictures; one that cannot be read is grey, and listed.
-    fn pictures(&self, session: &mut Session) -> Result<PixelsInMemory> {
-        let shape = self.settings.shape();
-        let mut values = Vec::with_capacity(self.rows.len() * shape.values());
-        for &row in &self.rows {
-            let subject = &self.found.subjects[row];
-            match prepare_file(&subject.path, &self.settings) {
-                Ok((picture, _, _)) => values.extend(picture),
-                Err(fault) => {
-                    let name = subject.path.file_name().unwrap_or_default().to_string_lossy();
-                    session.problems.add(subject.row, &name, fault.problem(), fault.detail.clone());
-                    values.extend(std::iter::repeat_n(0.8, shape.values()));
-                }
-            }
-        }
-        session.summary.count("n_shown", "images shown", self.rows.len() as u64);
-        PixelsInMemory::new(shape, values).context("no subject of the figure has an image")
-    }
-}
-
-/// A cell with the values of its subject below it.
-fn cell(shown: &mut Shown, subject: &str, caption: String) -> Option<Cell> {
-    Some(Cell { row: shown.place(subject)?, caption, attention: None })
 }
 
 impl Classes {
@@ -416,11 +350,15 @@ impl Map {
                     name: name.clone(),
                     values: points.subject_ids.iter().map(value).collect(),
                     range,
+                    ..Panel::default()
                 }
             })
             .collect();
         session.summary.count("n_points", "points", x.len() as u64);
-        save(&map((&x, &y), &panels, self.columns, "map of subjects, coloured by value")?, &self.output)
+        save(
+            &map(&Places::flat(&x, &y), &panels, self.columns, "map of subjects, coloured by value")?,
+            &self.output,
+        )
     }
 }
 

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use volary_ingest::output::write_whole;
 
+use super::save;
+use super::shown::{Images, Shown, cell};
 use super::tables::Table;
-use super::{Images, Shown, cell, save};
 use crate::input::subject_ids;
 use crate::report::anomaly::{Histogram, Panel, histograms};
 use crate::report::pictures::{Scatter, SheetRow, scatter, sheet};

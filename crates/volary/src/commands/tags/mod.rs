@@ -14,10 +14,11 @@ use volary_crowd::tags::merge::folded;
 use volary_crowd::tags::{MergeTable, Quantile, Remark, Tagging, Tags, propose, quantile};
 use volary_ingest::count_table::read_count_table;
 use volary_ingest::tables::{TableFormat, for_each_batch};
-use volary_ingest::talk::{CommentRow, TagRow, read_talk};
+use volary_ingest::talk::{CommentRow, TagRow, withhold_names};
 use volary_space::Estimate;
 use volary_space::inspection::auc;
 
+use crate::commands::talk;
 use crate::consensus_tables::beside;
 use crate::session::{Session, run_json_for};
 use crate::summary::{grouped, percent, printable};
@@ -127,13 +128,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     if !(args.level > 0.0 && args.level < 1.0) {
         bail!("--level {} must lie between 0 and 1; 0.95 is usual", args.level);
     }
-    let (mut tag_rows, mut comments) = (Vec::new(), Vec::new());
-    for path in &args.files {
-        let talk = read_talk(path, &session.progress)?;
-        session.report(talk.report);
-        tag_rows.extend(talk.tags);
-        comments.extend(talk.comments);
-    }
+    let (mut tag_rows, mut comments) = talk::read(&args.files, &mut session)?;
     if comments.is_empty() {
         bail!("no comment in the input; give the comments' export beside that of the tags");
     }
@@ -141,6 +136,8 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         Some(path) => read_merge(path, &mut session)?,
         None => MergeTable::default(),
     };
+    let n_names = withhold_names(&mut tag_rows, &mut comments, |word| merge.names(word));
+    talk::note_names(n_names, &mut session);
     let known = read_known(args, &mut session)?;
     let tags = count(&tag_rows, &comments, &merge, &known);
     if tags.subjects.is_empty() {

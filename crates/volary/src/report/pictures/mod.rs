@@ -7,7 +7,9 @@
 mod bitmap;
 mod colour;
 mod curves;
+mod diagram;
 mod map;
+mod places;
 mod scatter;
 mod sheet;
 mod svg;
@@ -16,7 +18,9 @@ mod thumbnails;
 use volary_core::PixelError;
 
 pub(crate) use curves::{Losses, losses};
-pub(crate) use map::{Panel, map};
+pub(crate) use diagram::{Block, Row, diagram};
+pub(crate) use map::{Marks, Panel, map};
+pub(crate) use places::{Places, View};
 pub(crate) use scatter::{Scatter, scatter};
 pub(crate) use sheet::{Cell, SheetRow, sheet};
 pub(crate) use thumbnails::{chosen, thumbnails};

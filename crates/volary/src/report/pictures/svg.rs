@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
+use plotters::style::RGBColor;
+
 use crate::images::base64;
+use crate::report::chart::SERIES;
 use crate::report::text::escape;
 
 pub(super) const INK: &str = "#1B1F24";
@@ -52,6 +55,25 @@ impl Svg {
             self.body,
             "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"none\" \
              stroke=\"{colour}\"/>"
+        );
+    }
+
+    /// A mark of one of twelve kinds, told apart by shape and by colour.
+    pub(super) fn symbol(&mut self, (x, y): (f64, f64), kind: usize) {
+        const SHAPES: [&str; 6] = [
+            "M-3.6 0A3.6 3.6 0 1 0 3.6 0A3.6 3.6 0 1 0 -3.6 0Z",
+            "M0 -4.4L4 2.8L-4 2.8Z",
+            "M-3.2 -3.2H3.2V3.2H-3.2Z",
+            "M0 -4.6L3.6 0L0 4.6L-3.6 0Z",
+            "M-1.3 -4H1.3V-1.3H4V1.3H1.3V4H-1.3V1.3H-4V-1.3H-1.3Z",
+            "M0 4.4L4 -2.8L-4 -2.8Z",
+        ];
+        let RGBColor(r, g, b) = SERIES[(kind + kind / 6) % 6];
+        let shape = SHAPES[kind % 6];
+        let _ = writeln!(
+            self.body,
+            "<path transform=\"translate({x:.1} {y:.1})\" d=\"{shape}\" fill=\"#{r:02X}{g:02X}{b:02X}\" \
+             stroke=\"#FFFFFF\" stroke-width=\"0.8\"/>"
         );
     }
 

@@ -53,15 +53,43 @@ fn a_sheet_has_every_image_and_its_text() {
 
 #[test]
 fn a_map_paints_its_points() {
-    let panel = |values: Vec<f64>| Panel { name: "vortex".to_owned(), values, range: (0.0, 1.0) };
-    let (x, y) = ([0.0, 1.0, f64::NAN], [0.0, 1.0, 0.0]);
+    let panel = |values: Vec<f64>| Panel {
+        name: "vortex".to_owned(),
+        values,
+        range: (0.0, 1.0),
+        ..Panel::default()
+    };
+    let places = Places::flat(&[0.0, 1.0, f64::NAN], &[0.0, 1.0, 0.0]);
     let panels = [panel(vec![0.0, 1.0, 0.5]), panel(vec![f64::NAN])];
-    let picture = map((&x, &y), &panels, 2, "a map").unwrap();
+    let picture = map(&places, &panels, 2, "a map").unwrap();
     assert_eq!(picture.svg.matches("<image ").count(), 4, "two panels, two bars");
-    assert!(map((&[f64::NAN], &[0.0]), &panels, 2, "").is_err());
-    assert!(map((&x, &y), &[], 2, "").is_err());
+    assert!(map(&Places::flat(&[f64::NAN], &[0.0]), &panels, 2, "").is_err());
+    assert!(map(&places, &[], 2, "").is_err());
     // One point lies in the middle.
-    assert!(map((&[3.0], &[3.0]), &panels, 1, "").is_ok());
+    assert!(map(&Places::flat(&[3.0], &[3.0]), &panels, 1, "").is_ok());
+}
+
+#[test]
+fn a_map_has_marks_and_what_they_mean_and_pales_what_it_is_not_about() {
+    let axes: [&[f64]; 3] = [&[0.0, 1.0, 2.0], &[0.0, 1.0, 0.5], &[0.0, 0.3, 1.0]];
+    let places = Places::seen(axes, ["x", "y", "z"], View::default());
+    let marks = |name: &str, points: &[usize]| Marks { name: name.to_owned(), points: points.to_vec() };
+    let with_marks = Panel {
+        name: "tags".to_owned(),
+        marks: vec![marks("a < b", &[0, 2]), marks("lens", &[1])],
+        ..Panel::default()
+    };
+    let picture = map(&places, &[with_marks], 1, "tags").unwrap();
+    // Two and one on the map, one of each in the key; no bar, since nothing is coloured.
+    assert_eq!(picture.svg.matches("<path ").count(), 5);
+    assert!(picture.svg.contains("a &lt; b (2)") && picture.svg.contains("lens (1)"));
+    assert_eq!(picture.svg.matches("<image ").count(), 1);
+    let of = |shown: Option<Vec<bool>>| {
+        let values = vec![0.0, 0.5, 1.0];
+        map(&places, &[Panel { values, range: (0.0, 1.0), shown, ..Panel::default() }], 1, "").unwrap()
+    };
+    assert_eq!(of(None), of(Some(vec![true; 3])));
+    assert_ne!(of(None).png, of(Some(vec![true, false, true])).png);
 }
 
 #[test]

@@ -1,9 +1,13 @@
-//! HDBSCAN: DBSCAN at every density at once, keeping the clusters that live longest.
+//! HDBSCAN: DBSCAN at every density at once, keeping the clusters that live longest. How odd a point is in its
+//! own cluster is GLOSH (Campello, Moulavi, Zimek & Sander 2015, doi:10.1145/2733381).
 //!
 //! Campello, Moulavi & Sander 2013 (doi:10.1007/978-3-642-37456-2_14); condensed tree and excess of mass as
 //! in McInnes, Healy & Astels 2017 (doi:10.21105/joss.00205). Labels and membership probabilities are
-//! those of scikit-learn 1.6 (a golden test says so), where distances do not tie; ties are broken by the
-//! order of the marks.
+//! those of scikit-learn 1.6, the oddness is that of hdbscan 0.8.44 (golden tests say so), where distances do
+//! not tie; ties are broken by the order of the points.
+//!
+//! Whatever has a distance: marks of volunteers (`volary_crowd::shapes`) as well as vectors of a network
+//! (`volary_space::clusters`), which is why it stands here. Every pair is compared: meant for some ten thousand.
 //!
 //! Our own and not a library's: `hdbscan` 0.12 and `petal-clustering` 0.14 give no probabilities, which
 //! weigh the centres of `point_reducer_hdbscan`.
@@ -13,11 +17,11 @@
 pub struct Hdbscan {
     /// Smaller clusters are noise; at least 2.
     pub min_cluster_size: usize,
-    /// A mark's core distance is that to its so-manieth nearest, itself the first.
+    /// A point's core distance is that to its so-manieth nearest, itself the first.
     pub min_samples: usize,
     /// Which clusters of the tree are taken.
     pub selection: Selection,
-    /// Whether all marks may be one cluster.
+    /// Whether all points may be one cluster.
     pub allow_single_cluster: bool,
 }
 
@@ -31,16 +35,19 @@ pub enum Selection {
     Leaf,
 }
 
-/// A cluster for each mark (`None` is noise), and how surely it belongs there, from 0 to 1.
+/// A cluster for each point (`None` is noise), and how surely it belongs there, from 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Memberships {
-    /// Cluster by mark.
+    /// Cluster by point.
     pub labels: Vec<Option<u32>>,
-    /// Probability by mark.
+    /// Probability by point.
     pub probabilities: Vec<f64>,
+    /// How odd each point is where it is, 0 to 1: 1 − ε/ε(point), ε(point) the distance at which it leaves the
+    /// last cluster that it was in, ε that at which the densest part of this dissolves (GLOSH).
+    pub oddness: Vec<f64>,
 }
 
-/// A merge of two nodes; marks are nodes below `n`, merges follow in order.
+/// A merge of two nodes; points are nodes below `n`, merges follow in order.
 #[derive(Clone, Copy)]
 struct Merge {
     left: usize,
@@ -49,7 +56,7 @@ struct Merge {
     size: usize,
 }
 
-/// A row of the condensed tree: `child` (a mark, or a cluster of `size`) leaves `parent` at `lambda`.
+/// A row of the condensed tree: `child` (a point, or a cluster of `size`) leaves `parent` at `lambda`.
 #[derive(Clone, Copy)]
 struct Leaving {
     parent: usize,
@@ -58,20 +65,32 @@ struct Leaving {
     size: usize,
 }
 
-/// Clusters of `n` marks.
+/// Clusters of `n` points.
 pub fn hdbscan(n: usize, distance: &impl Fn(usize, usize) -> f64, params: &Hdbscan) -> Memberships {
-    let nothing = Memberships { labels: vec![None; n], probabilities: vec![0.0; n] };
-    if n < 2 || params.min_cluster_size < 2 || n < params.min_cluster_size {
-        return nothing;
-    }
-    let merges = single_linkage(n, spanning_tree(n, distance, params.min_samples));
-    let tree = condense(n, &merges, params.min_cluster_size);
-    let chosen = choose(n, &tree, params);
-    label(n, &tree, &chosen, params.allow_single_cluster)
+    hdbscan_by(&core_distances(n, distance, params.min_samples), distance, params)
 }
 
-/// The distance to each mark's `k`-th nearest, itself the first.
-pub(super) fn core_distances(n: usize, distance: &impl Fn(usize, usize) -> f64, k: usize) -> Vec<f64> {
+/// The same where the core distances are known: of each point that to its `min_samples`-th nearest, itself the
+/// first.
+pub fn hdbscan_by(
+    core: &[f64],
+    distance: &impl Fn(usize, usize) -> f64,
+    params: &Hdbscan,
+) -> Memberships {
+    let n = core.len();
+    if n < 2 || params.min_cluster_size < 2 || n < params.min_cluster_size {
+        let nothing = vec![0.0; n];
+        return Memberships { labels: vec![None; n], probabilities: nothing.clone(), oddness: nothing };
+    }
+    let merges = single_linkage(n, reachable_by(core, distance));
+    let tree = condense(n, &merges, params.min_cluster_size);
+    let chosen = choose(n, &tree, params);
+    let (labels, probabilities) = label(n, &tree, &chosen, params.allow_single_cluster);
+    Memberships { labels, probabilities, oddness: oddness(n, &tree) }
+}
+
+/// The distance to each point's `k`-th nearest, itself the first.
+pub fn core_distances(n: usize, distance: &impl Fn(usize, usize) -> f64, k: usize) -> Vec<f64> {
     let at = k.clamp(1, n.max(1)) - 1;
     let core = |i: usize| {
         let mut row: Vec<f64> = (0..n).map(|j| if i == j { 0.0 } else { distance(i, j) }).collect();
@@ -80,13 +99,21 @@ pub(super) fn core_distances(n: usize, distance: &impl Fn(usize, usize) -> f64, 
     (0..n).map(core).collect()
 }
 
-/// Edges of the minimum spanning tree of mutual reachability, shortest first (Prim).
-pub(super) fn spanning_tree(
+/// Edges of the minimum spanning tree of mutual reachability, shortest first.
+pub fn spanning_tree(
     n: usize,
     distance: &impl Fn(usize, usize) -> f64,
     min_samples: usize,
 ) -> Vec<(usize, usize, f64)> {
-    let core = core_distances(n, distance, min_samples);
+    reachable_by(&core_distances(n, distance, min_samples), distance)
+}
+
+/// The same where the core distances are known (Prim).
+fn reachable_by(core: &[f64], distance: &impl Fn(usize, usize) -> f64) -> Vec<(usize, usize, f64)> {
+    let n = core.len();
+    if n == 0 {
+        return Vec::new();
+    }
     let mut nearest = vec![(f64::INFINITY, 1_usize.min(n - 1)); n];
     let mut in_tree = vec![false; n];
     let mut current = 0;
@@ -146,7 +173,7 @@ fn subtree(n: usize, merges: &[Merge], top: usize) -> Vec<usize> {
     nodes
 }
 
-/// Clusters are numbered from `n` (all marks) on.
+/// Clusters are numbered from `n` (all points) on.
 fn condense(n: usize, merges: &[Merge], min_cluster_size: usize) -> Vec<Leaving> {
     let top = n + merges.len() - 1;
     let mut cluster_of = vec![0; top + 1];
@@ -232,7 +259,8 @@ fn choose(n: usize, tree: &[Leaving], params: &Hdbscan) -> Vec<bool> {
     is_chosen
 }
 
-fn label(n: usize, tree: &[Leaving], is_chosen: &[bool], single: bool) -> Memberships {
+/// Labels and probabilities.
+fn label(n: usize, tree: &[Leaving], is_chosen: &[bool], single: bool) -> (Vec<Option<u32>>, Vec<f64>) {
     let mut number = vec![None; is_chosen.len()];
     let mut next = 0;
     for (slot, _) in number.iter_mut().zip(is_chosen).filter(|(_, chosen)| **chosen) {
@@ -261,5 +289,26 @@ fn label(n: usize, tree: &[Leaving], is_chosen: &[bool], single: bool) -> Member
         probabilities[row.child] =
             if most == 0.0 || row.lambda.is_infinite() { 1.0 } else { row.lambda.min(most) / most };
     }
-    Memberships { labels, probabilities }
+    (labels, probabilities)
+}
+
+/// GLOSH. The cluster that a point leaves last need not be a chosen one.
+fn oddness(n: usize, tree: &[Leaving]) -> Vec<f64> {
+    let n_clusters = tree.iter().map(|r| r.parent.max(r.child)).max().unwrap_or(n).max(n) - n + 1;
+    let mut densest = vec![0.0_f64; n_clusters];
+    for row in tree {
+        densest[row.parent - n] = densest[row.parent - n].max(row.lambda);
+    }
+    // A child's rows stand behind those of its parent, so that backwards every child is done before it is used.
+    for row in tree.iter().rev().filter(|r| r.child >= n) {
+        densest[row.parent - n] = densest[row.parent - n].max(densest[row.child - n]);
+    }
+    let mut oddness = vec![0.0; n];
+    for row in tree.iter().filter(|r| r.child < n) {
+        let most = densest[row.parent - n];
+        if most > 0.0 && row.lambda.is_finite() {
+            oddness[row.child] = if most.is_finite() { 1.0 - row.lambda / most } else { 1.0 };
+        }
+    }
+    oddness
 }
