@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use volary_space::Points;
-use volary_space::boundary::{BoundaryParams, Prepared, Quantity};
+use volary_space::boundary::{BoundaryParams, Prepared, Quantity, strata};
 use volary_space::slice::Column;
 
 use crate::project::{Data, N, WIDTH, data, site};
@@ -169,7 +169,8 @@ fn a_boundary_says_which_rows_it_selects() {
         .expect("base64");
     let Data { vectors, score, .. } = data();
     let points = Points::new(vectors, WIDTH).expect("fits");
-    let prepared = Prepared::new(&points, &BoundaryParams::default()).expect("enough");
+    let params = BoundaryParams { n_components: WIDTH, ..BoundaryParams::default() };
+    let prepared = Prepared::stratified(&points, &strata(&score), None, &params).expect("enough");
     let quantity = Quantity { name: "score".into(), values: score, thresholds: vec![0.6] };
     let row = prepared.at(&quantity, 0.6).expect("fits");
     let scores = row.boundary.expect("both sides").score(&points).expect("fits");
