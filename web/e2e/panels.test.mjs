@@ -26,7 +26,7 @@ test('the overview shows bias by slice, votes not spent, the machine, and record
   await settled(page);
   const bias = page.locator('section[aria-label="Where the crowd is wrong"]');
   await bias.waitFor();
-  assert.match(await bias.locator('tbody tr').first().textContent(), /brightness 8 to 9.*90 of 200.*45 % \(23–90 %\)/s);
+  assert.match(await bias.locator('tbody tr').first().textContent(), /brightness 8 to 9.*90 of 200.*45\s% \(23–90\s%\)/s);
   assert.match(await bias.locator('tbody tr', { hasText: 'sensor' }).textContent(), /too few/);
   assert.match(await page.locator('section[aria-label="What retirement rules would have saved"] tbody').textContent(), /agree:8:0\.8.*11\.5.*42 %.*97/s);
   const machine = page.locator('section[aria-label="The machine and the volunteers"]');
@@ -194,7 +194,7 @@ test('who has answered is told what is known; two readers are compared, blind', 
   await other.waitForFunction(() => /read by two or more/.test(document.querySelector('[aria-label="How far readers agree"]')?.textContent ?? ''));
   const api = await site.api('/labels/agreement?question=class');
   assert.deepEqual([api.n_readers, api.n_shared, api.n_same], [2, 4, 3]);
-  assert.equal(Number(await panel.locator('[data-alpha]').getAttribute('data-alpha')), api.alpha);
+  await other.waitForFunction((alpha) => Number(document.querySelector('[data-alpha]')?.getAttribute('data-alpha')) === alpha, api.alpha);
   assert.match(await panel.textContent(), /g1.*reader \d: \w+; reader \d: \w+/s);
   assert.deepEqual([...page.faults, ...other.faults], []);
   await page.context().close();

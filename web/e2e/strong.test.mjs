@@ -36,6 +36,8 @@ test('a stream that breaks says so, goes on where it left off, and nothing comes
   await site.serve(port);
   await page.evaluate((key) => sessionStorage.setItem('volary-key', key), site.key);
   await alert('meanwhile');
+  // It is raised by a rule, a moment after the votes.
+  for (let n = 0; n < 100 && !(await site.api('/alerts?page_size=20')).alerts.some((one) => one.subject_id === 'meanwhile'); n++) await new Promise((then) => setTimeout(then, 100));
   // The key of before holds no more; the page asks for one, or is opened anew. Its stream is one of the token's.
   const again = await open(browser, site, 'live');
   await again.waitForFunction(() => document.querySelector('.dot.on'));

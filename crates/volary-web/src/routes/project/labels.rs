@@ -48,8 +48,15 @@ pub(crate) struct LabelsView {
 /// A label that was written.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct GivenView {
-    #[serde(flatten)]
-    label: Label,
+    id: String,
+    subject_id: String,
+    question: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+    by: String,
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retracts: Option<String>,
     /// The subject's known answers, by task, now that it was answered; absent where none is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     gold: Option<BTreeMap<String, String>>,
@@ -114,11 +121,9 @@ pub(crate) async fn post(
     // Who has said nothing of a subject, or takes it back, is told nothing.
     let is_answer = label.value.is_some() && !label.question.starts_with(QUESTION);
     let gold = app.project.gold.get(&label.subject_id).filter(|_| is_answer).cloned();
-    Ok(Reply::new(&GivenView { label, gold }).status(if is_new {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    }))
+    let Label { id, subject_id, question, value, by, at, retracts } = label;
+    let view = GivenView { id, subject_id, question, value, by, at, retracts, gold };
+    Ok(Reply::new(&view).status(if is_new { StatusCode::CREATED } else { StatusCode::OK }))
 }
 
 /// Which question.
