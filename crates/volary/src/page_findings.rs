@@ -2,6 +2,7 @@
 //! saved, records of what was done, tags, known answers,
 //! further frames. Read as they stand; what cannot be read is said.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -39,7 +40,7 @@ pub(crate) fn sheet(path: &Path, session: &mut Session) -> Result<Option<Sheet>>
         for row in 0..cells.n_rows() {
             sheet.n_rows += 1;
             if sheet.rows.len() < MOST_ROWS {
-                let cell = |name: &String| cells.text(name, row).map(|text| text.into_owned());
+                let cell = |name: &String| cells.text(name, row).map(Cow::into_owned);
                 sheet.rows.push(sheet.columns.iter().map(cell).collect());
             }
         }
