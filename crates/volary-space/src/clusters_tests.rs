@@ -12,11 +12,11 @@ fn golden() -> Value {
 #[test]
 fn groups_and_oddness_are_those_of_hdbscan_0_8_44() {
     let golden = golden();
-    let rows: Vec<Vec<f64>> = golden["points"].as_array().unwrap().iter().map(numbers).collect();
-    let points = Points::new(rows.concat().iter().map(|v| *v as f32).collect(), 3).unwrap();
     let cases = golden["cases"].as_array().unwrap();
-    assert_eq!(cases.len(), 4);
+    assert!(cases.len() >= 10, "{}", cases.len());
     for case in cases {
+        let rows: Vec<Vec<f64>> = case["points"].as_array().unwrap().iter().map(numbers).collect();
+        let points = Points::new(rows.concat().iter().map(|v| *v as f32).collect(), 3).unwrap();
         let whole = |name: &str| usize::try_from(case[name].as_u64().unwrap()).unwrap();
         let params = ClusterParams {
             min_cluster_size: whole("min_cluster_size"),

@@ -31,11 +31,13 @@ pub enum ModelKind {
     Classifier,
     /// What nobody asked for.
     Anomaly,
+    /// What is rebuilt badly.
+    Autoencoder,
 }
 
 impl ModelKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Confusion, Self::Classifier, Self::Anomaly];
+    pub const ALL: [Self; 4] = [Self::Confusion, Self::Classifier, Self::Anomaly, Self::Autoencoder];
 
     /// The name on the command line and in a configuration.
     #[must_use]
@@ -44,6 +46,7 @@ impl ModelKind {
             Self::Confusion => "confusion",
             Self::Classifier => "classifier",
             Self::Anomaly => "anomaly",
+            Self::Autoencoder => "autoencoder",
         }
     }
 
@@ -53,6 +56,7 @@ impl ModelKind {
             Self::Confusion => "give the folder that `volary train confusion` wrote",
             Self::Classifier => "give the folder that `volary train classifier` wrote",
             Self::Anomaly => "give the folder that `volary train anomaly` wrote",
+            Self::Autoencoder => "give the folder that `volary train autoencoder` wrote",
         }
     }
 }

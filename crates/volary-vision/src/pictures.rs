@@ -42,6 +42,17 @@ impl Augment {
         Self::ALL.into_iter().find(|augment| augment.as_str() == name)
     }
 
+    /// # Errors
+    ///
+    /// [`VisionError::Setting`] where pictures of these sides cannot be turned.
+    pub(crate) fn check(self, height: usize, width: usize) -> Result<(), VisionError> {
+        if self == Self::Turns && height != width {
+            let sides = format!("turns with pictures of {width} × {height}");
+            return Err(VisionError::setting("augment", sides, "none or mirror, or square pictures"));
+        }
+        Ok(())
+    }
+
     /// Draws for `n` pictures.
     pub(crate) fn draw(self, n: usize, rng: &mut Rng) -> Vec<Pose> {
         let pose = |_| match self {
@@ -118,6 +129,30 @@ pub(crate) fn read_posed(
     });
     let shape = [rows.len(), shape.channels, shape.height, shape.width];
     Ok(Tensor::from_data(TensorData::new(values, shape), device))
+}
+
+/// Goes through the pictures of `rows` batch by batch; `watch` hears how many are done and says whether to go on.
+///
+/// # Errors
+///
+/// [`VisionError::Pixels`] where a picture cannot be read, [`VisionError::Stopped`] where `watch` says so.
+pub(crate) fn in_batches(
+    pixels: &dyn Pixels,
+    rows: &[usize],
+    batch_size: usize,
+    device: &Device,
+    each: &mut dyn FnMut(Tensor<4>),
+    watch: &mut dyn FnMut(usize) -> bool,
+) -> Result<(), VisionError> {
+    let mut n_done = 0;
+    for batch in rows.chunks(batch_size.max(1)) {
+        each(read(pixels, batch, device)?);
+        n_done += batch.len();
+        if !watch(n_done) {
+            return Err(VisionError::Stopped);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -115,20 +115,21 @@ impl WholeTable {
                  table that has them (`volary score` writes one)"
             );
         };
-        let (mut kept, mut rows) = (Vec::with_capacity(values.len()), Vec::new());
-        for (row, vector) in values.chunks_exact(*width).enumerate() {
-            if vector.iter().all(|v| v.is_finite()) {
-                kept.extend_from_slice(vector);
-                rows.push(row);
-            } else {
-                let detail = "no finite number in every entry of its vector; the subject is left out";
-                session.problems.add(row as u64 + 1, "subject_id", ProblemKind::OddValue, detail);
-            }
-        }
-        if rows.is_empty() {
-            bail!("no row has a vector of finite numbers");
-        }
-        Ok((Points::new(kept, *width)?, rows))
+        known(values, *width, session)
+    }
+
+    /// The same of columns of numbers, such as the coordinates of a map.
+    pub(crate) fn points_of(
+        &self,
+        option: &str,
+        names: &[String],
+        session: &mut Session,
+    ) -> Result<(Points, Vec<usize>)> {
+        let columns =
+            names.iter().map(|name| self.numbers(option, name)).collect::<Result<Vec<&[f64]>>>()?;
+        let row = |row: usize| columns.iter().map(move |column| column[row] as f32);
+        let values: Vec<f32> = (0..self.ids.len()).flat_map(row).collect();
+        known(&values, names.len(), session)
     }
 
     /// A column of numbers, by the option that names it.
@@ -160,6 +161,24 @@ impl WholeTable {
         found
             .map_err(|error| anyhow::anyhow!("{error}\n  {}", error.pointed(text).replace('\n', "\n  ")))
     }
+}
+
+/// Vectors of finite numbers, and their rows; the others are problems.
+fn known(values: &[f32], width: usize, session: &mut Session) -> Result<(Points, Vec<usize>)> {
+    let (mut kept, mut rows) = (Vec::with_capacity(values.len()), Vec::new());
+    for (row, vector) in values.chunks_exact(width).enumerate() {
+        if vector.iter().all(|v| v.is_finite()) {
+            kept.extend_from_slice(vector);
+            rows.push(row);
+        } else {
+            let detail = "no finite number in every entry of its vector; the subject is left out";
+            session.problems.add(row as u64 + 1, "subject_id", ProblemKind::OddValue, detail);
+        }
+    }
+    if rows.is_empty() {
+        bail!("no row has a vector of finite numbers");
+    }
+    Ok((Points::new(kept, width)?, rows))
 }
 
 /// Whether a column is one of many that count up, which would bury the others in a list.

@@ -59,6 +59,20 @@ pub fn anomaly_scores() -> Arc<Schema> {
     ])
 }
 
+/// `autoencoder_scores`: one row per subject.
+#[must_use]
+pub fn autoencoder_scores() -> Arc<Schema> {
+    table(vec![
+        ("subject_id", DataType::Utf8, false),
+        // The distance of a picture from what is rebuilt of it.
+        ("autoencoder_score", DataType::Float64, false),
+        // Share of the scores of the table below this one, in percent.
+        ("percentile", DataType::Float64, false),
+        // Null in the middle.
+        ("flag", DataType::Utf8, true),
+    ])
+}
+
 /// `predictions_embeddings`, `anomaly_scores_embeddings`: one row per subject, its latent numbers as `z0`, `z1`, …
 #[must_use]
 pub fn embeddings(n_latents: usize) -> Arc<Schema> {

@@ -17,7 +17,7 @@ pub(super) struct Family {
     pub(super) task: &'static str,
 }
 
-const FAMILIES: [Family; 3] = [
+const FAMILIES: [Family; 4] = [
     Family {
         kind: "confusion",
         what: "A convolutional variational autoencoder with a linear classifier on its latent numbers: it rebuilds a picture and says the volunteers' consensus from the same numbers (Sankar et al. 2024, doi:10.5334/cstp.731).",
@@ -26,6 +26,11 @@ const FAMILIES: [Family; 3] = [
     Family {
         kind: "anomaly",
         what: "A generative adversarial network with an encoder: pictures that it cannot make are odd (Storey-Fisher et al. 2021, doi:10.1093/mnras/stab2589).",
+        task: "other",
+    },
+    Family {
+        kind: "autoencoder",
+        what: "A convolutional autoencoder: pictures that it rebuilds badly are odd (Sakurada & Yairi 2014, doi:10.1145/2689746.2689747).",
         task: "other",
     },
     Family {

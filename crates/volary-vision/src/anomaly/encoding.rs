@@ -11,7 +11,7 @@ use burn::tensor::{Device, Tensor};
 use volary_core::Pixels;
 use volary_core::seed::stream;
 
-use crate::anomaly::gallery::{Gallery, GalleryKind, Look};
+use crate::anomaly::gallery::Look;
 use crate::anomaly::network::{Critic, Encoder, Generator, distance};
 use crate::anomaly::settings::{Settings, Shape};
 use crate::error::VisionError;
@@ -137,19 +137,13 @@ impl Learner for Encoding<'_> {
     }
 
     fn end_epoch(&mut self, epoch: usize) -> Result<(), VisionError> {
-        if !self.look.is_wanted(epoch) || self.shown.is_empty() {
+        if !self.look.is_wanted(epoch) {
             return Ok(());
         }
-        let pictures = pictures::read(self.pixels, &self.shown, &self.device.clone().inner())?;
-        let [n, channels, height, width] = pictures.dims();
-        let rebuilt = self.plain.0.forward(self.encoder.valid().forward(pictures.clone()), None);
-        let [pictures, rebuilt] = [pictures, rebuilt].map(|p| weights::values(p).values);
-        let one = pictures.len() / n;
-        let pairs = pictures.chunks_exact(one).zip(rebuilt.chunks_exact(one));
-        let shape = volary_core::PixelShape { channels, height, width };
-        let pictures = pairs.flat_map(|(shown, rebuilt)| [shown, rebuilt].concat()).collect();
-        self.look.show(&Gallery { kind: GalleryKind::Rebuilt, epoch, shape, pictures });
-        Ok(())
+        let encoder = self.encoder.valid();
+        let rebuild = |pictures| self.plain.0.forward(encoder.forward(pictures), None);
+        let device = self.device.clone().inner();
+        self.look.show_rebuilt(epoch, self.pixels, &self.shown, &device, &rebuild)
     }
 
     fn state(&self) -> Tensors {

@@ -1,7 +1,12 @@
 //! Pictures to look at while a model learns: what the generator makes of the same latent numbers every time, and
 //! pictures beside what is rebuilt of them. Whoever trains decides where they go.
 
-use volary_core::PixelShape;
+use burn::tensor::{Device, Tensor};
+use volary_core::{PixelShape, Pixels};
+
+use crate::error::VisionError;
+use crate::training::Split;
+use crate::{pictures, weights};
 
 /// What a gallery holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,4 +66,36 @@ impl Look<'_> {
     pub(crate) fn show(&mut self, gallery: &Gallery) {
         (self.watch)(gallery);
     }
+
+    /// Shows pictures, and after each what `rebuild` makes of it; nothing where there are none.
+    ///
+    /// # Errors
+    ///
+    /// [`VisionError::Pixels`] where a picture cannot be read.
+    pub(crate) fn show_rebuilt(
+        &mut self,
+        epoch: usize,
+        pixels: &dyn Pixels,
+        rows: &[usize],
+        device: &Device,
+        rebuild: &dyn Fn(Tensor<4>) -> Tensor<4>,
+    ) -> Result<(), VisionError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let pictures = pictures::read(pixels, rows, device)?;
+        let rebuilt = weights::values(rebuild(pictures.clone())).values;
+        let pictures = weights::values(pictures).values;
+        let one = pictures.len() / rows.len();
+        let pairs = pictures.chunks_exact(one).zip(rebuilt.chunks_exact(one));
+        let pictures = pairs.flat_map(|(shown, rebuilt)| [shown, rebuilt].concat()).collect();
+        self.show(&Gallery { kind: GalleryKind::Rebuilt, epoch, shape: pixels.shape(), pictures });
+        Ok(())
+    }
+}
+
+/// Pictures to rebuild for whoever looks: held-out ones, where there are some.
+pub(crate) fn shown(split: &Split) -> Vec<usize> {
+    let rows = if split.held_out.is_empty() { &split.train } else { &split.held_out };
+    rows.iter().copied().take(GalleryKind::Rebuilt.n() / 2).collect()
 }

@@ -8,10 +8,11 @@
 
 mod adversaries;
 mod encoding;
-mod gallery;
+pub(crate) mod gallery;
 mod layers;
+pub(crate) mod lesson;
 mod model;
-mod network;
+pub(crate) mod network;
 mod score;
 mod settings;
 mod train;
@@ -19,7 +20,8 @@ mod train;
 pub use crate::training::Begin;
 pub use gallery::{Gallery, GalleryKind};
 pub use layers::{Chain, Layer, chains};
+pub use lesson::Lesson;
 pub use model::{Config, Model};
 pub use score::Scores;
 pub use settings::{Distance, Losses, ScoreWeights, Settings, Shape, Squash};
-pub use train::{CHECKPOINTS, Lesson, Stage, Trained, Watcher, n_weights, train, warnings};
+pub use train::{CHECKPOINTS, Stage, Trained, Watcher, n_weights, train, warnings};

@@ -61,8 +61,7 @@ impl Model {
             feature: Vec::with_capacity(rows.len()),
             embedding: Vec::with_capacity(rows.len() * self.config().shape.latents),
         };
-        for batch in rows.chunks(batch_size.max(1)) {
-            let pictures = pictures::read(pixels, batch, &self.device)?;
+        let mut each = |pictures: Tensor<4>| {
             let latents = self.networks.encoder.forward(pictures.clone());
             let rebuilt = self.networks.generator.forward(latents.clone(), None);
             let features = |pictures: &Tensor<4>| self.networks.critic.features(pictures.clone());
@@ -72,10 +71,8 @@ impl Model {
             scores.image.extend(numbers(image));
             scores.feature.extend(numbers(feature));
             scores.embedding.extend(weights::values(latents).values);
-            if !watch(scores.n()) {
-                return Err(VisionError::Stopped);
-            }
-        }
+        };
+        pictures::in_batches(pixels, rows, batch_size, &self.device, &mut each, watch)?;
         Ok(scores)
     }
 

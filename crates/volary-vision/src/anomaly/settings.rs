@@ -31,6 +31,11 @@ pub struct Shape {
 }
 
 impl Shape {
+    pub(crate) fn new(pixels: PixelShape, filters: usize, latents: usize, residual: bool) -> Self {
+        let PixelShape { channels, height, width } = pixels;
+        Self { channels, height, width, filters, latents, residual }
+    }
+
     /// # Errors
     ///
     /// [`VisionError::Setting`] names the first number that cannot be.
@@ -288,10 +293,7 @@ impl Settings {
             let expected = "none: no loss of an anomaly model falls to a best epoch";
             return Err(VisionError::setting("patience", "given", expected));
         }
-        if self.augment == Augment::Turns && shape.height != shape.width {
-            let sides = format!("turns with pictures of {} × {}", shape.width, shape.height);
-            return Err(VisionError::setting("augment", sides, "none or mirror, or square pictures"));
-        }
+        self.augment.check(shape.height, shape.width)?;
         Ok(())
     }
 }

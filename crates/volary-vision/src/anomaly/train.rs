@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
-use volary_core::Pixels;
+use serde_json::json;
 
 use crate::anomaly::adversaries::Adversaries;
 use crate::anomaly::encoding::Encoding;
-use crate::anomaly::gallery::{Gallery, GalleryKind, Look};
+use crate::anomaly::gallery::{Gallery, Look, shown};
+use crate::anomaly::lesson::{Lesson, alike};
 use crate::anomaly::model::{Config, Model};
 use crate::anomaly::network::Networks;
 use crate::anomaly::settings::{Settings, Shape};
@@ -21,19 +21,6 @@ use crate::weights;
 /// The files of checkpoints in a model folder: of generator and critic, and of the encoder.
 pub const CHECKPOINTS: [&str; 2] =
     ["checkpoint-adversaries.safetensors", "checkpoint-encoder.safetensors"];
-
-/// What to learn from: pictures, and for each of them its subject and its group.
-#[derive(Clone, Copy)]
-pub struct Lesson<'a> {
-    /// The pictures.
-    pub pixels: &'a dyn Pixels,
-    /// The subject of each.
-    pub subject_ids: &'a [String],
-    /// The group of each: pictures of one group are all learned from, or none.
-    pub groups: &'a [String],
-    /// What was done to the pictures; kept with the model, for whoever scores.
-    pub preprocessing: &'a Value,
-}
 
 /// The two parts of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +74,7 @@ pub fn train(
 ) -> Result<Trained, VisionError> {
     let shape = check(lesson, settings)?;
     let device = device.open()?;
-    let groups: Vec<&str> = lesson.groups.iter().map(String::as_str).collect();
-    let split = Split::new(&groups, settings.held_out_share, 0.0, settings.seed)?;
+    let split = Split::new(&lesson.groups(), settings.held_out_share, 0.0, settings.seed)?;
     let [of_adversaries, of_encoder] = CHECKPOINTS.map(|name| folder.join(name));
     training::begin(begin, folder, &[&of_adversaries, &of_encoder])?;
     let mut warnings: Vec<String> = alike(lesson.pixels, &split.train)?.into_iter().collect();
@@ -171,51 +157,10 @@ pub fn train(
 }
 
 fn check(lesson: &Lesson<'_>, settings: &Settings) -> Result<Shape, VisionError> {
-    let n = lesson.pixels.count();
-    let [ids, groups] = [lesson.subject_ids.len(), lesson.groups.len()];
-    if [ids, groups] != [n; 2] {
-        return Err(VisionError::Labels(format!(
-            "there are {n} pictures, {ids} subjects and {groups} groups; give one of each a picture"
-        )));
-    }
-    let pixels = lesson.pixels.shape();
-    let shape = Shape {
-        channels: pixels.channels,
-        height: pixels.height,
-        width: pixels.width,
-        filters: settings.filters,
-        latents: settings.latents,
-        residual: settings.residual,
-    };
+    let Settings { filters, latents, residual, .. } = *settings;
+    let shape = Shape::new(lesson.check()?, filters, latents, residual);
     settings.check(&shape)?;
     Ok(shape)
-}
-
-/// Pictures to rebuild for whoever looks: held-out ones, where there are some.
-fn shown(split: &Split) -> Vec<usize> {
-    let rows = if split.held_out.is_empty() { &split.train } else { &split.held_out };
-    rows.iter().copied().take(GalleryKind::Rebuilt.n() / 2).collect()
-}
-
-/// A warning where there is nothing to learn, because all pictures are the same one.
-fn alike(pixels: &dyn Pixels, rows: &[usize]) -> Result<Option<String>, VisionError> {
-    const N_LOOKED_AT: usize = 64;
-    /// Half of a step of eight bits.
-    const LEAST: f32 = 0.5 / 255.0;
-    let mut first = vec![0.0; pixels.shape().values()];
-    let mut other = first.clone();
-    let Some(row) = rows.first() else { return Ok(None) };
-    pixels.read(*row, &mut first)?;
-    for row in rows.iter().step_by((rows.len() / N_LOOKED_AT).max(1)) {
-        pixels.read(*row, &mut other)?;
-        if first.iter().zip(&other).any(|(a, b)| (a - b).abs() > LEAST) {
-            return Ok(None);
-        }
-    }
-    Ok(Some(
-        "the pictures are all the same one, so that nothing can be odd; check crop, stretch and files"
-            .to_owned(),
-    ))
 }
 
 /// What is wrong with the last epoch of generator and critic: they diverge, or what is made is all alike.

@@ -196,10 +196,7 @@ impl Settings {
         if !(self.penalty >= 0.0 && self.penalty.is_finite()) {
             return Err(VisionError::setting("penalty", self.penalty, "a number that is 0 or more"));
         }
-        if self.augment == Augment::Turns && shape.height != shape.width {
-            let sides = format!("turns with pictures of {} × {}", shape.width, shape.height);
-            return Err(VisionError::setting("augment", sides, "none or mirror, or square pictures"));
-        }
+        self.augment.check(shape.height, shape.width)?;
         if self.stop_share <= 0.0 {
             return Err(VisionError::setting(
                 "stop share",

@@ -17,7 +17,6 @@ use crate::confusion::settings::{Likelihood, Settings, Shape};
 use crate::confusion::spread;
 use crate::device::Device;
 use crate::error::VisionError;
-use crate::pictures::Augment;
 use crate::training::{self, Begin, Course, Ended, History, Next, Progress, Split};
 use crate::weights;
 
@@ -166,10 +165,7 @@ fn check(lesson: &Lesson<'_>, settings: &Settings) -> Result<Shape, VisionError>
     shape.check()?;
     settings.losses.check(&shape)?;
     settings.plan.check()?;
-    if settings.augment == Augment::Turns && shape.height != shape.width {
-        let sides = format!("turns with pictures of {} × {}", shape.width, shape.height);
-        return Err(VisionError::setting("augment", sides, "none or mirror, or square pictures"));
-    }
+    settings.augment.check(shape.height, shape.width)?;
     lesson.labels.check(settings.losses.likelihood)?;
     if settings.plan.patience.is_some() && settings.stop_share <= 0.0 {
         return Err(VisionError::setting(

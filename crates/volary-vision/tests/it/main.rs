@@ -4,8 +4,10 @@
 
 mod anomaly;
 mod attention;
+mod autoencoder;
 mod classifier;
 mod folders;
+mod oddities;
 mod scores;
 mod simulated;
 mod training;

@@ -30,6 +30,7 @@ const SHOWN: (usize, usize) = (20, 4);
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary clusters embeddings.parquet --with scores.csv --score anomaly_score --top 0.05 -o groups.csv
+  volary clusters map.csv --axes x,y,z --with scores.csv --score anomaly_score --top 0.05 -o groups.csv
   volary clusters embeddings.parquet --where \"kind = 'merger'\" --smallest 8 -o groups.csv
   volary figures groups subjects.csv --groups groups.csv -o groups.svg")]
 pub(crate) struct Args {
@@ -60,6 +61,9 @@ pub(crate) struct Args {
     /// Principal components to group by; 0 takes the vectors as they are.
     #[arg(long, default_value_t = 10, value_name = "N")]
     components: usize,
+    /// Columns to group by instead of the vectors, such as the axes of a map.
+    #[arg(long, value_delimiter = ',', value_name = "X,Y,Z")]
+    axes: Vec<String>,
     /// Table to write: .parquet, .csv, .json or .arrow.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -69,7 +73,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     TableFormat::of(&args.output)?;
     let table = WholeTable::read(&args.table, &args.with, &mut session)?;
-    let (points, row_of) = table.points(&mut session)?;
+    let (points, row_of) = if args.axes.is_empty() {
+        table.points(&mut session)?
+    } else {
+        table.points_of("--axes", &args.axes, &mut session)?
+    };
     let chosen = chosen(args, &table, &row_of)?;
     session.summary.count("n_subjects", "subjects with a vector", points.len() as u64);
     session.summary.count("n_grouped", "of them looked at", chosen.len() as u64);
@@ -156,8 +164,10 @@ fn write(args: &Args, ids: &[&str], found: &Clusters, session: &mut Session) -> 
         .collect();
     summary.table("Groups, and the odd ones of each", &["group", "subjects", "oddest"], &rows);
     if found.sizes.is_empty() {
-        summary
-            .note("no group stands out; try a smaller --smallest, or more subjects by a larger --top");
+        summary.note(
+            "no group stands out; try a smaller --smallest, more subjects by a larger --top, or the axes of a map \
+             (`volary map`, --axes x,y)",
+        );
     }
     Ok(())
 }

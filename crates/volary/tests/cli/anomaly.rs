@@ -9,7 +9,7 @@ use crate::support::{Place, VOLARY};
 use crate::vision::write_npy;
 
 /// Round blots; every tenth picture is a cross.
-fn pictures(place: &Place, folder: &str, n: usize) {
+pub(crate) fn pictures(place: &Place, folder: &str, n: usize) {
     std::fs::create_dir_all(place.path(folder)).unwrap();
     for i in 0..n {
         let (x0, y0) = (12 + i * 7 % 9, 12 + i * 5 % 9);

@@ -4,6 +4,7 @@
 
 mod agreement;
 mod anomaly;
+mod autoencoder;
 mod bad_input;
 mod bias;
 mod book;

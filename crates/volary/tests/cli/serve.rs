@@ -183,6 +183,7 @@ fn the_pages_boundary_is_that_of_the_command_line() {
         chosen.push(format!("s{at},{share:.3}\n"));
     }
     chosen.reverse();
+    std::fs::create_dir(place.path("p")).expect("made");
     place.write("p/chosen.csv", format!("subject_id,weighted_fraction\n{}", chosen.concat()));
     place.write("p/embeddings.csv", vectors);
     let sweep = [

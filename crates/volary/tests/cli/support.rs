@@ -191,3 +191,12 @@ pub(crate) fn export(rows: &[Row]) -> String {
     let lines: Vec<String> = rows.iter().map(Row::csv).collect();
     format!("{HEADER}\n{}\n", lines.join("\n"))
 }
+
+/// Numbers between −1 and 1 that follow nothing.
+pub(crate) fn noise(seed: u64) -> impl FnMut() -> f64 {
+    let mut state = seed.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(3_037_000_493);
+    move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
+    }
+}

@@ -3,16 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Place, shared};
-
-/// Numbers between −1 and 1 that follow nothing.
-fn noise(seed: u64) -> impl FnMut() -> f64 {
-    let mut state = seed.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(3_037_000_493);
-    move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-    }
-}
+use crate::support::{Place, noise, shared};
 
 /// Vectors of six numbers; people like the first one. Every subject was seen by twelve people, of whom v0 to v3
 /// have seen much elsewhere and are picky.

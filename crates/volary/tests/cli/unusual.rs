@@ -3,16 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::Place;
-
-/// Numbers between −1 and 1 that follow nothing.
-fn noise(seed: u64) -> impl FnMut() -> f64 {
-    let mut state = seed.wrapping_mul(2_862_933_555_777_941_757).wrapping_add(3_037_000_493);
-    move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
-    }
-}
+use crate::support::{Place, noise};
 
 /// A broad sky of ordinary subjects; among those with the highest scores two kinds, 30 rings and 20 streaks, and
 /// one that is like neither.
@@ -38,7 +29,7 @@ fn sky(place: &Place) {
     place.write("map.csv", coordinates);
 }
 
-const CLUSTERS: [&str; 13] = [
+const CLUSTERS: [&str; 12] = [
     "clusters",
     "embeddings.csv",
     "--with",
@@ -51,14 +42,13 @@ const CLUSTERS: [&str; 13] = [
     "8",
     "-o",
     "groups.csv",
-    "--quiet",
 ];
 
 #[test]
 fn kinds_of_the_unusual_are_groups_and_what_is_like_neither_is_in_none() {
     let place = Place::new();
     sky(&place);
-    let record = place.record(&CLUSTERS[..12]);
+    let record = place.record(&CLUSTERS);
     assert_eq!(record["summary"]["n_grouped"], 51);
     assert_eq!(record["summary"]["n_groups"], 2);
     let rows = place.table("groups.csv");
@@ -83,9 +73,13 @@ fn kinds_of_the_unusual_are_groups_and_what_is_like_neither_is_in_none() {
         assert!(of(&pair[0]) >= of(&pair[1]));
     }
     assert_eq!(rows[0]["place"], "1");
+    // By the axes of a map likewise.
+    let axes = ["--where", "anomaly_score > 50", "--smallest", "8", "--axes", "x,y,z", "-o", "axes.csv"];
+    let record = place.record(&[&["clusters", "map.csv", "--with", "scores.csv"][..], &axes].concat());
+    assert_eq!(record["summary"]["n_groups"], 2);
     // Same input, same bytes.
     let first = place.read("groups.csv");
-    place.record(&CLUSTERS[..12]);
+    place.record(&CLUSTERS);
     assert_eq!(place.read("groups.csv"), first);
 }
 

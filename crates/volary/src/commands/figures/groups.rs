@@ -59,8 +59,7 @@ impl Groups {
             let chosen = of_it[..n_typical].iter().chain(&of_it[n - n_odd..]);
             let cells = chosen
                 .filter_map(|&row| {
-                    let id = &table.subject_ids[row];
-                    cell(&mut shown, id, format!("{:.2} · {id}", oddness[row]))
+                    cell(&mut shown, &table.subject_ids[row], format!("{:.2}", oddness[row]))
                 })
                 .collect();
             let name =

@@ -1,9 +1,11 @@
 //! `volary score`: a trained model on pictures, also ones that nobody has seen.
 
 mod anomaly;
+mod autoencoder;
 mod classifier;
 mod confusion;
 mod journal;
+mod odd;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,14 +31,15 @@ use crate::session::Session;
 /// classifier writes the calibrated probability of each class, how far passes with parts of the network left out
 /// are apart, and what an answer would tell of the network. An anomaly model writes a row for each subject: image
 /// score, feature score, anomaly score, and where that stands among all (percentile, and a flag for the top and
-/// bottom of them); stopped at any moment, the same command goes on. All write to FILE_embeddings numbers of
-/// each picture, for maps and neighbours.
+/// bottom of them); an autoencoder the same with its one score; stopped at any moment, the same command goes on. All
+/// write to FILE_embeddings numbers of each picture, for maps and neighbours.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary score model subjects.csv -o predictions.parquet
   volary score model cutouts -o predictions.csv --volunteers 20 --confidence 0.95
   volary score rb cutouts -o scores.csv --passes 50
-  volary score oddities cutouts -o scores.csv --feature-weight 0.5")]
+  volary score oddities cutouts -o scores.csv --feature-weight 0.5
+  volary score autoencoder cutouts -o rebuilt.csv")]
 pub(crate) struct Args {
     /// The folder that `volary train` wrote.
     #[arg(value_name = "MODEL")]
@@ -79,6 +82,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         ModelKind::Confusion => confusion::run(args, session),
         ModelKind::Classifier => classifier::run(args, session),
         ModelKind::Anomaly => anomaly::run(args, session),
+        ModelKind::Autoencoder => autoencoder::run(args, session),
     }
 }
 

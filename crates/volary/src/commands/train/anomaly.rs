@@ -1,25 +1,25 @@
 //! `volary train anomaly`: networks that learn what ordinary looks like.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
-use volary_core::{Pixels, PixelsInMemory};
-use volary_ingest::images::ImageSubject;
+use volary_core::Pixels;
 use volary_ingest::output::write_whole;
+use volary_vision::Device;
 use volary_vision::anomaly::{
-    Distance, Gallery, GalleryKind, Lesson, Losses, Model, ScoreWeights, Scores, Settings, Squash,
-    Stage, Trained, Watcher, train, warnings,
+    Gallery, GalleryKind, Lesson, Losses, Model, ScoreWeights, Settings, Stage, Trained, Watcher, train,
+    warnings,
 };
 use volary_vision::training::{Begin, Descent, History, Plan, Progress, Rule, Schedule};
-use volary_vision::{Augment, Device};
 
+use crate::commands::train::drawn::{draw, draw_losses, gallery_name, latents, spread};
+use crate::commands::train::finish;
+use crate::commands::train::rebuilding::Rebuilding;
+use crate::commands::train::untaught::UntaughtArgs;
 use crate::commands::train::watch::{Beginning, Costs, Watch, loss, note_losses};
-use crate::commands::train::{finish, groups};
-use crate::input::subject_ids;
-use crate::pictures::{PrepareArgs, SourceArgs, bar};
-use crate::report::pictures::{Cell, SheetRow, losses, sheet};
+use crate::pictures::bar;
 use crate::session::Session;
 
 /// Train networks that find what nobody asked for.
@@ -36,18 +36,10 @@ use crate::session::Session;
   volary train anomaly subjects.csv -o rarest --only top.csv    (again, on the anomalies)")]
 pub(crate) struct Args {
     #[command(flatten)]
-    source: SourceArgs,
+    untaught: UntaughtArgs,
     /// Folder of the model.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
-    /// Only these subjects: a table with subject_id, such as the top of a table of scores.
-    #[arg(long, value_name = "TABLE")]
-    only: Option<PathBuf>,
-    /// Column of SUBJECTS; pictures with the same value are all learned from, or none is.
-    #[arg(long, value_name = "COLUMN")]
-    group: Option<String>,
-    #[command(flatten)]
-    pictures: PrepareArgs,
     #[command(flatten)]
     learning: Learning,
     /// Epochs between pictures to look at; 0 for none.
@@ -62,21 +54,11 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Learning")]
 struct Learning {
-    /// Maps of the critic's first convolution; the cost grows with its square.
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    filters: usize,
-    /// Latent numbers of a picture.
-    #[arg(long, value_name = "N", default_value_t = 128)]
-    latents: usize,
-    /// Add two 3 × 3 convolutions after each inner layer of generator and critic.
-    #[arg(long)]
-    residual: bool,
+    #[command(flatten)]
+    rebuilding: Rebuilding,
     /// Deviation of the noise on the generator's maps.
     #[arg(long, value_name = "SD", default_value_t = 0.1)]
     noise: f64,
-    /// Bounds of the encoder's latent numbers: none, tanh (1), tanh3 (3).
-    #[arg(long, value_name = "NAME", default_value = "none")]
-    squash: String,
     /// Weight of the critic's gradient penalty.
     #[arg(long, value_name = "WEIGHT", default_value_t = 10.0)]
     penalty: f64,
@@ -89,13 +71,6 @@ struct Learning {
     /// Weight of the features' distance.
     #[arg(long, value_name = "WEIGHT", default_value_t = 0.2)]
     feature_weight: f64,
-    /// squares or absolute differences.
-    #[arg(long, value_name = "NAME", default_value = "squares")]
-    distance: String,
-    /// What is done to a picture each time that it is learned from: none, mirror (left to right), turns
-    /// (mirrored and turned by quarters, for the sky).
-    #[arg(long, value_name = "NAME", default_value = "none")]
-    augment: String,
     /// Times that generator and critic see every picture.
     #[arg(long, value_name = "N", default_value_t = 500)]
     epochs: usize,
@@ -117,22 +92,11 @@ struct Learning {
     /// Length of a step of the encoder's.
     #[arg(long, value_name = "RATE", default_value_t = 1e-4)]
     encoder_rate: f64,
-    /// Share of the pictures that are not learned from.
-    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
-    held_out: f64,
-    /// Epochs between checkpoints.
-    #[arg(long, value_name = "EPOCHS", default_value_t = 5)]
-    checkpoint_every: usize,
 }
 
 impl Learning {
     fn settings(&self, seed: u64) -> Result<Settings> {
-        fn named<T>(option: &str, name: &str, found: Option<T>, all: &[&str]) -> Result<T> {
-            found.ok_or_else(|| anyhow!("{option} {name:?}; there are {}", all.join(", ")))
-        }
-        let squash = Squash::parse(&self.squash);
-        let distance = Distance::parse(&self.distance);
-        let augment = Augment::parse(&self.augment);
+        let rebuilding = &self.rebuilding;
         let &[beta_1, beta_2] = self.betas.as_slice() else {
             bail!("--betas has {} numbers; give two, such as 0.5,0.9", self.betas.len());
         };
@@ -141,33 +105,28 @@ impl Learning {
             batch_size,
             descent,
             schedule: Schedule { rate, decay: 1.0, every_epochs: 1 },
-            checkpoint_every_epochs: self.checkpoint_every,
+            checkpoint_every_epochs: rebuilding.checkpoint_every,
             patience: None,
         };
         let adam = Descent::new(Rule::Adam);
         let encoder_epochs = self.encoder_epochs.unwrap_or(self.epochs);
         let encoder_batch = self.encoder_batch.unwrap_or(self.batch.min(256));
         Ok(Settings {
-            filters: self.filters,
-            latents: self.latents,
-            residual: self.residual,
+            filters: rebuilding.filters,
+            latents: rebuilding.latents,
+            residual: rebuilding.residual,
             noise_sd: self.noise,
-            squash: named("--squash", &self.squash, squash, &Squash::ALL.map(Squash::as_str))?,
+            squash: rebuilding.squash()?,
             losses: Losses {
                 penalty: self.penalty,
                 critic_steps: self.critic_steps,
                 weights: ScoreWeights { image: self.image_weight, feature: self.feature_weight },
-                distance: named(
-                    "--distance",
-                    &self.distance,
-                    distance,
-                    &Distance::ALL.map(Distance::as_str),
-                )?,
+                distance: rebuilding.distance()?,
             },
-            augment: named("--augment", &self.augment, augment, &Augment::ALL.map(Augment::as_str))?,
+            augment: rebuilding.augment()?,
             adversaries: plan(self.epochs, self.batch, self.rate, Descent { beta_1, beta_2, ..adam }),
             encoder: plan(encoder_epochs, encoder_batch, self.encoder_rate, adam),
-            held_out_share: self.held_out,
+            held_out_share: rebuilding.held_out,
             seed,
         })
     }
@@ -176,33 +135,10 @@ impl Learning {
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let settings = args.learning.settings(session.global.seed)?;
-    let prepare = args.pictures.settings()?;
     let device = args.beginning.device(&mut session)?;
     let begin = args.beginning.begin();
-    let mut found = args.source.find(&mut session)?;
-    if let Some(path) = &args.only {
-        let wanted = subject_ids(path, &mut session)?;
-        found.subjects.retain(|subject| wanted.contains(&subject.subject_id));
-        session.summary.count("n_only", "  of those asked for", found.subjects.len() as u64);
-    }
-    if found.subjects.is_empty() {
-        let why = session.problems.examples().next().map(|p| format!(" ({})", p.detail));
-        bail!(
-            "no subject has an image{}; check --images and --only, and that subjects are named alike",
-            why.unwrap_or_default()
-        );
-    }
-    let built = args.source.decode(&found.subjects, &prepare, &mut session)?;
-    let used: Vec<&ImageSubject> = built.subject_idx.iter().map(|i| &found.subjects[*i]).collect();
-    let ids: Vec<String> = used.iter().map(|s| s.subject_id.clone()).collect();
-    let groups = groups(args.group.as_deref(), &found, &used)?;
-    let preprocessing = serde_json::to_value(&prepare)?;
-    let lesson = Lesson {
-        pixels: &built.cache,
-        subject_ids: &ids,
-        groups: &groups,
-        preprocessing: &preprocessing,
-    };
+    let untaught = args.untaught.read(&mut session)?;
+    let lesson = untaught.lesson();
     let mut costs = Costs::open(&args.output, begin)?;
     let trained = teach(args, &lesson, &settings, device, begin, &session, &mut costs)?;
     for warning in &trained.warnings {
@@ -214,14 +150,13 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         return Err(costs.stopped(&session.cost(), epochs + 1)?);
     };
     summarise(model, &trained, &mut session);
-    let metrics = measure(model, &trained, &built.cache, &session)?;
+    let metrics = measure(model, &trained, lesson.pixels, &session)?;
     write_whole(&args.output.join("metrics.json"), format!("{metrics:#}\n").as_bytes())?;
     for (name, history) in
         [("adversaries", Some(&trained.adversaries)), ("losses", trained.encoder.as_ref())]
     {
         if let Some(history) = history {
-            let figure = losses(&curves(history), &format!("{name} by epoch"))?;
-            write_whole(&args.output.join(format!("{name}.svg")), figure.svg.as_bytes())?;
+            draw_losses(history, name, &args.output)?;
         }
     }
     let [made, rebuilt] = [
@@ -288,44 +223,6 @@ fn teach(
     Ok(trained)
 }
 
-/// The file of a gallery in a model folder.
-fn gallery_name(kind: GalleryKind, epoch: usize) -> String {
-    let name = match kind {
-        GalleryKind::Made => "made",
-        GalleryKind::Rebuilt => "rebuilt",
-    };
-    format!("gallery/{name}_{epoch:04}.png")
-}
-
-/// Draws a gallery as PNG.
-fn draw(gallery: &Gallery, folder: &Path) -> Result<()> {
-    let Some(pixels) = PixelsInMemory::new(gallery.shape, gallery.pictures.clone()) else {
-        bail!("its pictures are not whole");
-    };
-    let cell = |row| Cell { row, caption: String::new(), attention: None };
-    let all: Vec<usize> = (0..pixels.count()).collect();
-    let rows = all
-        .chunks(gallery.kind.per_row())
-        .map(|rows| SheetRow { label: String::new(), cells: rows.iter().copied().map(cell).collect() });
-    let rows: Vec<SheetRow> = rows.collect();
-    let name = gallery_name(gallery.kind, gallery.epoch);
-    let picture = sheet(&pixels, &rows, gallery.shape.width, &name)?;
-    Ok(write_whole(&folder.join(name), &picture.png)?)
-}
-
-fn curves(history: &History) -> Vec<crate::report::pictures::Losses> {
-    let of = |i: usize, name: &str| crate::report::pictures::Losses {
-        name: name.to_owned(),
-        training: history.epochs.iter().map(|e| (e.epoch as f64, e.train[i])).collect(),
-        validation: history
-            .epochs
-            .iter()
-            .filter_map(|e| Some((e.epoch as f64, *e.unseen.get(i)?)))
-            .collect(),
-    };
-    history.terms.iter().enumerate().map(|(i, name)| of(i, name)).collect()
-}
-
 fn summarise(model: &Model, trained: &Trained, session: &mut Session) {
     let summary = &mut session.summary;
     let config = model.config();
@@ -360,28 +257,8 @@ fn measure(model: &Model, trained: &Trained, pixels: &dyn Pixels, session: &Sess
             "anomaly_score": spread(scores.anomaly(weights)),
             "image_score": spread(scores.image.clone()),
             "feature_score": spread(scores.feature.clone()),
-            "latents": latents(&scores),
+            "latents": latents(&scores.embedding),
         })
     };
     Ok(json!({ "held_out": held_out, "warnings": trained.warnings }))
-}
-
-/// Quantiles of scores, by name.
-fn spread(mut scores: Vec<f64>) -> Value {
-    scores.sort_unstable_by(f64::total_cmp);
-    let at = |share: f64| scores[((scores.len() - 1) as f64 * share).round() as usize];
-    let mean = scores.iter().sum::<f64>() / scores.len() as f64;
-    json!({
-        "mean": mean, "q01": at(0.01), "q05": at(0.05), "q50": at(0.5), "q95": at(0.95), "q99": at(0.99),
-    })
-}
-
-/// Mean and deviation of all latent numbers: near 0 and 1 where the encoder keeps to what the generator was
-/// shown.
-fn latents(scores: &Scores) -> Value {
-    let n = scores.embedding.len() as f64;
-    let all = || scores.embedding.iter().map(|z| f64::from(*z));
-    let mean = all().sum::<f64>() / n;
-    let sd = (all().map(|z| (z - mean).powi(2)).sum::<f64>() / n).sqrt();
-    json!({ "mean": mean, "sd": sd })
 }

@@ -1,9 +1,13 @@
 //! `volary train`: models that learn from pictures and from what volunteers said of them.
 
 mod anomaly;
+mod autoencoder;
 mod classifier;
 mod confusion;
+mod drawn;
+mod rebuilding;
 mod taught;
+mod untaught;
 mod watch;
 
 use std::path::Path;
@@ -25,7 +29,8 @@ use crate::session::Session;
 #[command(after_help = "Examples:
   volary train confusion subjects.csv --consensus consensus.csv -o model
   volary train classifier subjects.csv --consensus gold_soft.csv --classes real -o model
-  volary train anomaly cutouts -o model --epochs 50 --batch 64")]
+  volary train anomaly cutouts -o model --epochs 50 --batch 64
+  volary train autoencoder cutouts -o model --epochs 50 --batch 64")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -35,6 +40,7 @@ pub(crate) struct Args {
 enum What {
     Classifier(Box<classifier::Args>),
     Anomaly(Box<anomaly::Args>),
+    Autoencoder(Box<autoencoder::Args>),
     Confusion(Box<confusion::Args>),
 }
 
@@ -43,6 +49,7 @@ pub(crate) fn run(args: &Args, session: Session) -> Result<ExitCode> {
     match &args.what {
         What::Classifier(args) => classifier::run(args, session),
         What::Anomaly(args) => anomaly::run(args, session),
+        What::Autoencoder(args) => autoencoder::run(args, session),
         What::Confusion(args) => confusion::run(args, session),
     }
 }

@@ -148,9 +148,13 @@ fn bar(svg: &mut Svg, (left, top): (f64, f64), (low, high): (f64, f64)) -> Resul
     Ok(())
 }
 
-/// Three decimals, without the zeros at the end.
+/// Three decimals, fewer of large numbers, without the zeros at the end.
 fn short(value: f64) -> String {
-    let text = format!("{value:.3}");
+    let text = match value.abs() {
+        v if v >= 100.0 => return format!("{value:.0}"),
+        v if v >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.3}"),
+    };
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
