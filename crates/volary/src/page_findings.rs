@@ -47,7 +47,7 @@ pub(crate) fn sheet(path: &Path, session: &mut Session) -> Result<Option<Sheet>>
         Ok(())
     })?;
     let has = |name: &&str| sheet.columns.iter().any(|column| column == *name);
-    let Some((kind, _)) = KINDS.iter().find(|(_, columns)| columns.iter().all(|name| has(name))) else {
+    let Some((kind, _)) = KINDS.iter().find(|(_, columns)| columns.iter().all(&has)) else {
         return Ok(None);
     };
     sheet.kind = (*kind).to_owned();
