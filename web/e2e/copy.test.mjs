@@ -139,6 +139,9 @@ test('pictures, neighbours and the boundary are in a copy', async () => {
   volary('neighbours', 'points.csv', '--query', 'g5', '-k', '1', '-o', csv);
   assert.ok(readFileSync(csv, 'utf8').includes(nearest), nearest);
   assert.match(await page.locator('figcaption').first().textContent(), /48 × 48 px/);
+  // What a model looked at, panel by panel.
+  await page.waitForFunction(() => document.querySelectorAll('[aria-label^="Where the m"] canvas').length === 3);
+  assert.match(await page.getByText('They lie on each other by').textContent(), /0\.25 of 1/);
   await page.goto(`${url}#/anomaly`);
   await page.reload();
   await settled(page);

@@ -18,7 +18,7 @@ for (const [width, height] of [[1280, 800], [390, 844]]) {
     for (const route of routes) {
       await page.goto(base.replace(/\/$/, '') + '/' + route);
       await page.waitForTimeout(1500);
-      await page.screenshot({ path: `${folder}/${route.replace(/[^a-z0-9]+/gi, '_').slice(0, 40) || 'overview'}-${theme}-${width}.png` });
+      await page.screenshot({ fullPage: Boolean(process.env.FULL) && !route.startsWith('space'), path: `${folder}/${route.replace(/[^a-z0-9]+/gi, '_').slice(0, 40) || 'overview'}-${theme}-${width}.png` });
     }
     await context.close();
   }

@@ -62,18 +62,36 @@ export function project(folder) {
     const ring = Math.min(1, Math.max(0, kind / 4 + 0.3 * bell()));
     const disk = Math.min(1, Math.max(0, 0.9 - ring + 0.2 * bell()));
     const vector = [x + 0.1 * bell(), y + 0.1 * bell(), bell(), bell()].map((v) => v.toFixed(4));
-    rows.push([`"${id.replaceAll('"', '""')}"`, i % 97 === 5 ? '' : x.toFixed(5), y.toFixed(5), ['spiral', 'ring', 'merger', EVIL.replaceAll('"', '')][kind], score, (5 + (i % 20)).toString(), ring.toFixed(3), disk.toFixed(3), ...vector].join(','));
+    rows.push([`"${id.replaceAll('"', '""')}"`, i % 97 === 5 ? '' : x.toFixed(5), y.toFixed(5), ['spiral', 'ring', 'merger', EVIL.replaceAll('"', '')][kind], score, (5 + (i % 20)).toString(), ring.toFixed(3), disk.toFixed(3), Math.min(1, Math.max(0, ring + 0.1 * Math.sin(i))).toFixed(3), (1 - Math.abs(2 * ring - 1)).toFixed(3), ...vector].join(','));
     if (i < 40 && i !== 7) writeFileSync(join(folder, 'images', `g${i}.png`), i === 9 ? 'no picture' : png(48, [40 + 5 * i, 90, 250 - 5 * i]));
   }
-  const head = 'subject_id,x,y,kind,anomaly_score,n_seen,consensus(ring),consensus(disk),z0,z1,z2,z3';
+  const head = 'subject_id,x,y,kind,anomaly_score,n_seen,consensus(ring),consensus(disk),predicted(ring),entropy_bits(T0),z0,z1,z2,z3';
   writeFileSync(join(folder, 'points.csv'), `${head}\n${rows.join('\n')}\n`);
   // What a model looked at in two of them, as `volary attention` writes it.
   mkdirSync(join(folder, 'attention', 'overlays'), { recursive: true });
   writeFileSync(join(folder, 'attention', 'attention.csv'), 'subject_id,answer,logit,has_map\ng4,ring,1,true\ng4,disk,-1,true\ng5,ring,2.5,true\ng5,disk,-0.5,true\n');
   writeFileSync(join(folder, 'attention', 'overlaps.csv'), 'subject_id,answer,other_answer,soft_iou,soft_iou_z\ng5,ring,disk,0.25,-1.5\n');
   writeFileSync(join(folder, 'attention', 'overlays', '00001_g5.png'), png(24, [60, 60, 60], [200, 60, 60], [60, 60, 200]));
+  // One subject has a second frame. Which image is whose says a table.
+  writeFileSync(join(folder, 'images', 'g5-template.png'), png(48, [250, 250, 0]));
+  const listed = Array.from({ length: 40 }, (_, i) => i).filter((i) => i !== 7);
+  writeFileSync(join(folder, 'images', 'list.csv'), `subject_id,image,template\n${listed.map((i) => `g${i},g${i}.png,${i === 5 ? 'g5-template.png' : ''}`).join('\n')}\n`);
+  findings(folder);
   writeFileSync(join(folder, 'zz-other.csv'), 'name,value\na,1\n');
-  writeFileSync(join(folder, 'volary.toml'), '[project]\ntitle = "Test <b>sky</b>"\n\n[input]\nimages = "images"\n');
+  writeFileSync(join(folder, 'volary.toml'), '[project]\ntitle = "Test <b>sky</b>"\n\n[input]\nimages = "images/list.csv"\ntruth = "truth.csv"\n');
+}
+
+/** Small tables, tags, known answers and a record, as the commands write them. */
+function findings(folder) {
+  const slice = (x, low, high, k, n, flagged) => `crowd,false_positive,${x},${low},${high},,,,,,${k},${n},20,900,${k / n},${k / n / 2},${Math.min(1, (2 * k) / n)},${k / n},0.2,0.1,0.3,0.001,0.01,${flagged}`;
+  writeFileSync(
+    join(folder, 'bias.csv'),
+    `who,error,x,x_low,x_high,x_label,y,y_low,y_high,y_label,n_errors,n,n_errors_rest,n_rest,rate,rate_low,rate_high,rate_shrunk,difference,difference_low,difference_high,p,q,flagged\n${slice('brightness', 1, 2, 5, 200, false)}\n${slice('brightness', 8, 9, 90, 200, true)}\n${slice('sensor', 0, 1, 3, 9, false)}\n`,
+  );
+  writeFileSync(join(folder, 'retirement.csv'), 'workflow_id,task,about,rule,order,n_orders,n_subjects,mean_votes,saved,accuracy\n1,T0,,agree:8:0.8,time,1,3000,11.5,0.42,0.97\n1,T0,,agree:8:0.8,random,20,3000,11.4,0.43,0.97\n');
+  writeFileSync(join(folder, 'talk_tags_subjects.csv'), 'subject_id,n_comments,n_people,tags\ng3,2,2,odd;ring\ng4,1,1,odd\ng11,1,1,<b>loud</b>\n');
+  writeFileSync(join(folder, 'truth.csv'), `subject_id,T0\ng0,spiral\ng1,ring\n`);
+  writeFileSync(join(folder, 'scores.run.json'), JSON.stringify({ volary: '0.1.0', command: 'score', command_line: ['volary', 'score', '<i>model</i>'], seed: 7, inputs: [{ path: 'images', bytes: 12, blake3: 'ab'.repeat(32) }], outputs: [], wall_s: 1.25 }));
 }
 
 export const ROUTES = ['', 'space', 'subjects', 'subjects/g5', 'confusion', 'anomaly', 'live', 'volunteers', 'classify', 'jobs', 'help'];

@@ -87,4 +87,12 @@ describe('undo', () => {
     expect(undo.canRedo).toBe(false);
     expect([undo.undo(), undo.redo()]).toEqual(['b', 'd']);
   });
+
+  it('holds tags and the boundary, whose column may have any name', () => {
+    const view = { ...start(), tags: ['odd', '<b>x</b>'], boundary: { column: 'score, of (a)', threshold: 0.25 } };
+    expect(read(write(view))).toEqual(view);
+    expect(read('?boundary=x,y').boundary).toBeNull();
+    expect(read('?boundary=0.5').boundary).toBeNull();
+    expect(read('?tag=a&tag=%20').tags).toEqual(['a']);
+  });
 });

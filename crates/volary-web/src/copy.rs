@@ -16,7 +16,7 @@ use crate::page;
 use crate::project::sheets::{Kept, PER_SHEET, sheet};
 use crate::project::{Project, Table, wire};
 use crate::routes::project::boundary::{BoundaryQuery, judged};
-use crate::routes::project::subjects::{MAX_POINTS, MAX_SIDE_PX, curve_view};
+use crate::routes::project::subjects::{MAX_POINTS, MAX_SIDE_PX, attention_view, curve_view};
 use crate::routes::project::{is_category, project_view};
 
 /// Numbers of vectors at most: more would make nobody's browser happy (64 MiB).
@@ -160,6 +160,7 @@ pub fn write_copy(
     }
     if !params.thumbnails_only {
         images(project, &mut out)?;
+        attention(project, &mut out)?;
     }
     curves(project, &mut out)?;
     // A copy knows of no people, and nobody labels in it.
@@ -167,6 +168,9 @@ pub fn write_copy(
     view["has_votes"] = json!(false);
     view["takes_labels"] = json!(false);
     view["has_whole_images"] = json!(!params.thumbnails_only);
+    view["has_attention"] = json!(!params.thumbnails_only && !project.attention.is_empty());
+    view["n_tagged"] = json!(0);
+    view["n_gold"] = json!(0);
     view["left_out"] = json!([]);
     out.json("data/project.json", &view)?;
     Ok(out.done)
@@ -310,7 +314,8 @@ fn boundary(table: &Table, quantity: &str) -> Option<Value> {
     let (low, high) = table.binned(quantity)?.range?;
     let step = |n: usize| low + (high - low) * (n + 1) as f64 / (N_THRESHOLDS + 1) as f64;
     let thresholds = (0..N_THRESHOLDS).map(step).collect();
-    let asked = BoundaryQuery { quantity: quantity.to_owned(), thresholds, groups: Vec::new() };
+    let asked =
+        BoundaryQuery { quantity: quantity.to_owned(), thresholds, groups: Vec::new(), masks: false };
     serde_json::to_value(judged(table, &asked).ok()?).ok()
 }
 
@@ -337,6 +342,25 @@ fn images(project: &Project, out: &mut Out<'_>) -> Result<(), CopyError> {
         }
     }
     out.json("data/images.json", &ids)
+}
+
+/// What a model looked at: the panels hold the image, so that they go where whole images go.
+fn attention(project: &Project, out: &mut Out<'_>) -> Result<(), CopyError> {
+    let mut ids: Vec<&String> = project.attention.keys().collect();
+    ids.sort_unstable();
+    let limits = Limits::default();
+    for (n, id) in ids.iter().enumerate() {
+        let found = &project.attention[*id];
+        let panels = read_file(&found.panels, &limits).ok();
+        match panels.and_then(|bytes| show(&bytes, MAX_SIDE_PX, &limits).ok()) {
+            Some(shown) => {
+                out.put(&format!("data/attention/{n}.png"), &shown.png)?;
+                out.json(&format!("data/attention/{n}.json"), &attention_view(found))?;
+            }
+            None => out.done.n_broken += 1,
+        }
+    }
+    if ids.is_empty() { Ok(()) } else { out.json("data/attention.json", &ids) }
 }
 
 fn curves(project: &Project, out: &mut Out<'_>) -> Result<(), CopyError> {

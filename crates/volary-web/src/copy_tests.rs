@@ -35,6 +35,12 @@ fn project(folder: &std::path::Path) -> Project {
         features: Vec::new(),
     };
     project.curves.insert("s/5".to_owned(), curve);
+    let panels = folder.join("panels.png");
+    std::fs::write(&panels, png_bytes(24, 8, &[90; 576]).unwrap()).unwrap();
+    let classes = vec![("ring".to_owned(), 1.5), ("disk".to_owned(), f64::NAN)];
+    let attention = crate::project::Attention { panels, classes, overlaps: Vec::new() };
+    project.attention.insert("s1".to_owned(), attention);
+    project.tags.insert("s1".to_owned(), vec!["Ada Unnamed liked it".to_owned()]);
     project
 }
 
@@ -76,6 +82,11 @@ fn a_copy_holds_what_the_page_needs_and_nobody() {
     assert_eq!(view["takes_labels"], json!(false));
     assert!(files.contains_key("data/0/sheet-0.jpg") && files.contains_key("data/0/order.arrow"));
     assert!(files.contains_key("data/images/0.png") && files.contains_key("data/curves/0.json"));
+    assert!(files.contains_key("data/attention/0.png"));
+    assert_eq!(files["data/attention.json"], br#"["s1"]"#);
+    let maps: Value = serde_json::from_slice(&files["data/attention/0.json"]).unwrap();
+    assert_eq!(maps["classes"], json!([{ "name": "ring", "logit": 1.5 }, { "name": "disk" }]));
+    assert_eq!((view["has_attention"].as_bool(), view["n_tagged"].as_u64()), (Some(true), Some(0)));
     assert_eq!(made(&project, &CopyParams::default()).0, files, "the same bytes again");
 }
 
@@ -96,6 +107,7 @@ fn what_cannot_be_copied_is_said_before_anything_is_written() {
     let few = CopyParams { thumbnails_only: true, ..CopyParams::default() };
     let (files, done) = made(&project(folder.path()), &few);
     assert_eq!(done.n_images, 0);
+    assert!(!files.contains_key("data/attention.json"), "panels hold whole images");
     assert!(!files.contains_key("data/images.json") && files.contains_key("data/0/sheet-0.jpg"));
     let mut full = |_: &str, _: &[u8]| Err(std::io::Error::other("disk full"));
     let wrong = write_copy(&project(folder.path()), &few, &mut full).unwrap_err();

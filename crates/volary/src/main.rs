@@ -20,6 +20,7 @@ mod live_tables;
 mod mark_tables;
 mod model_metrics;
 mod page_attention;
+mod page_findings;
 mod page_project;
 mod panoptes_clustering;
 mod pictures;

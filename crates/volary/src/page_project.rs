@@ -16,6 +16,7 @@ use volary_web::Project;
 use volary_web::project::{Ballots, Curve, Feature, Labels, Overview, Person, Table};
 
 use crate::page_attention;
+use crate::page_findings;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::whole_table::WholeTable;
@@ -85,6 +86,9 @@ impl PageArgs {
         }
         let settings = self.settings()?;
         shown.project.title = self.title(&settings);
+        if let Some(folder) = &self.folder {
+            shown.findings(folder, &settings, session)?;
+        }
         self.main_table(&mut shown, session)?;
         if let Some(folder) = &self.folder {
             shown.marks_table(folder, session)?;
@@ -126,11 +130,11 @@ impl PageArgs {
         let main = match (&self.table, &consensus, &self.folder) {
             (Some(table), _, _) => table.clone(),
             (None, Some(consensus), Some(folder)) => {
-                found = tables_in(folder)?;
+                found = shown.tables_in(folder)?;
                 consensus.clone()
             }
             (None, None, Some(folder)) => {
-                found = tables_in(folder)?;
+                found = shown.tables_in(folder)?;
                 if found.is_empty() {
                     return Ok(());
                 }
@@ -179,6 +183,7 @@ impl PageArgs {
         match subjects(&SubjectSource::new(manifest), &session.progress) {
             Ok(found) => {
                 session.problems.absorb(&found.problems);
+                shown.project.frames = page_findings::frames(manifest, &found, session);
                 let pairs = found.subjects.into_iter().map(|one| (one.subject_id, one.path));
                 shown.project.images = pairs.collect();
                 Ok(())
@@ -210,6 +215,8 @@ fn tables_in(folder: &Path) -> Result<Vec<PathBuf>> {
 #[derive(Default)]
 struct Shown {
     project: Project,
+    /// Files in the folder that are shown otherwise than as a table of subjects.
+    taken: Vec<PathBuf>,
 }
 
 impl Shown {
@@ -219,6 +226,48 @@ impl Shown {
         let line = why.lines().next().unwrap_or_default();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         self.project.left_out.push(format!("{name}: {line}"));
+    }
+
+    /// Tables in a folder that are not shown yet.
+    fn tables_in(&self, folder: &Path) -> Result<Vec<PathBuf>> {
+        let mut found = tables_in(folder)?;
+        found.retain(|path| !self.taken.contains(path));
+        Ok(found)
+    }
+
+    /// Small tables, records, tags, known answers.
+    fn findings(&mut self, folder: &Path, settings: &Settings, session: &mut Session) -> Result<()> {
+        for path in tables_in(folder)? {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            if name.ends_with("_subjects") && name.contains("tags") {
+                if let Ok(tags) = page_findings::tags(&path, session) {
+                    self.project.tags.extend(tags);
+                    self.taken.push(path);
+                }
+            // Reading every table twice would be felt; these are small, and named for what they are.
+            } else if ["bias", "retire"].iter().any(|known| name.starts_with(known))
+                && let Ok(Some(sheet)) = page_findings::sheet(&path, session)
+            {
+                self.project.sheets.push(sheet);
+                self.taken.push(path);
+            }
+        }
+        if let Some(path) = &settings.input.truth {
+            match page_findings::gold(path, session) {
+                Ok(gold) => self.project.gold = gold,
+                Err(error) => self.left_out(path, &error),
+            }
+            self.taken.extend(tables_in(folder)?.into_iter().filter(|one| is_same(one, path)));
+        }
+        let (runs, other) = page_findings::runs(folder)?;
+        self.project.runs = runs;
+        for path in other {
+            self.left_out(
+                &path,
+                &"it is no record of ours; write it anew with the command that made it",
+            );
+        }
+        Ok(())
     }
 
     fn add_table(&mut self, name: &str, table: WholeTable) -> Result<()> {
@@ -306,14 +355,19 @@ impl Shown {
         let path = folder.join("extracts/subjects.parquet");
         if path.is_file() {
             let (mut n, mut by_reason) = (0, BTreeMap::<String, u64>::new());
+            let by_day = &mut overview.retired_by_day;
             for_each_batch(&path, &["subject_id"], &session.progress, |cells| {
                 n += cells.n_rows() as u64;
                 for row in 0..cells.n_rows() {
                     let reason = cells.text("retirement_reason", row);
-                    let is_retired = reason.is_some() || cells.time_ms("retired_at", row).is_some();
-                    if is_retired {
-                        let reason = reason.filter(|r| !r.is_empty()).unwrap_or("other".into());
-                        *by_reason.entry(reason.into_owned()).or_default() += 1;
+                    let retired_ms = cells.time_ms("retired_at", row);
+                    if reason.is_some() || retired_ms.is_some() {
+                        let reason =
+                            reason.filter(|r| !r.is_empty()).unwrap_or("other".into()).into_owned();
+                        if let Some(day) = retired_ms.and_then(day) {
+                            *by_day.entry(day).or_default().entry(reason.clone()).or_default() += 1;
+                        }
+                        *by_reason.entry(reason).or_default() += 1;
                     }
                 }
                 Ok(())
@@ -382,6 +436,12 @@ impl Shown {
         }
         Ok(())
     }
+}
+
+/// Whether two paths name one file.
+fn is_same(a: &Path, b: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().ok();
+    whole(a).is_some() && whole(a) == whole(b)
 }
 
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -31,11 +31,15 @@ export interface Project {
     n_volunteers: number;
     retired_by_reason: Record<string, number>;
     by_day: Record<string, number>;
+    retired_by_day: Record<string, Record<string, number>>;
+    outlook?: { n_left: number; n_retired: number; window_days: number; last_day: string; days: number; days_low: number; days_high: number };
   };
   n_images: number;
   n_light_curves: number;
   has_votes: boolean;
   takes_labels: boolean;
+  n_gold: number;
+  n_tagged: number;
   left_out: string[];
 }
 
@@ -85,11 +89,14 @@ export interface Neighbours {
 export interface Subject {
   subject_id: string;
   has_image: boolean;
+  /** Names of further frames; a copy has none. */
+  frames?: string[];
   has_light_curve: boolean;
   attention?: {
     classes: { name: string; logit?: number }[];
     overlaps: { class: string; other: string; soft_iou?: number; z?: number }[];
   };
+  tags: string[];
   rows: Record<string, number>;
   values: Record<string, Record<string, Cell>>;
   previous?: string;
@@ -131,6 +138,7 @@ export interface BoundaryRow {
   f1?: Estimate;
   sentence: string;
   groups: { name: string; n: number; n_selected?: number }[];
+  rows?: string;
 }
 
 export interface Boundary {
@@ -150,6 +158,51 @@ export interface Label {
   by: string;
   at: string;
   retracts?: string;
+  /** Known answers, told to who has just answered. */
+  gold?: Record<string, string>;
+}
+
+export interface Readers {
+  n_readers: number;
+  n_shared: number;
+  n_same: number;
+  alpha?: number;
+  alpha_low?: number;
+  alpha_high?: number;
+  missing?: string;
+  disagreements: { subject_id: string; said: [number, string][] }[];
+}
+
+export interface Machine {
+  level: number;
+  bins: { low: number; high: number; n: number; n_yes: number; share?: number; share_low?: number; share_high?: number }[];
+  n: number;
+  n_agree: number;
+}
+
+export interface Tags {
+  tags: { name: string; n: number; rows: number[] }[];
+  n_tags: number;
+}
+
+export interface Sheet {
+  kind: string;
+  file: string;
+  columns: string[];
+  rows: (string | null)[][];
+  n_rows: number;
+}
+
+export interface Run {
+  id: string;
+  file: string;
+  command: string;
+  command_line: string[];
+  version: string;
+  seed?: number | null;
+  inputs: { path: string; bytes: number; blake3: string }[];
+  outputs: { path: string; bytes: number; blake3: string }[];
+  wall_s?: number | null;
 }
 
 export interface Crowd {

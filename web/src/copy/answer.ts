@@ -11,6 +11,7 @@ import { cell, CopyTable, file, NoFile, UNKNOWN, type CopiedTable, type Exact } 
 interface Project {
   tables: CopiedTable[];
   has_whole_images: boolean;
+  has_attention?: boolean;
   n_light_curves: number;
 }
 
@@ -45,6 +46,8 @@ function once<T>(name: string, read: () => Promise<T>): Promise<T> {
 const project = () => once('project', async () => (await (await file('data/project.json')).json()) as Project);
 const list = (name: string) => once(name, async () => new Map(((await (await file(name)).json()) as string[]).map((id, at) => [id, at])));
 const images = async () => ((await project()).has_whole_images ? list('data/images.json') : new Map<string, number>());
+
+const attention = async () => ((await project()).has_attention ? list('data/attention.json') : new Map<string, number>());
 
 async function table(name: string): Promise<CopyTable> {
   const view = (await project()).tables.find((one) => one.name === name);
@@ -100,6 +103,11 @@ async function subject(id: string, what: string | undefined): Promise<Response> 
     if (at === undefined) throw nothing('There is no whole image of this subject.');
     return file(`data/images/${at}.png`);
   }
+  if (what === 'attention') {
+    const at = (await attention()).get(id);
+    if (at === undefined) throw nothing('No model was asked what it looks at in this subject.');
+    return file(`data/attention/${at}.png`);
+  }
   if (what === 'light_curve') {
     const at = (await list('data/curves.json')).get(id);
     if (at === undefined) throw nothing('There is no light curve of this subject.');
@@ -119,7 +127,10 @@ async function subject(id: string, what: string | undefined): Promise<Response> 
   }
   const [has_image, has_light_curve] = [(await images()).has(id), (await list('data/curves.json')).has(id)];
   if (Object.keys(found.rows).length === 0 && !has_image && !has_light_curve) throw nothing('There is no subject of this id.');
-  return json({ subject_id: id, has_image, has_light_curve, ...found, previous, next });
+  const at = (await attention()).get(id);
+  // Where the panels could not be read when the copy was made, there are none.
+  const maps = at === undefined ? undefined : await file(`data/attention/${at}.json`).then((said) => said.json(), () => undefined);
+  return json({ subject_id: id, has_image, has_light_curve, attention: maps, tags: [], ...found, previous, next });
 }
 
 async function values(of: CopyTable, row: number, columns: readonly string[]): Promise<Row['values']> {

@@ -36,6 +36,10 @@ export interface View {
   panels: string[];
   /** The subject that is pinned; empty for none. */
   focus: string;
+  /** Tags that are drawn over the points. */
+  tags: string[];
+  /** The boundary whose selection stands out: of which column, above which value. */
+  boundary: { column: string; threshold: number } | null;
 }
 
 export function start(): View {
@@ -56,6 +60,8 @@ export function start(): View {
     histograms: [],
     panels: [],
     focus: '',
+    tags: [],
+    boundary: null,
   };
 }
 
@@ -92,6 +98,8 @@ export function write(view: View): string {
   for (const column of view.histograms) out.append('histogram', column);
   for (const column of view.panels) out.append('panel', column);
   put('focus', view.focus, '');
+  for (const tag of view.tags) out.append('tag', tag);
+  if (view.boundary) out.set('boundary', `${short(view.boundary.threshold, 8)},${view.boundary.column}`);
   const text = out.toString();
   return text ? `?${text}` : '';
 }
@@ -120,6 +128,9 @@ export function read(search: string): View {
   view.histograms = from.getAll('histogram').slice(0, 8);
   view.panels = from.getAll('panel').slice(0, 5);
   view.focus = text('focus');
+  view.tags = from.getAll('tag').filter((tag) => tag.trim()).slice(0, 8);
+  const [, threshold, of] = /^([^,]+),(.+)$/s.exec(text('boundary')) ?? [];
+  if (of && Number.isFinite(Number(threshold))) view.boundary = { column: of, threshold: Number(threshold) };
   return view;
 }
 

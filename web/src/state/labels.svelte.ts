@@ -5,10 +5,12 @@ import { page } from './page.svelte';
 import { Resource } from './resource.svelte';
 
 export class LabelBook {
-  all = new Resource<{ labels: Label[]; n_log: number }>();
+  all = new Resource<{ labels: Label[]; n_log: number; me?: string }>();
   isWriting = $state(false);
   problem = $state.raw<Problem | null>(null);
   private mine: Label[] = [];
+  /** Known answers of the subject that was just labelled; told only then. */
+  gold = $state.raw<{ subject: string; answers: Record<string, string> } | null>(null);
 
   constructor(readonly question: string) {
     void this.all.load((asked) => json('/labels', asked));
@@ -19,6 +21,15 @@ export class LabelBook {
     new Map(
       (this.all.data?.labels ?? [])
         .filter((label) => label.question === this.question)
+        .map((label) => [label.subject_id, label.value ?? '']),
+    ),
+  );
+
+  /** What I said, by subject. */
+  byMe: Map<string, string> = $derived(
+    new Map(
+      (this.all.data?.labels ?? [])
+        .filter((label) => label.question === this.question && label.by === this.all.data?.me)
         .map((label) => [label.subject_id, label.value ?? '']),
     ),
   );
@@ -48,6 +59,7 @@ export class LabelBook {
     try {
       const label = await this.send(body);
       if (label.value !== undefined) this.mine.push(label);
+      this.gold = label.gold ? { subject: label.subject_id, answers: label.gold } : null;
       await this.all.load((asked) => json('/labels', asked));
       return true;
     } catch (error) {

@@ -8,6 +8,7 @@
 pub(crate) mod crowd;
 pub(crate) mod hilbert;
 pub(crate) mod labels;
+pub(crate) mod outlook;
 pub(crate) mod query;
 pub(crate) mod sheets;
 pub(crate) mod table;
@@ -16,6 +17,9 @@ pub(crate) mod wire;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use crowd::Person;
 pub use labels::{LabelError, Labels};
@@ -85,6 +89,59 @@ pub struct Overview {
     pub retired_by_reason: BTreeMap<String, u64>,
     /// Classifications a day, by the day.
     pub by_day: BTreeMap<String, u64>,
+    /// Subjects retired a day, by the day and the reason.
+    pub retired_by_day: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+/// A small table of results that is shown as it is, such as error rates by slice.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Sheet {
+    /// What it is: `bias`, `retirement`.
+    pub kind: String,
+    /// Its file, in the project's folder.
+    pub file: String,
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    /// Cells as they are written, row by row; absent ones are null.
+    pub rows: Vec<Vec<Option<String>>>,
+    /// Rows of the file, of which these are the first.
+    pub n_rows: usize,
+}
+
+/// What was done once, as its `run.json` says it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct Run {
+    /// The first digits of the record's BLAKE3 digest.
+    pub id: String,
+    /// Its file, in the project's folder.
+    pub file: String,
+    /// The command.
+    pub command: String,
+    /// As it was called.
+    pub command_line: Vec<String>,
+    /// By which version.
+    pub version: String,
+    /// With which seed.
+    pub seed: Option<u64>,
+    /// What it read: path, bytes, BLAKE3 digest.
+    pub inputs: Vec<RunFile>,
+    /// What it wrote.
+    pub outputs: Vec<RunFile>,
+    /// How long it took, s.
+    pub wall_s: Option<f64>,
+}
+
+/// A file of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RunFile {
+    /// As it was named.
+    pub path: String,
+    /// Its length.
+    #[serde(default)]
+    pub bytes: u64,
+    /// Its digest, in hexadecimal digits.
+    #[serde(default)]
+    pub blake3: String,
 }
 
 /// Everything that the page shows beside the live store.
@@ -96,6 +153,8 @@ pub struct Project {
     pub tables: Vec<Table>,
     /// The image of each subject that has one.
     pub images: HashMap<String, PathBuf>,
+    /// Its further frames, such as a template and a difference: their names and files.
+    pub frames: HashMap<String, Vec<(String, PathBuf)>>,
     /// The light curve of each subject that has one.
     pub curves: HashMap<String, Curve>,
     /// What a model looked at, of each subject that it was asked about.
@@ -106,6 +165,14 @@ pub struct Project {
     pub people: Vec<Person>,
     /// The project as a whole.
     pub overview: Overview,
+    /// Small tables of results.
+    pub sheets: Vec<Sheet>,
+    /// What was done, the newest record of each file.
+    pub runs: Vec<Run>,
+    /// Known answers of subjects, by task. They are told only to who has answered.
+    pub gold: HashMap<String, BTreeMap<String, String>>,
+    /// What a subject is called, of those that are called something.
+    pub tags: HashMap<String, Vec<String>>,
     /// What could not be shown, and why: a line each.
     pub left_out: Vec<String>,
     /// Where labels are kept; without it none are taken.

@@ -201,6 +201,13 @@ pub(crate) fn no_column(table: &Table, name: &str) -> Problem {
         .kind("unknown-column", "No such column")
 }
 
+/// Rows as they are sent: a bit a row, the first lowest, in base64.
+pub(crate) fn encoded(mask: &Mask) -> String {
+    let mut bytes: Vec<u8> = mask.words().iter().flat_map(|word| word.to_le_bytes()).collect();
+    bytes.truncate(mask.n_rows().div_ceil(8));
+    BASE64.encode(&bytes)
+}
+
 /// Answers.
 pub(crate) fn answer(table: &Table, query: &Query) -> Result<Found, Problem> {
     if query.histograms.len() > MAX_HISTOGRAMS {
@@ -233,18 +240,13 @@ pub(crate) fn answer(table: &Table, query: &Query) -> Result<Found, Problem> {
         })
     };
     let histograms = query.histograms.par_iter().map(histogram).collect::<Result<Vec<_>, _>>()?;
-    let bits = |mask: &Mask| {
-        let mut bytes: Vec<u8> = mask.words().iter().flat_map(|word| word.to_le_bytes()).collect();
-        bytes.truncate(mask.n_rows().div_ceil(8));
-        BASE64.encode(&bytes)
-    };
     Ok(Found {
         n_rows: table.n_rows(),
         n_passing: chosen.passing.count(),
         n_selected: chosen.selected.count(),
         n_unknown: chosen.n_unknown,
-        passing: (query.masks && chosen.canonical.is_some()).then(|| bits(&chosen.passing)),
-        selected: (query.masks && has_region).then(|| bits(&chosen.selected)),
+        passing: (query.masks && chosen.canonical.is_some()).then(|| encoded(&chosen.passing)),
+        selected: (query.masks && has_region).then(|| encoded(&chosen.selected)),
         filter: chosen.canonical,
         histograms,
     })

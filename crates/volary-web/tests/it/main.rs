@@ -7,6 +7,7 @@ mod hostile;
 mod media;
 mod openapi;
 mod outbox;
+mod panels;
 mod polling;
 #[path = "../../../volary-live/tests/it/postgres.rs"]
 mod postgres;

@@ -10,12 +10,12 @@ use volary_space::Points;
 use volary_space::boundary::{BoundaryParams, Prepared, Quantity, strata};
 use volary_space::slice::{Column, Columns, Filter};
 use volary_web::Project;
-use volary_web::project::{Curve, Feature, Labels, Overview, Person, Table};
+use volary_web::project::{Curve, Feature, Labels, Overview, Person, Run, Sheet, Table};
 
 use crate::site::Site;
 
-const N: usize = 300;
-const WIDTH: usize = 4;
+pub(crate) const N: usize = 300;
+pub(crate) const WIDTH: usize = 4;
 
 /// The same numbers each time, between 0 and 1.
 fn noise(seed: u64) -> impl FnMut() -> f64 {
@@ -26,13 +26,13 @@ fn noise(seed: u64) -> impl FnMut() -> f64 {
     }
 }
 
-struct Data {
-    columns: Columns,
-    vectors: Vec<f32>,
-    score: Vec<f64>,
+pub(crate) struct Data {
+    pub(crate) columns: Columns,
+    pub(crate) vectors: Vec<f32>,
+    pub(crate) score: Vec<f64>,
 }
 
-fn data() -> Data {
+pub(crate) fn data() -> Data {
     let mut next = noise(7);
     let vectors: Vec<f32> = (0..N * WIDTH).map(|_| next() as f32).collect();
     let score: Vec<f64> = (0..N).map(|row| f64::from(vectors[row * WIDTH]) + 0.3 * next()).collect();
@@ -52,7 +52,7 @@ fn data() -> Data {
 }
 
 /// A server over a project, with images: `s0` red, `s1` broken, `s2` blue.
-fn site(folder: &tempfile::TempDir) -> Site {
+pub(crate) fn site(folder: &tempfile::TempDir) -> Site {
     let path = folder.path().to_owned();
     Site::with(|settings| settings.project = Arc::new(project(&path)))
 }
@@ -73,6 +73,7 @@ fn project(folder: &std::path::Path) -> Project {
         std::fs::write(&path, bytes).expect("written");
         project.images.insert(name.to_owned(), path);
     }
+    project.frames = [("s0".to_owned(), vec![("template".to_owned(), folder.join("s2.png"))])].into();
     let time_days: Vec<f64> = (0..50_000).map(|i| f64::from(i) / 48.0).collect();
     let mut flux = vec![1.0; time_days.len()];
     (flux[777], flux[40_000]) = (0.5, f64::NAN);
@@ -98,7 +99,27 @@ fn project(folder: &std::path::Path) -> Project {
         n_retired: Some(10),
         retired_by_reason: [("consensus".to_owned(), 10)].into(),
         by_day: [("2027-01-15".to_owned(), 4_000)].into(),
+        retired_by_day: [("2027-01-15".to_owned(), [("consensus".to_owned(), 10)].into())].into(),
     };
+    project.gold = [("s5".to_owned(), [("T0".to_owned(), "yes".to_owned())].into())].into();
+    project.tags = [
+        ("s7".to_owned(), vec!["Odd".to_owned(), "ring".to_owned()]),
+        ("gone".to_owned(), vec!["odd".to_owned()]),
+    ]
+    .into();
+    project.sheets = vec![Sheet {
+        kind: "bias".into(),
+        file: "bias.csv".into(),
+        columns: vec!["x".into()],
+        rows: vec![vec![None]],
+        n_rows: 1,
+    }];
+    project.runs = vec![Run {
+        id: "0123456789ab".into(),
+        file: "run.json".into(),
+        command: "run".into(),
+        ..Run::default()
+    }];
     project.labels = Some(Labels::open(&folder.join("labels.jsonl")).expect("opens"));
     project
 }

@@ -5,15 +5,16 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use volary_space::boundary::{BoundaryParams, Quantity, Row};
+use volary_space::boundary::{BoundaryParams, Quantity, Row, SELECTED_FROM};
 use volary_space::resample::Estimate;
+use volary_space::slice::Mask;
 
 use super::{computed, table_at};
 use crate::app::Shared;
 use crate::extract::{Body, Id, Reader};
 use crate::problem::Problem;
 use crate::project::Table;
-use crate::project::query::{Which, no_column};
+use crate::project::query::{Which, encoded, no_column};
 use crate::reply::Reply;
 
 /// Thresholds at once; each costs a regression.
@@ -41,6 +42,9 @@ pub(crate) struct BoundaryQuery {
     /// What becomes of these.
     #[serde(default)]
     pub(crate) groups: Vec<GroupBody>,
+    /// Which rows the boundary at each threshold selects is wanted too, of one threshold at a time.
+    #[serde(default)]
+    pub(crate) masks: bool,
 }
 
 /// A value with the ends of its interval.
@@ -84,6 +88,10 @@ pub(crate) struct BoundaryRow {
     /// What it means for who has to decide.
     sentence: String,
     groups: Vec<KeptView>,
+    /// The rows that it selects, of all with a vector: a bit a row, the first lowest, in base64. Absent where there is
+    /// no boundary, or it was not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<String>,
 }
 
 /// The boundaries.
@@ -134,6 +142,10 @@ pub(crate) fn judged(table: &Table, asked: &BoundaryQuery) -> Result<BoundaryVie
             format!("{MAX_THRESHOLDS} thresholds and {MAX_GROUPS} groups at once; ask in parts");
         return Err(Problem::unprocessable(detail));
     }
+    if asked.masks && asked.thresholds.len() != 1 {
+        let detail = "rows are told of one threshold at a time; ask for one, or without `masks`";
+        return Err(Problem::unprocessable(detail));
+    }
     let numbers = table.numbers(&asked.quantity).ok_or_else(|| no_column(table, &asked.quantity))?;
     let vectors = table.vectors().ok_or_else(no_vectors)?;
     let prepared = table.prepared(&asked.quantity).map_err(wrong)?.ok_or_else(no_vectors)?;
@@ -168,6 +180,7 @@ pub(crate) fn judged(table: &Table, asked: &BoundaryQuery) -> Result<BoundaryVie
                 n_selected: kept.n_selected,
             })
             .collect(),
+        rows: asked.masks.then(|| selected_rows(table, row)).flatten(),
     };
     Ok(BoundaryView {
         quantity: asked.quantity.clone(),
@@ -177,6 +190,17 @@ pub(crate) fn judged(table: &Table, asked: &BoundaryQuery) -> Result<BoundaryVie
         level: BoundaryParams::default().bootstrap.level(),
         rows: rows.iter().zip(kept).map(view).collect(),
     })
+}
+
+/// The rows that a boundary selects.
+fn selected_rows(table: &Table, row: &Row) -> Option<String> {
+    let (vectors, boundary) = (table.vectors()?, row.boundary.as_ref()?);
+    let scores = boundary.score(&vectors.points).ok()?;
+    let mut is_in = vec![false; table.n_rows()];
+    for (&row, score) in vectors.rows.iter().zip(scores) {
+        is_in[row] = score >= SELECTED_FROM;
+    }
+    Some(encoded(&Mask::of(table.n_rows(), |row| is_in[row])))
 }
 
 fn estimate(estimate: Estimate) -> EstimateView {

@@ -1,15 +1,19 @@
 //! Labels of experts: given in the page, on disk before the page goes on.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+use volary_core::votes::{QuestionKind, VotesBuilder};
+use volary_crowd::agreement::{Level, Measure};
+use volary_crowd::{AgreementParams, Repeats, agreement, counted};
 
-use super::computed;
+use super::{computed, tags::QUESTION};
 use crate::app::Shared;
-use crate::extract::{Body, Either, Reader, Writer};
+use crate::extract::{Body, Either, Params, Reader, Writer};
 use crate::problem::Problem;
 use crate::project::labels::{Label, LabelError, MAX_BYTES};
 use crate::reply::Reply;
@@ -37,15 +41,35 @@ pub(crate) struct LabelsView {
     labels: Vec<Label>,
     /// Lines of the log, also of what was replaced or taken back.
     n_log: usize,
+    /// The asker, as `by` names them: which labels are one's own.
+    me: String,
+}
+
+/// A label that was written.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct GivenView {
+    id: String,
+    subject_id: String,
+    question: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+    by: String,
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retracts: Option<String>,
+    /// The subject's known answers, by task, now that it was answered; absent where none is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gold: Option<BTreeMap<String, String>>,
 }
 
 /// The labels that hold
 #[utoipa::path(get, path = "/api/v1/labels", tag = "project", security(("token" = ["read"])),
     responses((status = 200, body = LabelsView)))]
-pub(crate) async fn list(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
+pub(crate) async fn list(State(app): State<Shared>, Reader(asker): Reader) -> Result<Reply, Problem> {
+    let me = asker.0.as_ref().map(|token| token.id.clone()).unwrap_or_default();
     let view = move || match &app.project.labels {
-        Some(labels) => LabelsView { labels: labels.current(), n_log: labels.log().len() },
-        None => LabelsView { labels: Vec::new(), n_log: 0 },
+        Some(labels) => LabelsView { labels: labels.current(), n_log: labels.log().len(), me },
+        None => LabelsView { labels: Vec::new(), n_log: 0, me },
     };
     Ok(Reply::new(&computed(view).await?))
 }
@@ -54,8 +78,8 @@ pub(crate) async fn list(State(app): State<Shared>, _: Reader) -> Result<Reply, 
 ///
 /// When the answer comes, it is on disk. Sent again with the same id it is the same label.
 #[utoipa::path(post, path = "/api/v1/labels", tag = "project", security(("token" = ["write"])),
-    request_body = NewLabel, responses((status = 201, body = Label),
-    (status = 200, body = Label, description = "It was there."),
+    request_body = NewLabel, responses((status = 201, body = GivenView),
+    (status = 200, body = GivenView, description = "It was there."),
     (status = 409, body = crate::problem::ProblemDocument),
     (status = 422, body = crate::problem::ProblemDocument)))]
 pub(crate) async fn post(
@@ -94,7 +118,110 @@ pub(crate) async fn post(
         labels.add(label.clone()).map(|is_new| (label, is_new)).map_err(refused)
     });
     let (label, is_new) = written.await??;
-    Ok(Reply::new(&label).status(if is_new { StatusCode::CREATED } else { StatusCode::OK }))
+    // Who has said nothing of a subject, or takes it back, is told nothing.
+    let is_answer = label.value.is_some() && !label.question.starts_with(QUESTION);
+    let gold = app.project.gold.get(&label.subject_id).filter(|_| is_answer).cloned();
+    let Label { id, subject_id, question, value, by, at, retracts } = label;
+    let view = GivenView { id, subject_id, question, value, by, at, retracts, gold };
+    Ok(Reply::new(&view).status(if is_new { StatusCode::CREATED } else { StatusCode::OK }))
+}
+
+/// Which question.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReadersParams {
+    /// The question of the labels, such as `class`.
+    question: String,
+}
+
+/// A subject on which readers differ.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DisagreementView {
+    subject_id: String,
+    /// What each said: the reader's number, from 0, and the value.
+    said: Vec<(usize, String)>,
+}
+
+/// How far readers agree.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReadersView {
+    /// People who gave labels.
+    n_readers: usize,
+    /// Subjects with labels of two or more.
+    n_shared: usize,
+    /// Of those, subjects on which all say the same.
+    n_same: usize,
+    /// Krippendorff's α; absent where it has no meaning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alpha: Option<f64>,
+    /// Its 95 % interval, by a bootstrap over subjects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alpha_low: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alpha_high: Option<f64>,
+    /// Why one of these is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<&'static str>,
+    /// Subjects on which they differ, 200 at most.
+    disagreements: Vec<DisagreementView>,
+}
+
+/// How far readers agree
+///
+/// Labels of one question: on how many subjects two people or more gave the same, Krippendorff's α (nominal) with its
+/// interval, and the subjects on which they differ. Readers are numbers here.
+#[utoipa::path(get, path = "/api/v1/labels/agreement", tag = "project", security(("token" = ["read"])),
+    params(ReadersParams), responses((status = 200, body = ReadersView),
+    (status = 400, body = crate::problem::ProblemDocument)))]
+pub(crate) async fn readers(
+    State(app): State<Shared>,
+    _: Reader,
+    Params(params): Params<ReadersParams>,
+) -> Result<Reply, Problem> {
+    let view = move || {
+        let labels = app.project.labels.as_ref().map(|labels| labels.current()).unwrap_or_default();
+        read_by_several(labels.into_iter().filter(|l| l.question == params.question).collect())
+    };
+    Ok(Reply::new(&computed(view).await??))
+}
+
+fn read_by_several(labels: Vec<Label>) -> Result<ReadersView, Problem> {
+    let people: BTreeSet<&str> = labels.iter().map(|l| l.by.as_str()).collect();
+    let mut said: BTreeMap<&str, Vec<(usize, String)>> = BTreeMap::new();
+    let mut votes = VotesBuilder::default();
+    for label in &labels {
+        let Some(value) = &label.value else { continue };
+        let reader = people.iter().position(|one| *one == label.by).unwrap_or_default();
+        said.entry(&label.subject_id).or_default().push((reader, value.clone()));
+        let classification = votes.classification("", &label.subject_id, &label.by, None, &label.id);
+        votes.vote(classification, "labels", QuestionKind::Single, Some(value));
+    }
+    let votes = votes.finish();
+    let params = AgreementParams { level: Some(Level::Nominal), ..AgreementParams::default() };
+    let rows = agreement(&votes, &counted(&votes, Repeats::Last), &params)
+        .map_err(|error| Problem::unprocessable(error.to_string()))?;
+    let alpha = rows.iter().find(|row| row.measure == Measure::Alpha(Level::Nominal));
+    let shared: Vec<_> = said.into_iter().filter(|(_, said)| said.len() > 1).collect();
+    let is_same = |said: &[(usize, String)]| said.iter().all(|(_, value)| *value == said[0].1);
+    let differ = shared.iter().filter(|(_, said)| !is_same(said));
+    Ok(ReadersView {
+        n_readers: people.len(),
+        n_shared: shared.len(),
+        n_same: shared.iter().filter(|(_, said)| is_same(said)).count(),
+        alpha: alpha.and_then(|row| row.value),
+        alpha_low: alpha.and_then(|row| row.interval).map(|i| i.low),
+        alpha_high: alpha.and_then(|row| row.interval).map(|i| i.high),
+        missing: alpha
+            .map_or(Some("nobody has given a label yet"), |row| row.missing.map(|m| m.as_str())),
+        disagreements: differ
+            .take(200)
+            .map(|(subject, said)| DisagreementView {
+                subject_id: (*subject).to_owned(),
+                said: said.clone(),
+            })
+            .collect(),
+    })
 }
 
 fn refused(error: LabelError) -> Problem {

@@ -4,10 +4,13 @@
 //! `volary-space`'s one parser, the boundary by its library.
 
 pub(crate) mod boundary;
+pub(crate) mod findings;
 pub(crate) mod labels;
+pub(crate) mod machine;
 pub(crate) mod sprites;
 pub(crate) mod subjects;
 pub(crate) mod tables;
+pub(crate) mod tags;
 pub(crate) mod volunteers;
 
 use std::collections::BTreeMap;
@@ -21,9 +24,10 @@ use volary_space::slice::Column;
 use crate::app::{App, Shared};
 use crate::extract::Reader;
 use crate::problem::Problem;
+use crate::project::outlook::Outlook;
 use crate::project::query::kind_name;
 use crate::project::table::N_CATEGORIES;
-use crate::project::{Project, Table};
+use crate::project::{Overview, Project, Table};
 use crate::reply::Reply;
 use crate::server::blocking;
 
@@ -84,6 +88,11 @@ pub(crate) struct OverviewView {
     retired_by_reason: BTreeMap<String, u64>,
     /// Classifications by day.
     by_day: BTreeMap<String, u64>,
+    /// Subjects retired, by day and reason.
+    retired_by_day: BTreeMap<String, BTreeMap<String, u64>>,
+    /// When all will be retired; absent where that cannot be said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outlook: Option<Outlook>,
 }
 
 /// What the page shows.
@@ -98,6 +107,10 @@ pub(crate) struct ProjectView {
     has_votes: bool,
     /// Whether labels can be given.
     takes_labels: bool,
+    /// Subjects whose answer is known.
+    n_gold: usize,
+    /// Subjects with tags.
+    n_tagged: usize,
     /// What the folder holds and cannot be shown, a sentence each.
     left_out: Vec<String>,
 }
@@ -160,13 +173,22 @@ pub(crate) fn project_view(project: &Project) -> ProjectView {
             n_volunteers: project.people.len(),
             retired_by_reason: overview.retired_by_reason.clone(),
             by_day: overview.by_day.clone(),
+            retired_by_day: overview.retired_by_day.clone(),
+            outlook: outlook(overview),
         },
         n_images: project.images.len(),
         n_light_curves: project.curves.len(),
         has_votes: !project.ballots.is_empty(),
         takes_labels: project.labels.is_some(),
+        n_gold: project.gold.len(),
+        n_tagged: project.tags.len(),
         left_out: project.left_out.clone(),
     }
+}
+
+fn outlook(overview: &Overview) -> Option<Outlook> {
+    let n_left = overview.n_subjects?.saturating_sub(overview.n_retired?);
+    Outlook::of(n_left, &overview.by_day, &overview.retired_by_day)
 }
 
 /// Runs what computes beside the threads that answer.

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use volary_crowd::interval::jeffreys;
 use volary_ingest::images::{Limits, read_file, show};
 
-use super::{computed, tables::value};
+use super::{computed, tables::value, tags::tags_of};
 use crate::app::Shared;
 use crate::extract::{Id, Params, Reader};
 use crate::problem::Problem;
@@ -34,10 +34,14 @@ const LEVEL: f64 = 0.95;
 pub(crate) struct SubjectView {
     subject_id: String,
     has_image: bool,
+    /// Names of its further frames, from number 1 on; the image is number 0.
+    frames: Vec<String>,
     has_light_curve: bool,
     /// What a model looked at in its image, where it was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     attention: Option<AttentionView>,
+    /// What it is called.
+    tags: Vec<String>,
     /// Its row in each table that has one.
     rows: BTreeMap<String, usize>,
     /// What each table says of it, by table and column.
@@ -81,7 +85,8 @@ pub(crate) struct OverlapView {
     z: Option<f64>,
 }
 
-fn attention_view(attention: &Attention) -> AttentionView {
+/// As the page gets it.
+pub(crate) fn attention_view(attention: &Attention) -> AttentionView {
     let finite = |value: f64| Some(value).filter(|v| v.is_finite());
     let class = |(name, logit): &(String, f64)| ClassView { name: name.clone(), logit: finite(*logit) };
     let overlap = |pair: &MapOverlap| OverlapView {
@@ -125,8 +130,10 @@ pub(crate) async fn one(State(app): State<Shared>, _: Reader, Id(id): Id) -> Res
     let beside = |row: Option<usize>| first?.ids().get(row?).cloned();
     let view = SubjectView {
         has_image,
+        frames: project.frames.get(&id).into_iter().flatten().map(|(name, _)| name.clone()).collect(),
         has_light_curve,
         attention: project.attention.get(&id).map(attention_view),
+        tags: tags_of(project, &id),
         rows,
         values,
         previous: beside(at.and_then(|row| row.checked_sub(1))),
@@ -136,20 +143,33 @@ pub(crate) async fn one(State(app): State<Shared>, _: Reader, Id(id): Id) -> Res
     Ok(Reply::new(&view))
 }
 
+/// Which of its images.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FrameParams {
+    /// Its number: 0 (as if absent) is the image, 1 the first further frame.
+    frame: Option<usize>,
+}
+
 /// Its image
 ///
 /// As PNG, whatever it is on disk: decoded and written anew.
 #[utoipa::path(get, path = "/api/v1/project/subjects/{id}/image", tag = "project", security(("token" = ["read"])),
-    params(("id" = String, Path)), responses((status = 200, body = Vec<u8>, content_type = "image/png"),
+    params(("id" = String, Path), FrameParams), responses((status = 200, body = Vec<u8>, content_type = "image/png"),
     (status = 404, body = crate::problem::ProblemDocument),
     (status = 422, body = crate::problem::ProblemDocument, description = "There is no picture in the file.")))]
 pub(crate) async fn image(
     State(app): State<Shared>,
     _: Reader,
     Id(id): Id,
+    Params(params): Params<FrameParams>,
 ) -> Result<Response, Problem> {
-    let path = app.project.images.get(&id).cloned();
-    png(&app, path.ok_or_else(|| Problem::not_found("the subject has no image"))?).await
+    let path = match params.frame.unwrap_or(0) {
+        0 => app.project.images.get(&id).cloned(),
+        n => app.project.frames.get(&id).and_then(|all| all.get(n - 1)).map(|(_, path)| path.clone()),
+    };
+    png(&app, path.ok_or_else(|| Problem::not_found("the subject has no such image"))?).await
 }
 
 /// What a model looked at

@@ -1,6 +1,6 @@
 //! Tables: their columns as Arrow, what a predicate selects, and rows to read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -87,8 +87,12 @@ pub(crate) struct RowsQuery {
     region: Option<RegionBody>,
     /// These rows and no others, in this order; filter and region are not looked at then.
     rows: Option<Vec<u32>>,
-    /// A column to sort by, with `-` before it the largest first; missing values come last.
+    /// A column to sort by, with `-` before it the largest first; missing values come last. `random(SEED)` mixes the
+    /// rows, the same way for the same seed; `unseen(QUESTION)` puts those first whose vectors lie furthest from
+    /// everything that has a label on the question.
     sort: Option<String>,
+    /// Rows whose subject has a label on this question come last.
+    labelled_last: Option<String>,
     /// Rows to leave out at the beginning.
     #[serde(default)]
     offset: usize,
@@ -164,7 +168,15 @@ pub(crate) async fn rows(
             None => {
                 let which = Which { filter: asked.filter.clone(), region: asked.region.clone() };
                 let chosen = which.choose(table)?.selected;
-                let sorted = sorted(table, &chosen, asked.sort.as_deref())?;
+                let mut sorted = match order(asked.sort.as_deref()) {
+                    Order::Column(sort) => sorted(table, &chosen, sort)?,
+                    Order::Random(seed) => mixed(&chosen, seed),
+                    Order::Unseen(question) => unseen(table, &chosen, &labelled(&app, question))?,
+                };
+                if let Some(question) = &asked.labelled_last {
+                    let known = labelled(&app, question);
+                    sorted.sort_by_key(|row| known.contains(&table.ids()[*row]));
+                }
                 (sorted.len(), sorted.into_iter().skip(asked.offset).take(limit).collect())
             }
         };
@@ -188,6 +200,73 @@ pub(crate) async fn rows(
         Ok(RowsView { n, rows: wanted.into_iter().map(row).collect() })
     };
     Ok(Reply::new(&computed(view).await??))
+}
+
+/// What rows are sorted by.
+enum Order<'a> {
+    /// A column, or nothing.
+    Column(Option<&'a str>),
+    /// A seed.
+    Random(u64),
+    /// The distance to what has a label on a question.
+    Unseen(&'a str),
+}
+
+fn order(sort: Option<&str>) -> Order<'_> {
+    let inside = |name: &str| sort?.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
+    match (inside("random").and_then(|seed| seed.parse().ok()), inside("unseen")) {
+        (Some(seed), _) => Order::Random(seed),
+        (None, Some(question)) => Order::Unseen(question),
+        (None, None) => Order::Column(sort),
+    }
+}
+
+/// Subjects with a label on a question.
+fn labelled(app: &Shared, question: &str) -> HashSet<String> {
+    let labels = app.project.labels.as_ref().map(|labels| labels.current()).unwrap_or_default();
+    labels.into_iter().filter(|l| l.question == question).map(|l| l.subject_id).collect()
+}
+
+/// Rows in an order that only the seed decides: each by the digest of both.
+fn mixed(mask: &Mask, seed: u64) -> Vec<usize> {
+    let digest = |row: &usize| {
+        *blake3::hash(&[seed.to_le_bytes(), (*row as u64).to_le_bytes()].concat()).as_bytes()
+    };
+    let mut rows: Vec<([u8; 32], usize)> = mask.rows().map(|row| (digest(&row), row)).collect();
+    rows.sort_unstable();
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Rows by their distance to the nearest labelled one, the furthest first; those that are labelled, and those without
+/// a vector, come last.
+fn unseen(table: &Table, mask: &Mask, known: &HashSet<String>) -> Result<Vec<usize>, Problem> {
+    let no_vectors = || {
+        let detail = "the table has no vectors to tell what is different; sort by a column, or join vectors with \
+                      `volary serve --with`";
+        Problem::unprocessable(detail)
+    };
+    let vectors = table.vectors().ok_or_else(no_vectors)?;
+    let is_known = |row: usize| known.contains(&table.ids()[row]);
+    let among = Mask::of(vectors.rows.len(), |point| is_known(vectors.rows[point]));
+    let rows: Vec<usize> = mask.rows().collect();
+    if among.count() == 0 {
+        return Ok(rows);
+    }
+    let (points, asked): (Vec<usize>, Vec<usize>) = rows
+        .iter()
+        .filter(|row| !is_known(**row))
+        .filter_map(|&row| Some((vectors.point_of(row)?, row)))
+        .unzip();
+    let mut distance: HashMap<usize, f32> = HashMap::new();
+    if !points.is_empty() {
+        let found = exact(&vectors.points, Queries::Rows(&points), 1, Metric::Euclidean, Some(&among));
+        let found = found.map_err(|error| Problem::unprocessable(error.to_string()))?;
+        distance.extend(asked.iter().enumerate().map(|(at, row)| (*row, found.distances(at)[0])));
+    }
+    let of = |row: &usize| distance.get(row).copied().unwrap_or(f32::NEG_INFINITY);
+    let mut out = rows;
+    out.sort_by(|a, b| of(b).total_cmp(&of(a)));
+    Ok(out)
 }
 
 /// Rows of a mask by a column; equal ones, and those without a value, in the order of the table.

@@ -1,0 +1,93 @@
+//! What subjects are called: tags of Talk, and those that were given in the page.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{computed, table_at};
+use crate::app::Shared;
+use crate::extract::{Id, Reader};
+use crate::problem::Problem;
+use crate::project::Project;
+use crate::reply::Reply;
+
+/// The question of a label that is a tag; its name is the value, a question each.
+pub(crate) const QUESTION: &str = "tag:";
+/// Rows that are named of one tag at most.
+const MAX_ROWS: usize = 5_000;
+/// Tags that are listed at most, the most frequent first.
+const MAX_TAGS: usize = 200;
+
+/// A tag.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TagView {
+    name: String,
+    /// Subjects of the table that it was given.
+    n: usize,
+    /// Their rows, the first 5000.
+    rows: Vec<u32>,
+}
+
+/// The tags of a table's subjects.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TagsView {
+    /// The most frequent first, 200 at most.
+    tags: Vec<TagView>,
+    /// All of them.
+    n_tags: usize,
+}
+
+/// Tags of a subject, in the order of their names.
+pub(crate) fn tags_of(project: &Project, subject: &str) -> Vec<String> {
+    let mut out: BTreeSet<String> =
+        project.tags.get(subject).into_iter().flatten().map(|tag| tag.to_lowercase()).collect();
+    let labels = project.labels.as_ref().map(|labels| labels.current()).unwrap_or_default();
+    let given = labels.iter().filter(|l| l.subject_id == subject);
+    out.extend(given.filter_map(|l| Some(l.question.strip_prefix(QUESTION)?.to_owned())));
+    out.into_iter().collect()
+}
+
+/// What subjects are called
+///
+/// Tags of Talk (`volary tags` in the project's folder) and those that were given in the page, with the rows of this
+/// table that have them.
+#[utoipa::path(get, path = "/api/v1/tables/{id}/tags", tag = "project", security(("token" = ["read"])),
+    params(("id" = String, Path)), responses((status = 200, body = TagsView),
+    (status = 404, body = crate::problem::ProblemDocument)))]
+pub(crate) async fn tags(State(app): State<Shared>, _: Reader, Id(id): Id) -> Result<Reply, Problem> {
+    let at = table_at(&app, &id)?;
+    let view = move || {
+        let (project, table) = (&app.project, &app.project.tables[at]);
+        let mut rows: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+        let mut add = |tag: String, subject: &str| {
+            if let Some(row) = table.row_of(subject) {
+                rows.entry(tag).or_default().insert(row as u32);
+            }
+        };
+        for subject in table.ids() {
+            for tag in project.tags.get(subject).into_iter().flatten() {
+                add(tag.to_lowercase(), subject);
+            }
+        }
+        for label in project.labels.as_ref().map(|labels| labels.current()).unwrap_or_default() {
+            if let Some(tag) = label.question.strip_prefix(QUESTION) {
+                add(tag.to_owned(), &label.subject_id);
+            }
+        }
+        let n_tags = rows.len();
+        let mut tags: Vec<TagView> = rows
+            .into_iter()
+            .map(|(name, rows)| TagView {
+                name,
+                n: rows.len(),
+                rows: rows.into_iter().take(MAX_ROWS).collect(),
+            })
+            .collect();
+        tags.sort_by(|a, b| b.n.cmp(&a.n).then_with(|| a.name.cmp(&b.name)));
+        tags.truncate(MAX_TAGS);
+        TagsView { tags, n_tags }
+    };
+    Ok(Reply::new(&computed(view).await?))
+}

@@ -1,0 +1,223 @@
+//! What a project's folder holds beside its tables of subjects: error rates by slice, what retirement rules would have
+//! saved, records of what was done, tags, known answers,
+//! further frames. Read as they stand; what cannot be read is said.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use volary_ingest::images::{ImageSubjects, SubjectSource, subjects};
+use volary_ingest::tables::for_each_batch;
+use volary_web::project::{Run, RunFile, Sheet};
+
+use crate::session::Session;
+
+/// Rows of a small table that are shown.
+const MOST_ROWS: usize = 200;
+/// Folders into which records are looked for.
+const DEPTH: usize = 2;
+/// Records that are shown, and files of each.
+const MOST_RUNS: usize = 200;
+const MOST_FILES: usize = 100;
+/// A record is no longer than this, bytes.
+const MOST_BYTES: u64 = 4 << 20;
+
+/// What a table is, by its columns.
+const KINDS: [(&str, &[&str]); 2] = [
+    ("bias", &["who", "error", "x", "n_errors", "rate", "flagged"]),
+    ("retirement", &["task", "rule", "order", "mean_votes", "saved"]),
+];
+
+/// A small table, if a file is one.
+pub(crate) fn sheet(path: &Path, session: &mut Session) -> Result<Option<Sheet>> {
+    let mut sheet = Sheet::default();
+    for_each_batch(path, &[], &session.progress, |cells| {
+        if sheet.n_rows == 0 && cells.n_rows() > 0 {
+            sheet.columns = cells.columns(0);
+        }
+        for row in 0..cells.n_rows() {
+            sheet.n_rows += 1;
+            if sheet.rows.len() < MOST_ROWS {
+                let cell = |name: &String| cells.text(name, row).map(Cow::into_owned);
+                sheet.rows.push(sheet.columns.iter().map(cell).collect());
+            }
+        }
+        Ok(())
+    })?;
+    let has = |name: &&str| sheet.columns.iter().any(|column| column == *name);
+    let Some((kind, _)) = KINDS.iter().find(|(_, columns)| columns.iter().all(&has)) else {
+        return Ok(None);
+    };
+    sheet.kind = (*kind).to_owned();
+    sheet.file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Some(sheet))
+}
+
+/// Tags of each subject, if a table is what `volary tags` writes beside its own.
+pub(crate) fn tags(path: &Path, session: &mut Session) -> Result<HashMap<String, Vec<String>>> {
+    let mut out: HashMap<String, Vec<String>> = HashMap::new();
+    for_each_batch(path, &["subject_id", "tags"], &session.progress, |cells| {
+        for row in 0..cells.n_rows() {
+            let subject = cells.text("subject_id", row).unwrap_or_default().into_owned();
+            let list = cells.text("tags", row).unwrap_or_default().into_owned();
+            let mut names: Vec<String> = list.split(';').map(|tag| tag.trim().to_owned()).collect();
+            names.retain(|tag| !tag.is_empty());
+            names.sort();
+            names.dedup();
+            if !names.is_empty() {
+                out.insert(subject, names);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(out)
+}
+
+/// Known answers by subject and task: the table that the settings name as the truth.
+pub(crate) fn gold(
+    path: &Path,
+    session: &mut Session,
+) -> Result<HashMap<String, BTreeMap<String, String>>> {
+    let mut out: HashMap<String, BTreeMap<String, String>> = HashMap::new();
+    for_each_batch(path, &["subject_id"], &session.progress, |cells| {
+        for row in 0..cells.n_rows() {
+            let subject = cells.text("subject_id", row).unwrap_or_default().into_owned();
+            let known: BTreeMap<String, String> = cells
+                .columns(row)
+                .into_iter()
+                .filter(|name| name != "subject_id")
+                .filter_map(|name| {
+                    let answer = cells.text(&name, row)?.into_owned();
+                    (!answer.is_empty()).then_some((name, answer))
+                })
+                .collect();
+            if !known.is_empty() {
+                out.insert(subject, known);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(out)
+}
+
+/// Further frames: other columns of the manifest that name images. Each is read as the first is, so that no path leads
+/// out of its folder.
+pub(crate) fn frames(
+    manifest: &Path,
+    found: &ImageSubjects,
+    session: &mut Session,
+) -> HashMap<String, Vec<(String, PathBuf)>> {
+    let mut out: HashMap<String, Vec<(String, PathBuf)>> = HashMap::new();
+    for name in &found.metadata_columns {
+        let is_image = |text: &&str| {
+            let ending =
+                Path::new(text).extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+            ["png", "jpg", "jpeg", "fits", "fit", "npy"].contains(&ending.as_str())
+        };
+        let values = found.column(name).unwrap_or_default();
+        if values.iter().find(|text| !text.is_empty()).is_none_or(|text| !is_image(text)) {
+            continue;
+        }
+        let source = SubjectSource { image_column: Some(name), ..SubjectSource::new(manifest) };
+        // What is wrong with the other frames was no reason to leave out the first.
+        let Ok(more) = subjects(&source, &session.progress) else { continue };
+        for one in more.subjects {
+            out.entry(one.subject_id).or_default().push((name.clone(), one.path));
+        }
+    }
+    out
+}
+
+/// A record, as far as it is shown.
+#[derive(Deserialize)]
+struct Record {
+    volary: String,
+    command: String,
+    #[serde(default)]
+    command_line: Vec<String>,
+    #[serde(default)]
+    seed: Option<u64>,
+    #[serde(default)]
+    inputs: Vec<RunFile>,
+    #[serde(default)]
+    outputs: Vec<RunFile>,
+    #[serde(default)]
+    wall_s: Option<f64>,
+}
+
+/// The records in a folder and below, in the order of their names; beside them those that are none of ours.
+pub(crate) fn runs(folder: &Path) -> Result<(Vec<Run>, Vec<PathBuf>)> {
+    let (mut found, mut other) = (Vec::new(), Vec::new());
+    let mut files = Vec::new();
+    records(folder, DEPTH, &mut files)?;
+    files.sort();
+    for path in files.into_iter().take(MOST_RUNS) {
+        let short = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
+        let is_long = path.metadata().is_ok_and(|m| m.len() > MOST_BYTES);
+        let bytes = if is_long { Vec::new() } else { std::fs::read(&path).unwrap_or_default() };
+        let Ok(mut record) = serde_json::from_slice::<Record>(&bytes) else {
+            other.push(path);
+            continue;
+        };
+        record.inputs.truncate(MOST_FILES);
+        record.outputs.truncate(MOST_FILES);
+        found.push(Run {
+            id: blake3::hash(&bytes).to_hex()[..12].to_owned(),
+            file: short,
+            command: record.command,
+            command_line: record.command_line,
+            version: record.volary,
+            seed: record.seed,
+            inputs: record.inputs,
+            outputs: record.outputs,
+            wall_s: record.wall_s,
+        });
+    }
+    Ok((found, other))
+}
+
+fn records(folder: &Path, depth: usize, out: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).with_context(|| format!("{}", folder.display()))? {
+        let Ok(entry) = entry else { continue };
+        let (path, kind) = (entry.path(), entry.file_type());
+        let name = entry.file_name().to_string_lossy().into_owned();
+        match kind {
+            Ok(kind) if kind.is_dir() && depth > 0 => records(&path, depth - 1, out)?,
+            Ok(kind) if kind.is_file() && (name == "run.json" || name.ends_with(".run.json")) => {
+                out.push(path)
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_found_where_commands_write_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let record = r#"{"volary":"0.1.0","command":"score","seed":7,"inputs":[{"path":"a.csv","bytes":3,"blake3":"ff"}],
+            "wall_s":1.5,"unknown":{}}"#;
+        put("run.json", record);
+        put("models/gan/run.json", record);
+        put("scores.run.json", record);
+        put("a/b/c/run.json", record);
+        put("bad/run.json", "{}");
+        put("notrun.json", record);
+        let (runs, other) = runs(folder.path()).unwrap();
+        let files: Vec<&str> = runs.iter().map(|run| run.file.as_str()).collect();
+        assert_eq!(files, ["models/gan/run.json", "run.json", "scores.run.json"]);
+        assert_eq!((runs[0].seed, runs[0].inputs[0].bytes, runs[0].id.len()), (Some(7), 3, 12));
+        assert_eq!(other, [folder.path().join("bad/run.json")]);
+    }
+}
