@@ -3,6 +3,7 @@
 mod anomaly;
 mod classifier;
 mod confusion;
+mod search;
 mod taught;
 mod watch;
 
