@@ -22,6 +22,10 @@ fn search<'a>(output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     start.split_whitespace().chain(kept).chain(["-o", output]).chain(more.iter().copied()).collect()
 }
 
+fn json(place: &Place, file: &str) -> Value {
+    serde_json::from_str(&place.read(file)).unwrap()
+}
+
 #[test]
 fn candidates_are_judged_alike_and_the_kept_one_by_what_chose_none() {
     let place = begin(60);

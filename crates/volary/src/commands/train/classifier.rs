@@ -1,6 +1,6 @@
 //! `volary train classifier`: is it there or not? A small network on cutouts, taught by gold labels.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail};

@@ -1,6 +1,6 @@
 //! `volary train confusion`: a network that learns a picture and its consensus together.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
