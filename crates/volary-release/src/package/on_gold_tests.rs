@@ -67,8 +67,8 @@ fn whose_votes_belong_together_is_worth_something_and_is_lost() {
     let plain = accuracy(&report["before"]);
     let [linked, unlinked] = ["before", "after"].map(|when| accuracy(&report["dawid_skene"][when]));
     assert!(linked > plain + 0.1 && linked > 0.93, "{report:#}");
-    // One voter, somebody, is what the majority is of.
-    assert!(unlinked < linked - 0.05, "{report:#}");
+    // One voter, somebody, tends to what the crowd tends to, and nobody in it is known to be better.
+    assert!(unlinked < linked - 0.03, "{report:#}");
     let slice = |words: &str| {
         let all = report["slices"].as_array().unwrap();
         all.iter().find(|s| s["slice"] == words).unwrap_or_else(|| panic!("{words}: {report:#}")).clone()
