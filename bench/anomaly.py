@@ -11,13 +11,12 @@ writes the first derivative out. See vision.py for how both are run.
 import vision
 
 
-def peer(threads):
+def networks():
+    """Generator, the critic's features and its judge, encoder, as PyTorch has them."""
     import torch
     import torch.nn as nn
     import torch.nn.functional as F
 
-    torch.set_num_threads(threads)
-    torch.manual_seed(1)
     widths = [3, 64, 128, 256, 512]
 
     class Generator(nn.Module):
@@ -43,9 +42,28 @@ def peer(threads):
     generator = Generator()
     features, judge = halving(lambda: nn.LeakyReLU(0.2)), nn.Linear(18_432, 1)
     encoder = nn.Sequential(halving(nn.ReLU), nn.Linear(18_432, 128))
+    n = lambda *nets: sum(p.numel() for net in nets for p in net.parameters())
+    assert (n(generator), n(features, judge), n(encoder)) == (6_683_779, 4_324_993, 6_665_984)
+    return generator, features, judge, encoder
+
+
+def score(x, generator, features, encoder):
+    """Image scores, feature scores and latent numbers of a batch; without gradients."""
+    latents = encoder(x)
+    rebuilt = generator(latents, noise=False)
+    image = (x - rebuilt).pow(2).flatten(1).sum(1)
+    feature = (features(x) - features(rebuilt)).pow(2).sum(1)
+    return image, feature, latents
+
+
+def peer(threads):
+    import torch
+    import torch.nn as nn
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    generator, features, judge, encoder = networks()
     critic = nn.Sequential(features, judge)
-    n = lambda net: sum(p.numel() for p in net.parameters())
-    assert (n(generator), n(critic), n(encoder)) == (6_683_779, 4_324_993, 6_665_984)
     of_critic = torch.optim.Adam(critic.parameters(), lr=1e-4, betas=(0.5, 0.9))
     of_encoder = torch.optim.Adam(encoder.parameters(), lr=1e-4)
     x = torch.rand(64, 3, 96, 96)
@@ -79,13 +97,11 @@ def peer(threads):
     vision.fastest("encoder_step_ms", encoder_step, 4)
 
     @torch.no_grad()
-    def score():
-        rebuilt = generator(encoder(x), noise=False)
-        image = (x - rebuilt).pow(2).flatten(1).sum(1)
-        feature = (features(x) - features(rebuilt)).pow(2).sum(1)
+    def scored():
+        image, feature, _ = score(x, generator, features, encoder)
         return (0.8 * image + 0.2 * feature).tolist()
 
-    vision.fastest("score_ms", score, 5)
+    vision.fastest("score_ms", scored, 5)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ fuzz_target!(|data: &[u8]| {
     let folder = tempfile::tempdir().expect("a folder");
     let path = &folder.path().join("input.csv");
     std::fs::write(path, file).expect("written");
-    let options = RecordOptions { delimiter: Some(b','), max_record_bytes: 500 };
+    let options = RecordOptions { delimiter: Some(b','), max_record_bytes: 500, ..RecordOptions::default() };
     let mut records = Records::open(path, options, &Progress::default()).expect("the header is good");
     let mut used = 0;
     while let Some(record) = records.next_record().expect("the file is there") {

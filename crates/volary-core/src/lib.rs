@@ -15,6 +15,7 @@ pub mod pixels;
 pub mod problem;
 pub mod schema;
 pub mod seed;
+pub mod spreadsheet;
 pub mod symbol;
 pub mod truth;
 pub mod votes;

@@ -1,17 +1,27 @@
 //! Where the crowd, or a model, is wrong more often than elsewhere: false positives and false negatives by
 //! slice of the subjects.
 //!
-//! A slice is a range of a number (bins of about equal numbers), a label, or two of these together. Each is
-//! compared with all other subjects that the same column speaks of:
+//! A slice is a range of a number (bins of about equal numbers), a label, or two or three of these together. Each is
+//! compared with all other subjects that the same columns speak of:
 //! - the rate with its Jeffreys interval, and shrunk towards the rates of the column's other slices (beta–
 //!   binomial, fitted to them), since the worst of many slices looks worse than it is;
 //! - the difference to the rest with Newcombe's hybrid score interval (Newcombe 1998, method 10);
 //! - Fisher's exact test, two-sided, and Benjamini & Hochberg's (1995) q over all slices and both errors:
 //!   of the slices that are reported, at most that share is expected to be nothing.
 //!
+//! A slice of several conditions must say more than each slice with one condition fewer, or the worst place would be
+//! reported with everything that happens to lie in it. So its p is the largest of Fisher's tests against the rest,
+//! and against those who share all of its conditions but one; which is a test of "no worse than the rest, or no worse
+//! than one of these" (an intersection–union test, Berger 1982, doi:10.1080/00401706.1982.10487790). All
+//! combinations are looked at, and those with enough subjects are counted in q, whatever they show: a search that
+//! goes on only where it looks promising has no known rate of false alarms.
+//!
 //! Subjects are the cases, each with a known truth and one answer; votes on one subject are not independent
 //! and are no cases. Nothing here says why a slice is worse.
 
+use std::collections::BTreeSet;
+
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use statrs::function::gamma::ln_gamma;
 
 use crate::beta_binomial::{BetaBinomial, Counts};
@@ -45,6 +55,25 @@ pub struct Column {
     pub values: Values,
 }
 
+/// Numbers that take no more different values than this are labels.
+const FEW_VALUES: usize = 8;
+
+impl Column {
+    /// A column of cells: of numbers, where all are and there are many; else of labels.
+    #[must_use]
+    pub fn of_cells(name: &str, cells: Vec<Option<String>>) -> Self {
+        let known = || cells.iter().flatten();
+        let different: BTreeSet<&String> = known().collect();
+        let are_numbers = known().all(|c| c.parse::<f64>().is_ok_and(f64::is_finite));
+        let number = |c: &Option<String>| c.as_ref().and_then(|c| c.parse().ok()).unwrap_or(f64::NAN);
+        let values = match are_numbers && different.len() > FEW_VALUES {
+            true => Values::Numbers(cells.iter().map(number).collect()),
+            false => Values::Labels(cells),
+        };
+        Self { name: name.to_owned(), values }
+    }
+}
+
 /// Parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BiasParams {
@@ -56,13 +85,13 @@ pub struct BiasParams {
     pub level: f64,
     /// Share of nothing among what is reported.
     pub fdr: f64,
-    /// Slice by every two columns together as well.
-    pub pairs: bool,
+    /// Slice by up to so many columns together: 1, 2 or 3.
+    pub together: usize,
 }
 
 impl Default for BiasParams {
     fn default() -> Self {
-        Self { n_bins: 5, least: 20, level: 0.95, fdr: 0.05, pairs: false }
+        Self { n_bins: 5, least: 20, level: 0.95, fdr: 0.05, together: 1 }
     }
 }
 
@@ -117,7 +146,7 @@ impl Wrong {
 /// How often a slice is wrong one way, against the rest.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SliceRate {
-    /// What the slice holds: one condition or two.
+    /// What the slice holds: up to three conditions.
     pub conditions: Vec<Condition>,
     /// Which way to be wrong.
     pub wrong: Wrong,
@@ -137,19 +166,26 @@ pub struct SliceRate {
     pub difference: f64,
     /// Its interval.
     pub difference_interval: Interval,
-    /// Fisher's exact test, two-sided.
+    /// Fisher's exact test against the rest, two-sided.
     pub p: f64,
-    /// Benjamini–Hochberg.
+    /// The largest p against those who share all conditions but one; 1 where there are too few of them, or they are
+    /// off the rest the other way. None for a slice of one condition.
+    pub p_within: Option<f64>,
+    /// Benjamini–Hochberg, of the larger p.
     pub q: f64,
     /// Whether q is at most the false-discovery rate.
     pub is_flagged: bool,
 }
 
+/// So many slices are looked at, at the most.
+pub const MOST_SLICES: usize = 500_000;
+
 /// Rates of all slices, by q, then by the size of the difference.
 ///
 /// # Errors
 /// [`CrowdError::Level`] for a level or a false-discovery rate outside 0 to 1; [`CrowdError::Length`] for a
-/// column of another length.
+/// column of another length; [`CrowdError::Slices`] for more than [`MOST_SLICES`], or for more or fewer columns
+/// together than 1 to 3.
 pub fn bias(
     cases: &[Case],
     columns: &[Column],
@@ -160,7 +196,7 @@ pub fn bias(
             return Err(CrowdError::Level { level });
         }
     }
-    let mut families = Vec::new();
+    let mut single = Vec::new();
     for column in columns {
         let actual = match &column.values {
             Values::Numbers(values) => values.len(),
@@ -173,20 +209,16 @@ pub fn bias(
                 expected: cases.len(),
             });
         }
-        families.push(slices(column, params.n_bins));
+        single.push(slices(column, params.n_bins));
     }
-    if params.pairs {
-        let single = families.len();
-        for a in 0..single {
-            for b in a + 1..single {
-                families.push(crossed(&families[a], &families[b]));
-            }
-        }
-    }
+    let families = families(&single, params.together)?;
+    let factorials = Factorials::up_to(cases.len());
     let mut rates: Vec<SliceRate> = families
-        .iter()
-        .flat_map(|family| Wrong::BOTH.map(|wrong| family_rates(cases, family, wrong, params)))
-        .flatten()
+        .par_iter()
+        .flat_map_iter(|family| {
+            let of = |wrong| family_rates(cases, family, wrong, params, &factorials);
+            Wrong::BOTH.map(of).into_iter().flatten()
+        })
         .collect();
     control(&mut rates, params.fdr);
     rates.sort_by(|a, b| {
@@ -195,11 +227,47 @@ pub fn bias(
     Ok(rates)
 }
 
-/// The slices of a column, or of two.
+/// Columns that are sliced together.
+type Family<'a> = Vec<&'a Slices>;
+
+/// Every one, two or three of the columns, small families first.
+fn families(single: &[Slices], together: usize) -> Result<Vec<Family<'_>>, CrowdError> {
+    if !(1..=3).contains(&together) {
+        let what = format!("{together} columns together; give 1, 2 or 3");
+        return Err(CrowdError::Slices { what });
+    }
+    let mut all: Vec<(Vec<usize>, Family<'_>)> = Vec::new();
+    let mut last: Vec<(Vec<usize>, Family<'_>)> = vec![(Vec::new(), Vec::new())];
+    let mut n_slices = 0_usize;
+    for _ in 0..together {
+        let mut next = Vec::new();
+        for (places, family) in &last {
+            let from = places.last().map_or(0, |at| at + 1);
+            for (at, column) in single.iter().enumerate().skip(from) {
+                let more: Family<'_> = family.iter().copied().chain([column]).collect();
+                let n = more.iter().map(|s| s.conditions.len()).product::<usize>();
+                n_slices = n_slices.saturating_add(2 * n);
+                if n_slices > MOST_SLICES {
+                    let what = format!(
+                        "more than {MOST_SLICES} slices and errors; name fewer columns, take fewer of them together, or make fewer bins"
+                    );
+                    return Err(CrowdError::Slices { what });
+                }
+                next.push((places.iter().copied().chain([at]).collect(), more));
+            }
+        }
+        all.extend(last.drain(..).filter(|(places, _)| !places.is_empty()));
+        last = next;
+    }
+    all.extend(last);
+    Ok(all.into_iter().map(|(_, family)| family).collect())
+}
+
+/// The slices of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Slices {
-    /// What each holds: one condition or two.
-    pub conditions: Vec<Vec<Condition>>,
+    /// What each holds.
+    pub conditions: Vec<Condition>,
     /// The slice of every case; `None` where the columns say nothing of it.
     pub of_case: Vec<Option<usize>>,
 }
@@ -213,7 +281,7 @@ pub fn slices(column: &Column, n_bins: usize) -> Slices {
             let edges = edges(values, n_bins);
             let conditions = edges
                 .windows(2)
-                .map(|w| vec![Condition::Range { column: name.clone(), low: w[0], high: w[1] }])
+                .map(|w| Condition::Range { column: name.clone(), low: w[0], high: w[1] })
                 .collect();
             let n = edges.len().saturating_sub(1);
             let place = |x: &f64| {
@@ -228,8 +296,7 @@ pub fn slices(column: &Column, n_bins: usize) -> Slices {
             labels.dedup();
             let of_case =
                 values.iter().map(|v| v.as_ref().and_then(|v| labels.binary_search(&v).ok())).collect();
-            let is =
-                |label: &&String| vec![Condition::Is { column: name.clone(), label: (*label).clone() }];
+            let is = |label: &&String| Condition::Is { column: name.clone(), label: (*label).clone() };
             Slices { conditions: labels.iter().map(is).collect(), of_case }
         }
     }
@@ -249,39 +316,86 @@ fn edges(values: &[f64], n_bins: usize) -> Vec<f64> {
     edges
 }
 
-fn crossed(a: &Slices, b: &Slices) -> Slices {
-    let n = b.conditions.len();
-    let conditions = a
-        .conditions
-        .iter()
-        .flat_map(|x| b.conditions.iter().map(move |y| [x.clone(), y.clone()].concat()))
-        .collect();
-    let of_case = a.of_case.iter().zip(&b.of_case).map(|(x, y)| Some((*x)? * n + (*y)?)).collect();
-    Slices { conditions, of_case }
+/// Errors and cases of each slice of a family, the last column's slices next to each other.
+struct Table {
+    sizes: Vec<usize>,
+    cells: Vec<(u64, u64)>,
 }
 
-fn family_rates(cases: &[Case], family: &Slices, wrong: Wrong, params: &BiasParams) -> Vec<SliceRate> {
-    let mut counts = vec![(0_u64, 0_u64); family.conditions.len()];
-    for (case, slice) in cases.iter().zip(&family.of_case) {
-        if let (Some(slice), true) = (slice, wrong.is_about(*case)) {
-            counts[*slice].0 += u64::from(case.said_positive != case.is_positive);
-            counts[*slice].1 += 1;
+impl Table {
+    fn of(cases: &[Case], family: &Family<'_>, wrong: Wrong) -> Self {
+        let sizes: Vec<usize> = family.iter().map(|s| s.conditions.len()).collect();
+        let mut cells = vec![(0_u64, 0_u64); sizes.iter().product()];
+        for (row, case) in cases.iter().enumerate().filter(|(_, case)| wrong.is_about(**case)) {
+            let place =
+                family.iter().try_fold(0, |at, s| Some(at * s.conditions.len() + s.of_case[row]?));
+            if let Some(at) = place {
+                cells[at].0 += u64::from(case.said_positive != case.is_positive);
+                cells[at].1 += 1;
+            }
         }
+        Self { sizes, cells }
     }
-    let all = counts.iter().fold((0, 0), |sum, c| (sum.0 + c.0, sum.1 + c.1));
+
+    /// Which slice of each column a cell is.
+    fn places(&self, mut cell: usize) -> Vec<usize> {
+        let mut places = vec![0; self.sizes.len()];
+        for (place, size) in places.iter_mut().zip(&self.sizes).rev() {
+            (*place, cell) = (cell % size, cell / size);
+        }
+        places
+    }
+
+    /// Sums over each column: for a cell those who share all of its conditions but that one, itself among them.
+    fn sums(&self) -> Vec<Vec<(u64, u64)>> {
+        let over = |column: usize| {
+            let step: usize = self.sizes[column + 1..].iter().product();
+            let size = self.sizes[column];
+            let first = |cell: usize| cell - cell / step % size * step;
+            let mut sums = vec![(0, 0); self.cells.len()];
+            for (cell, (k, n)) in self.cells.iter().enumerate() {
+                let sum = &mut sums[first(cell)];
+                *sum = (sum.0 + k, sum.1 + n);
+            }
+            (0..self.cells.len()).map(|cell| sums[first(cell)]).collect()
+        };
+        (0..self.sizes.len()).map(over).collect()
+    }
+}
+
+fn family_rates(
+    cases: &[Case],
+    family: &Family<'_>,
+    wrong: Wrong,
+    params: &BiasParams,
+    factorials: &Factorials,
+) -> Vec<SliceRate> {
+    let table = Table::of(cases, family, wrong);
+    let less = |all: (u64, u64), (k, n): (u64, u64)| (all.0 - k, all.1 - n);
+    let off =
+        |one: (u64, u64), rest: (u64, u64)| one.0 as f64 / one.1 as f64 - rest.0 as f64 / rest.1 as f64;
+    let all = table.cells.iter().fold((0, 0), |sum, c| (sum.0 + c.0, sum.1 + c.1));
+    let sums = if family.len() > 1 { table.sums() } else { Vec::new() };
     let mut spread = Counts::default();
-    let known = counts.iter().filter(|c| c.1 > 0).all(|&(k, n)| spread.add(k, n, 1).is_ok());
+    let known = table.cells.iter().filter(|c| c.1 > 0).all(|&(k, n)| spread.add(k, n, 1).is_ok());
     let prior = if known { BetaBinomial::fit_counts(&spread).ok() } else { None };
     let mut rates = Vec::new();
-    for (conditions, &(k, n)) in family.conditions.iter().zip(&counts) {
-        let rest = (all.0 - k, all.1 - n);
-        if n < params.least || rest.1 < params.least {
+    for (cell, &one) in table.cells.iter().enumerate() {
+        let rest = less(all, one);
+        if one.1 < params.least || rest.1 < params.least {
             continue;
         }
+        let (k, n) = one;
         let rate = k as f64 / n as f64;
-        let difference = rate - rest.0 as f64 / rest.1 as f64;
+        let difference = off(one, rest);
+        let within = |sums: &Vec<(u64, u64)>| {
+            let others = less(sums[cell], one);
+            let says_same = others.1 >= params.least && off(one, others) * difference > 0.0;
+            if says_same { factorials.fisher(one, others) } else { 1.0 }
+        };
+        let conditions = table.places(cell).into_iter().zip(family);
         rates.push(SliceRate {
-            conditions: conditions.clone(),
+            conditions: conditions.map(|(at, slices)| slices.conditions[at].clone()).collect(),
             wrong,
             k,
             n,
@@ -290,8 +404,9 @@ fn family_rates(cases: &[Case], family: &Slices, wrong: Wrong, params: &BiasPara
             shrunk: prior.as_ref().map_or(rate, |prior| prior.posterior_mean(k as f64, n as f64)),
             rest,
             difference,
-            difference_interval: newcombe((k, n), rest, params.level),
-            p: fisher((k, n), rest),
+            difference_interval: newcombe(one, rest, params.level),
+            p: factorials.fisher(one, rest),
+            p_within: sums.iter().map(within).reduce(f64::max),
             q: 1.0,
             is_flagged: false,
         });
@@ -310,31 +425,42 @@ fn newcombe(one: (u64, u64), other: (u64, u64), level: f64) -> Interval {
     }
 }
 
-/// Fisher's exact test: the chance, with both margins fixed, of a table that is as unlikely or more.
-fn fisher(one: (u64, u64), other: (u64, u64)) -> f64 {
-    let ((k, n), (_, m)) = (one, other);
-    let errors = k + other.0;
-    let log_choose = |n: u64, k: u64| {
-        ln_gamma(n as f64 + 1.0) - ln_gamma(k as f64 + 1.0) - ln_gamma((n - k) as f64 + 1.0)
-    };
-    let all = log_choose(n + m, errors);
-    let log_chance = |k: u64| log_choose(n, k) + log_choose(m, errors - k) - all;
-    let here = log_chance(k);
-    let possible = errors.saturating_sub(m)..=errors.min(n);
-    // Tables as unlikely as this one belong to it, whatever rounding says.
-    let p: f64 = possible.map(log_chance).filter(|l| *l <= here + 1e-7).map(f64::exp).sum();
-    p.min(1.0)
+/// Logarithms of factorials, from 0 on: millions of tests ask for them again and again.
+struct Factorials(Vec<f64>);
+
+impl Factorials {
+    fn up_to(n: usize) -> Self {
+        Self((0..=n).map(|n| ln_gamma(n as f64 + 1.0)).collect())
+    }
+
+    fn log_choose(&self, n: u64, k: u64) -> f64 {
+        self.0[n as usize] - self.0[k as usize] - self.0[(n - k) as usize]
+    }
+
+    /// Fisher's exact test: the chance, with both margins fixed, of a table that is as unlikely or more.
+    fn fisher(&self, one: (u64, u64), other: (u64, u64)) -> f64 {
+        let ((k, n), (_, m)) = (one, other);
+        let errors = k + other.0;
+        let all = self.log_choose(n + m, errors);
+        let log_chance = |k: u64| self.log_choose(n, k) + self.log_choose(m, errors - k) - all;
+        let here = log_chance(k);
+        let possible = errors.saturating_sub(m)..=errors.min(n);
+        // Tables as unlikely as this one belong to it, whatever rounding says.
+        let p: f64 = possible.map(log_chance).filter(|l| *l <= here + 1e-7).map(f64::exp).sum();
+        p.min(1.0)
+    }
 }
 
 /// Benjamini & Hochberg's step-up.
 fn control(rates: &mut [SliceRate], fdr: f64) {
     let n = rates.len() as f64;
+    let p = |rate: &SliceRate| rate.p.max(rate.p_within.unwrap_or(0.0));
     let mut order: Vec<usize> = (0..rates.len()).collect();
-    order.sort_by(|&a, &b| rates[b].p.total_cmp(&rates[a].p));
+    order.sort_by(|&a, &b| p(&rates[b]).total_cmp(&p(&rates[a])));
     let mut least = 1.0_f64;
     for (from_top, &at) in order.iter().enumerate() {
         let rank = n - from_top as f64;
-        least = least.min(rates[at].p * n / rank);
+        least = least.min(p(&rates[at]) * n / rank);
         rates[at].q = least;
         rates[at].is_flagged = least <= fdr;
     }

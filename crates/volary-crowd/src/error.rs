@@ -105,6 +105,12 @@ pub enum CrowdError {
         /// What is wrong.
         what: &'static str,
     },
+    /// More slices than can be looked at, or none.
+    #[error("slices: {what}")]
+    Slices {
+        /// What is wrong, and what to do.
+        what: String,
+    },
     /// A table that merges tags and cannot be followed.
     #[error("the merge table cannot be followed: tag {tag:?}: {why}; give each tag one row")]
     TagMerge {

@@ -2,18 +2,21 @@
 //! more often after they were told.
 //!
 //! Who stays is often who was good from the beginning, so that people with many votes are better without having
-//! learned anything. Each volunteer is therefore compared with themselves: votes of one state (late) against votes
-//! of the other (early), a stratum a person, put together by Mantel & Haenszel (1959):
+//! learned anything. Each volunteer is therefore compared with themselves. Experience grows while people tire, and
+//! feedback comes late, as experience does; so learning is looked at with the place in the session held apart, tiring
+//! with experience held apart, feedback with both ([`within`]).
+//!
+//! The bins of the two tables are against the first bin, a stratum a person, and nothing is held apart in them. They
+//! are put together by Mantel & Haenszel (1959):
 //! - the common odds ratio with the interval of Robins, Breslow & Greenland (1986, doi:10.2307/2531052);
 //! - the common difference in points with the interval of Sato, Greenland & Robins (1989,
 //!   doi:10.2307/2531779);
 //! - the test of Cochran–Mantel–Haenszel, without correction for continuity.
 //!
-//! Experience grows while people tire, and feedback comes late, as experience does. So learning is looked at among a
-//! person's votes at about the same time of a session, tiring and feedback among those of about the same
-//! experience; the bins of the two tables are not held apart so. Nothing is
-//! said of any one person, and votes without a known truth or a time say nothing. It is no experiment: harder
-//! subjects late in a session look like tiring.
+//! Nothing is said of any one person, and votes without a known truth or a time say nothing. It is no experiment:
+//! harder subjects late in a session look like tiring.
+
+mod within;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -44,6 +47,8 @@ pub struct JudgedVote {
     pub n_before: u32,
     /// Minutes since the session began.
     pub session_minutes: u32,
+    /// Classifications of the session before it.
+    pub n_before_in_session: u32,
     /// Classifications since the last one with feedback; 1 is the next one. None where there was none.
     pub since_feedback: Option<u32>,
 }
@@ -79,7 +84,7 @@ pub struct Stratum {
 /// One state against the other, each person with themselves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Effect {
-    /// Strata that have votes of both states.
+    /// Volunteers who have votes of both states.
     pub n_strata: u64,
     /// Votes of the state in these.
     pub n_inside: u64,
@@ -141,6 +146,7 @@ pub fn judged(votes: &Votes, counted: &Counted, truth: &Truth, told: &HashSet<&s
         n: u32,
         since_feedback: Option<u32>,
         session_start_ms: i64,
+        n_in_session: u32,
         last_ms: i64,
     }
     let mut past = vec![Past::default(); votes.volunteers.len()];
@@ -152,7 +158,7 @@ pub fn judged(votes: &Votes, counted: &Counted, truth: &Truth, told: &HashSet<&s
         }
         let p = &mut past[v];
         if p.n == 0 || ms - p.last_ms > SESSION_GAP_MS {
-            p.session_start_ms = ms;
+            (p.session_start_ms, p.n_in_session) = (ms, 0);
         }
         p.since_feedback = p.since_feedback.map(|n| n.saturating_add(1));
         at[c as usize] = Some(JudgedVote {
@@ -160,9 +166,11 @@ pub fn judged(votes: &Votes, counted: &Counted, truth: &Truth, told: &HashSet<&s
             is_right: false,
             n_before: p.n,
             session_minutes: u32::try_from((ms - p.session_start_ms) / 60_000).unwrap_or(u32::MAX),
+            n_before_in_session: p.n_in_session,
             since_feedback: p.since_feedback,
         });
         p.n = p.n.saturating_add(1);
+        p.n_in_session = p.n_in_session.saturating_add(1);
         p.last_ms = ms;
         if told.contains(votes.subjects[votes.subject[c as usize] as usize].as_str()) {
             p.since_feedback = Some(0);
@@ -197,8 +205,18 @@ pub fn practice(judged: &[JudgedVote], params: &PracticeParams) -> Result<Practi
         return Err(CrowdError::Level { level: params.level });
     }
     let person = |v: &JudgedVote| (v.volunteer, 0);
-    let effect = |state: &dyn Fn(&JudgedVote) -> bool, stratum: &dyn Fn(&JudgedVote) -> (u32, u32)| {
-        of_state(judged, state, stratum, params.level)
+    let column = |of: &dyn Fn(&JudgedVote) -> f64| judged.iter().map(of).collect::<Vec<f64>>();
+    // People soon know most of what they will: experience counts by its logarithm.
+    let experience = column(&|v| (1.0 + f64::from(v.n_before)).ln());
+    let place = column(&|v| f64::from(v.n_before_in_session));
+    let minutes = column(&|v| f64::from(v.session_minutes));
+    let effect = |state: &dyn Fn(&JudgedVote) -> bool, along: &[Vec<f64>]| {
+        let vote = |v: &JudgedVote| within::Vote {
+            volunteer: v.volunteer,
+            is_right: v.is_right,
+            is_inside: state(v),
+        };
+        within::effect(&judged.iter().map(vote).collect::<Vec<_>>(), along, params.level)
     };
     let bin_of = |ends: &[u32], x: u32| ends.iter().position(|end| x <= *end).unwrap_or(0) as u32;
     let bins = |ends: &[u32], of: fn(&JudgedVote) -> u32| -> Vec<Bin> {
@@ -224,15 +242,15 @@ pub fn practice(judged: &[JudgedVote], params: &PracticeParams) -> Result<Practi
     };
     Ok(Practice {
         n: judged.len() as u64,
-        learning: effect(&|v| v.n_before >= params.experienced_after, &|v| {
-            (v.volunteer, bin_of(&MINUTES, v.session_minutes))
-        }),
-        tiring: effect(&|v| v.session_minutes >= params.tired_after_minutes, &|v| {
-            (v.volunteer, bin_of(&EXPERIENCE, v.n_before))
-        }),
-        feedback: effect(&|v| v.since_feedback.is_some_and(|n| n <= params.fresh), &|v| {
-            (v.volunteer, bin_of(&EXPERIENCE, v.n_before))
-        }),
+        learning: effect(&|v| v.n_before >= params.experienced_after, &[place.clone(), minutes.clone()]),
+        tiring: effect(
+            &|v| v.session_minutes >= params.tired_after_minutes,
+            std::slice::from_ref(&experience),
+        ),
+        feedback: effect(
+            &|v| v.since_feedback.is_some_and(|n| n <= params.fresh),
+            &[experience.clone(), place, minutes],
+        ),
         by_experience: bins(&EXPERIENCE, |v| v.n_before),
         by_minutes: bins(&MINUTES, |v| v.session_minutes),
     })

@@ -71,7 +71,15 @@ fn crowd(seed: u64, learning: f64, tiring: f64, told: f64) -> Vec<JudgedVote> {
                 + if is_late { tiring } else { 0.0 }
                 + if since_feedback.is_some_and(|n| n <= 5) { told } else { 0.0 };
             let is_right = rng.random::<f64>() < p;
-            all.push(JudgedVote { volunteer, is_right, n_before, session_minutes, since_feedback });
+            let n_before_in_session = session_minutes;
+            all.push(JudgedVote {
+                volunteer,
+                is_right,
+                n_before,
+                session_minutes,
+                n_before_in_session,
+                since_feedback,
+            });
             if rng.random_range(0..12) == 0 {
                 since_feedback = Some(0);
             }
@@ -119,6 +127,113 @@ fn what_was_planted_is_found_and_nothing_where_nothing_was() {
     assert_eq!(bins.iter().map(|b| b.n).sum::<u64>(), all.n);
     assert_eq!((bins[0].from, bins[0].to, bins[1].from), (0, 10, 11));
     assert!(bins[0].against_first.is_none() && bins[2].against_first.is_some());
+}
+
+/// What is planted in a crowd that works in sessions of 10 to 110 votes, six a minute; on the scale of logits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Planted {
+    /// For each doubling of experience.
+    learning: f64,
+    /// For each vote of a session.
+    tiring: f64,
+    /// After feedback.
+    told: f64,
+}
+
+fn sessions(seed: u64, planted: Planted) -> Vec<JudgedVote> {
+    let mut rng = stream(seed, "practice sessions");
+    let mut all = Vec::new();
+    for volunteer in 0..80_u32 {
+        let skill = 0.6 + 1.2 * rng.random::<f64>();
+        let n_sessions = rng.random_range(1..6_u32) + if skill > 1.2 { 3 } else { 0 };
+        let (mut n_before, mut since_feedback) = (0, None);
+        for _ in 0..n_sessions {
+            for n_before_in_session in 0..rng.random_range(10..111_u32) {
+                since_feedback = since_feedback.map(|n: u32| n + 1);
+                let is_fresh = since_feedback.is_some_and(|n| n <= 5);
+                let x = skill
+                    + planted.learning * f64::from(n_before + 1).log2()
+                    + planted.tiring * f64::from(n_before_in_session)
+                    + if is_fresh { planted.told } else { 0.0 };
+                all.push(JudgedVote {
+                    volunteer,
+                    is_right: rng.random::<f64>() < 1.0 / (1.0 + (-x).exp()),
+                    n_before,
+                    session_minutes: n_before_in_session / 6,
+                    n_before_in_session,
+                    since_feedback,
+                });
+                n_before += 1;
+                if rng.random_range(0..12) == 0 {
+                    since_feedback = Some(0);
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Each planted by itself is found, and the two that were not planted are not.
+#[test]
+fn one_is_not_taken_for_the_other() {
+    const N: u64 = 60;
+    let params = PracticeParams { tired_after_minutes: 8, ..PracticeParams::default() };
+    let worlds = [
+        Planted::default(),
+        Planted { learning: 0.25, ..Planted::default() },
+        Planted { tiring: -0.015, ..Planted::default() },
+        Planted { told: 0.5, ..Planted::default() },
+        Planted { learning: 0.25, tiring: -0.015, ..Planted::default() },
+    ];
+    let mut found = [[0_u32; 3]; 5];
+    let mut seemed = 0;
+    for seed in 0..N {
+        for (world, found) in worlds.iter().zip(&mut found) {
+            let votes = sessions(seed, *world);
+            let all = practice(&votes, &params).unwrap();
+            let is_there = |e: Option<Effect>, sign: f64| {
+                e.is_some_and(|e| e.p < 0.05 && e.difference * sign > 0.0)
+            };
+            let any = |e: Option<Effect>| is_there(e, 1.0) || is_there(e, -1.0);
+            found[0] += u32::from(if world.learning > 0.0 {
+                is_there(all.learning, 1.0)
+            } else {
+                any(all.learning)
+            });
+            found[1] +=
+                u32::from(if world.tiring < 0.0 { is_there(all.tiring, -1.0) } else { any(all.tiring) });
+            found[2] += u32::from(if world.told > 0.0 {
+                is_there(all.feedback, 1.0)
+            } else {
+                any(all.feedback)
+            });
+            if world.tiring < 0.0 && world.learning == 0.0 {
+                // What it was before: people against themselves within ten minutes of a session.
+                let state = |v: &JudgedVote| v.n_before >= 50;
+                let stratum = |v: &JudgedVote| (v.volunteer, v.session_minutes / 10);
+                seemed +=
+                    u32::from(of_state(&votes, &state, &stratum, 0.95).is_some_and(|e| e.p < 0.05));
+            }
+        }
+    }
+    println!(
+        "of {N} (learning, tiring, feedback): none {:?}, learning {:?}, tiring {:?}, feedback {:?}, learning and tiring {:?}; learning where people only tire, in bins of ten minutes: {seemed}",
+        found[0], found[1], found[2], found[3], found[4]
+    );
+    // A binomial of 60 and 0.05 is above 9 in one of a thousand.
+    let is_planted = [
+        [false; 3],
+        [true, false, false],
+        [false, true, false],
+        [false, false, true],
+        [true, true, false],
+    ];
+    for (found, is_planted) in found.iter().zip(is_planted) {
+        for (n, is_planted) in found.iter().zip(is_planted) {
+            assert!(if is_planted { *n >= 48 } else { *n <= 9 }, "{found:?}");
+        }
+    }
+    assert!(seemed >= 20, "the old way was no worse: {seemed}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! it fails ([`IngestError`]) only where there is nothing to read. Every writer writes beside its target
 //! and renames, so that no half-written file is ever seen. No statistics here.
 
+pub mod bundle;
 pub mod caesar;
 pub mod class_table;
 mod columns;

@@ -451,6 +451,18 @@ impl Budget {
         ]
     }
 
+    /// What would be passed, in words, if `more` were spent as well.
+    #[must_use]
+    pub fn would_pass(&self, total: &Total, more: &Total) -> Option<String> {
+        let more = self.limits(more);
+        self.limits(total).into_iter().zip(more).find_map(|((name, most, spent), (.., more))| {
+            let most = most.filter(|most| spent >= *most || spent + more > *most)?;
+            Some(format!(
+                "the budget would be passed: {name} = {most} in volary.toml, {spent:.6} are used, and one more may take {more:.6}"
+            ))
+        })
+    }
+
     /// What is spent, in words, once something is.
     #[must_use]
     pub fn spent(&self, total: &Total) -> Option<String> {

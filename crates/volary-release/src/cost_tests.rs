@@ -207,3 +207,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_would_pass_the_budget_is_said_before_it_does() {
+    let budget = Budget { energy_kwh: Some(1.0), ..Budget::default() };
+    let total = |kwh: f64| {
+        let wh = 1000.0 * kwh;
+        Total { energy_wh: Span { low: wh, mid: wh, high: wh }, ..Total::default() }
+    };
+    assert_eq!(budget.would_pass(&total(0.5), &total(0.4)), None);
+    assert_eq!(budget.would_pass(&total(0.5), &total(0.5)), None);
+    let why = budget.would_pass(&total(0.7), &total(0.4)).unwrap();
+    assert!(why.starts_with("the budget would be passed: energy_kwh = 1 in volary.toml"), "{why}");
+    // Of the first candidate nothing is known: it is begun, unless all is spent.
+    assert_eq!(budget.would_pass(&total(0.99), &Total::default()), None);
+    assert!(budget.would_pass(&total(1.0), &Total::default()).is_some());
+    assert_eq!(Budget::default().would_pass(&total(9.0), &total(9.0)), None);
+}

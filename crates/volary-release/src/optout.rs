@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use volary_ingest::volunteer::is_anonymous;
+use volary_ingest::volunteer::{is_anonymous, key};
 
 use crate::error::ReleaseError;
 
@@ -144,14 +144,31 @@ impl OptOuts {
     }
 }
 
+/// The key under which the volunteer of a table is out, by [`OptOuts::out`]. Where a table has a team's own ids and
+/// not keys, an id is taken for a name as well: `v…` of it is the same person.
+pub(crate) fn out_as<'a>(out: &BTreeMap<&'a str, &'a str>, volunteer: &str) -> Option<&'a str> {
+    if out.is_empty() {
+        return None;
+    }
+    let as_it_is = out.get_key_value(volunteer);
+    let found = as_it_is.or_else(|| {
+        let is_own_id = !is_key(volunteer) && !is_anonymous(volunteer);
+        is_own_id.then(|| out.get_key_value(key(volunteer).0.as_str())).flatten()
+    });
+    found.map(|(key, _)| *key)
+}
+
+fn is_key(text: &str) -> bool {
+    text.len() == 17
+        && text.starts_with('v')
+        && text[1..].bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
 fn check(entry: &Entry) -> Result<(), &'static str> {
-    let is_key = entry.volunteer.len() == 17
-        && entry.volunteer.starts_with('v')
-        && entry.volunteer[1..].bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     if is_anonymous(&entry.volunteer) {
         return Err("somebody who was not logged in cannot be told from others, and so cannot opt out");
     }
-    if !is_key {
+    if !is_key(&entry.volunteer) {
         return Err("not a volunteer's key; `volary optout add --user …` turns a name into one");
     }
     if entry.at.parse::<jiff::civil::Date>().is_err() {
@@ -199,6 +216,19 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn a_table_with_ids_of_a_teams_own_has_the_same_people() {
+        let mut log = OptOuts::default();
+        log.add(entry("ann", State::Out, "2026-01-01")).unwrap();
+        let out = log.out();
+        let ann = key("ann").0;
+        assert_eq!((out_as(&out, "ann"), out_as(&out, &ann)), (Some(ann.as_str()), Some(ann.as_str())));
+        for other in ["bob", "Ann", "", &key("bob").0, &key("not-logged-in-1").0] {
+            assert_eq!(out_as(&out, other), None, "{other}");
+        }
+        assert_eq!(out_as(&BTreeMap::new(), "ann"), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The tables of a package, written column by allowed column, as Parquet, CSV and VOTable.
 //!
-//! Parquet and VOTable hold the text as it is. CSV is what people open in a spreadsheet, so there a cell
-//! that a spreadsheet would take for a formula starts with an apostrophe.
+//! Parquet and VOTable hold the text as it is; in CSV, which people open in a spreadsheet, what would be a formula
+//! stands behind an apostrophe, as in every table that Volary writes ([`volary_core::spreadsheet`]).
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow_array::builder::{Float64Builder, Int64Builder, StringBuilder, UInt64Builder};
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
-use arrow_array::{Array as _, ArrayRef, RecordBatch, StringArray};
+use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema};
 use volary_ingest::IngestError;
 use volary_ingest::output::AtomicFile;
@@ -135,7 +135,7 @@ impl Sink {
         if let Some(votable) = &mut self.votable {
             votable.write(&batch)?;
         }
-        self.csv.write(&for_spreadsheets(&batch))?;
+        self.csv.write(&batch)?;
         Ok(())
     }
 
@@ -158,34 +158,6 @@ fn builder(kind: Kind) -> Builder {
         Kind::Integer => Builder::Integer(Int64Builder::new()),
         Kind::Number => Builder::Number(Float64Builder::new()),
     }
-}
-
-/// Whether a spreadsheet may take the text for a formula or a command.
-#[must_use]
-pub fn is_formula(text: &str) -> bool {
-    let start = text.trim_start_matches([' ', '\u{feff}', '\u{200b}']);
-    start.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '\0', '|', '%'])
-        || start.starts_with(['\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'])
-}
-
-/// Text as a spreadsheet may see it.
-#[must_use]
-pub fn neutral(text: &str) -> std::borrow::Cow<'_, str> {
-    if is_formula(text) { format!("'{text}").into() } else { text.into() }
-}
-
-fn for_spreadsheets(batch: &RecordBatch) -> RecordBatch {
-    let columns = batch.columns().iter().map(|column| {
-        if column.data_type() != &DataType::Utf8 {
-            return column.clone();
-        }
-        let texts = column.as_string::<i32>();
-        if !texts.iter().flatten().any(is_formula) {
-            return column.clone();
-        }
-        Arc::new(texts.iter().map(|t| t.map(neutral)).collect::<StringArray>()) as ArrayRef
-    });
-    RecordBatch::try_new(batch.schema(), columns.collect()).unwrap_or_else(|_| batch.clone())
 }
 
 /// A VOTable (IVOA, version 1.4) as TABLEDATA: what TOPCAT and astropy read.
@@ -279,16 +251,6 @@ pub(crate) fn xml(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn formulas_are_made_harmless_and_nothing_else_is_touched() {
-        for text in ["=HYPERLINK(1)", "+1", "-1", "@SUM", "\t=1", "\r1", "|cmd", " =1", "\u{ff1d}1"] {
-            assert_eq!(neutral(text), format!("'{text}"), "{text:?}");
-        }
-        for text in ["Yes", "", "1E5", "a=b", "'=1", "p2e5"] {
-            assert_eq!(neutral(text), text);
-        }
-    }
 
     #[test]
     fn xml_holds_anything() {

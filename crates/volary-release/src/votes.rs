@@ -15,7 +15,7 @@ use volary_ingest::{IngestError, Progress};
 use crate::calendar::day_of;
 use crate::error::ReleaseError;
 use crate::names::NameSet;
-use crate::optout::OptOuts;
+use crate::optout::{OptOuts, out_as};
 use crate::pseudonym::{Pseudonyms, Token};
 
 /// No answer: seen, and nothing said, or nothing that leaves.
@@ -176,13 +176,20 @@ impl Votes {
 
     /// Blanks answers that fewer than `least` people gave to a question, and takes out what fewer than
     /// `least` saw. Returns how many answers (as the team's words, different ones) were blanked.
+    ///
+    /// What is typed may be the typist's own name, typed again and again without an account: all who were not
+    /// logged in are one person there.
     pub(crate) fn take_out_rare(&mut self, least: u32) -> u64 {
         let least = least as usize;
+        let typed: Vec<bool> = self.questions.iter().map(Question::is_typed).collect();
         let mut givers: HashMap<(u32, u32), Vec<Who>> = HashMap::new();
         for vote in self.rows.iter().filter(|v| v.answer != NO_ANSWER) {
+            let is_typed = typed[vote.question as usize];
+            let giver =
+                if is_typed && vote.who.volunteer().is_none() { Who(ANONYMOUS) } else { vote.who };
             let who = givers.entry((vote.question, vote.answer)).or_default();
-            if who.len() < least && !who.contains(&vote.who) {
-                who.push(vote.who);
+            if who.len() < least && !who.contains(&giver) {
+                who.push(giver);
             }
         }
         let is_rare = |v: &Vote| givers.get(&(v.question, v.answer)).is_some_and(|g| g.len() < least);
@@ -275,9 +282,9 @@ impl Reader {
             self.leave_out("no subject or no volunteer");
             return Ok(());
         };
-        if out_now.contains_key(volunteer.as_ref()) {
-            if !self.gone.contains(volunteer.as_ref()) {
-                self.gone.insert(volunteer.into_owned());
+        if let Some(key) = out_as(out_now, &volunteer) {
+            if !self.gone.contains(key) {
+                self.gone.insert(key.to_owned());
             }
             self.leave_out("opted out");
             return Ok(());
@@ -394,4 +401,53 @@ fn ranked<T: Ord>(values: Vec<T>) -> (Vec<T>, Vec<u32>) {
         rank[*was as usize] = place as u32;
     }
     (order.into_iter().map(|(value, _)| value).collect(), rank)
+}
+
+#[cfg(test)]
+mod tests {
+    use volary_ingest::volunteer::key;
+
+    use super::*;
+    use crate::key::ReleaseKey;
+    use crate::pseudonym::Linking;
+
+    /// Votes of people by their names, `not-logged-in…` among them.
+    fn votes(rows: &[(&str, &str, &str, &str)]) -> Votes {
+        let folder = tempfile::tempdir().unwrap();
+        let mut csv =
+            String::from("classification_id,workflow_id,subject_id,volunteer,task,kind,answer\n");
+        for (id, (subject, name, kind, answer)) in rows.iter().enumerate() {
+            csv.push_str(&format!("{id},7,{subject},{},T-{kind},{kind},{answer}\n", key(name).0));
+        }
+        let path = folder.path().join("votes.csv");
+        std::fs::write(&path, csv).unwrap();
+        let release_key = ReleaseKey::of_bytes(&[7; 32]).unwrap();
+        let pseudonyms = Pseudonyms::new(&release_key, "p", "1", &Linking::None).unwrap();
+        Votes::read(&path, &OptOuts::default(), &pseudonyms, &Progress::default()).unwrap()
+    }
+
+    fn left(votes: &Votes) -> BTreeSet<&str> {
+        let answers = votes.rows.iter().filter(|v| v.answer != NO_ANSWER);
+        answers.map(|v| votes.answers[v.answer as usize].as_str()).collect()
+    }
+
+    #[test]
+    fn who_types_a_name_thrice_without_an_account_is_not_three_people() {
+        let mut rows = Vec::new();
+        for subject in ["s1", "s2", "s3", "s4"] {
+            rows.push((subject, "not-logged-in-a", "dropdown", "Ford Prefect"));
+            rows.push((subject, "not-logged-in-b", "single", "Yes"));
+        }
+        for subject in ["s1", "s2", "s3", "s4"] {
+            for who in ["ann", "bob", "not-logged-in-c"] {
+                rows.push((subject, who, "dropdown", "Towel"));
+                rows.push((subject, who, "single", "No"));
+            }
+        }
+        let mut votes = votes(&rows);
+        assert_eq!(left(&votes), BTreeSet::from(["Ford Prefect", "Towel", "Yes", "No"]));
+        votes.take_out_rare(3);
+        // Of what the team lists, four classifications are four.
+        assert_eq!(left(&votes), BTreeSet::from(["Towel", "Yes", "No"]));
+    }
 }

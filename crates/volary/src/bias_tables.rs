@@ -12,15 +12,15 @@ use volary_ingest::tables::write_table;
 
 /// One row per slice and error of the crowd or the model.
 pub(crate) fn write_bias(path: &Path, rows: &[(&str, &SliceRate)]) -> Result<u64> {
-    let mut texts: [StringBuilder; 6] = Default::default();
-    let mut edges: [Float64Builder; 4] = Default::default();
+    let mut texts: [StringBuilder; 8] = Default::default();
+    let mut edges: [Float64Builder; 6] = Default::default();
     let mut counts: [UInt64Builder; 4] = Default::default();
-    let mut numbers: [Float64Builder; 9] = Default::default();
+    let mut numbers: [Float64Builder; 10] = Default::default();
     let mut flagged = BooleanBuilder::new();
     for (who, r) in rows {
         texts[0].append_value(who);
         texts[1].append_value(r.wrong.as_str());
-        for side in 0..2 {
+        for side in 0..3 {
             let (column, low, high, label) = match r.conditions.get(side) {
                 Some(Condition::Range { column, low, high }) => {
                     (Some(column), Some(*low), Some(*high), None)
@@ -37,22 +37,28 @@ pub(crate) fn write_bias(path: &Path, rows: &[(&str, &SliceRate)]) -> Result<u64
             column.append_value(n);
         }
         let values = [
-            r.rate,
-            r.interval.low,
-            r.interval.high,
-            r.shrunk,
-            r.difference,
-            r.difference_interval.low,
-            r.difference_interval.high,
-            r.p,
-            r.q,
+            Some(r.rate),
+            Some(r.interval.low),
+            Some(r.interval.high),
+            Some(r.shrunk),
+            Some(r.difference),
+            Some(r.difference_interval.low),
+            Some(r.difference_interval.high),
+            Some(r.p),
+            r.p_within,
+            Some(r.q),
         ];
-        numbers.iter_mut().zip(values).for_each(|(column, x)| column.append_value(x));
+        numbers.iter_mut().zip(values).for_each(|(column, x)| column.append_option(x));
         flagged.append_value(r.is_flagged);
     }
-    let [who, wrong, x, x_label, y, y_label] = texts.map(|mut c| Arc::new(c.finish()) as ArrayRef);
-    let [x_low, x_high, y_low, y_high] = edges.map(|mut c| Arc::new(c.finish()) as ArrayRef);
-    let mut columns = vec![who, wrong, x, x_low, x_high, x_label, y, y_low, y_high, y_label];
+    let mut texts = texts.map(|mut c| Arc::new(c.finish()) as ArrayRef).into_iter();
+    let mut edges = edges.map(|mut c| Arc::new(c.finish()) as ArrayRef).into_iter();
+    let mut columns: Vec<ArrayRef> = texts.by_ref().take(2).collect();
+    while let Some(column) = texts.next() {
+        columns.push(column);
+        columns.extend(edges.by_ref().take(2));
+        columns.extend(texts.next());
+    }
     columns.extend(counts.map(|mut c| Arc::new(c.finish()) as ArrayRef));
     columns.extend(numbers.map(|mut c| Arc::new(c.finish()) as ArrayRef));
     columns.push(Arc::new(flagged.finish()));

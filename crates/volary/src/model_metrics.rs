@@ -53,19 +53,20 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
-    /// Measures a confusion network and the plain models on the held-out part.
+    /// Measures a confusion network and the plain models on the held-out part of `split`.
     pub(crate) fn new(
         lesson: &Lesson<'_>,
         trained: &Trained,
+        split: &Split,
         replicates: usize,
         seed: u64,
     ) -> Result<Self> {
-        let rows = &trained.split.held_out;
+        let rows = &split.held_out;
         let scoring = Scoring { seed, ..Scoring::default() };
         let scores = trained.model.score(lesson.pixels, rows, &scoring, &mut |_| true)?;
         let label = fractions(lesson.labels, rows);
         let predicted = scores.predictions.iter().map(|p| p.probability).collect();
-        let mut judged = Self::of(lesson, &trained.split, predicted, replicates, seed)?;
+        let mut judged = Self::of(lesson, split, predicted, replicates, seed)?;
         // With intervals that were fitted to the held-out part, half by half; else as they are.
         judged.coverage = trained
             .coverage
@@ -183,10 +184,11 @@ impl Judged {
                 },
             };
             let slices = slices(&held_out, BiasParams::default().n_bins);
-            for (at, conditions) in slices.conditions.iter().enumerate() {
+            for (at, condition) in slices.conditions.iter().enumerate() {
                 let rows: Vec<usize> =
                     (0..self.n).filter(|row| slices.of_case[*row] == Some(at)).collect();
-                let mut slice = json!({"slice": words(conditions), "n": rows.len()});
+                let mut slice =
+                    json!({"slice": words(std::slice::from_ref(condition)), "n": rows.len()});
                 let cells = |values: &[f64]| -> Vec<f64> {
                     rows.iter().flat_map(|r| values[r * n_classes..][..n_classes].to_vec()).collect()
                 };
@@ -413,7 +415,7 @@ fn spreads(values: &[f64], n_classes: usize, exclude: bool) -> Vec<f64> {
 }
 
 /// The groups of rows, numbered from 0 in the order in which they come.
-fn group_numbers(groups: &[String], rows: &[usize]) -> Vec<u32> {
+pub(crate) fn group_numbers(groups: &[String], rows: &[usize]) -> Vec<u32> {
     let mut numbers = std::collections::HashMap::new();
     rows.iter()
         .map(|row| {

@@ -1,7 +1,7 @@
 //! Images for a model: which, how they become pictures, and where these are kept. Shared by all commands
 //! that show pictures to a network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -66,6 +66,17 @@ impl PrepareArgs {
 }
 
 impl SourceArgs {
+    /// A table, an export or a folder, with everything else as usual.
+    pub(crate) fn of(subjects: &Path, images: Option<&Path>, cache: &Path) -> Self {
+        Self {
+            subjects: subjects.to_owned(),
+            images: images.map(Path::to_owned),
+            id_column: None,
+            image_column: None,
+            cache: cache.to_owned(),
+        }
+    }
+
     /// Finds the subjects and notes what was wrong.
     pub(crate) fn find(&self, session: &mut Session) -> Result<ImageSubjects> {
         let source = SubjectSource {

@@ -252,6 +252,10 @@ pub fn bias() -> Arc<Schema> {
         ("y_low", DataType::Float64, true),
         ("y_high", DataType::Float64, true),
         ("y_label", DataType::Utf8, true),
+        ("z", DataType::Utf8, true),
+        ("z_low", DataType::Float64, true),
+        ("z_high", DataType::Float64, true),
+        ("z_label", DataType::Utf8, true),
         ("n_errors", DataType::UInt64, false),
         ("n", DataType::UInt64, false),
         ("n_errors_rest", DataType::UInt64, false),
@@ -264,6 +268,7 @@ pub fn bias() -> Arc<Schema> {
         ("difference_low", DataType::Float64, false),
         ("difference_high", DataType::Float64, false),
         ("p", DataType::Float64, false),
+        ("p_within", DataType::Float64, true),
         ("q", DataType::Float64, false),
         ("flagged", DataType::Boolean, false),
     ])

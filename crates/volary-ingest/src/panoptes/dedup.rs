@@ -76,7 +76,7 @@ pub fn dedup(
         let what = "the export is read twice, so it cannot be standard input".to_owned();
         return Err(IngestError::Format { what, path: export.to_owned() });
     }
-    let cut = RecordOptions { delimiter: Some(b','), ..RecordOptions::default() };
+    let cut = RecordOptions::export();
     let mut decisions = Decisions::new(options);
     let mut blocks = Blocks::open(export, cut, progress)?;
     let columns = Columns::find(blocks.header(), export)?;

@@ -39,7 +39,7 @@ impl Default for ExportOptions {
             text_tasks: Vec::new(),
             threads: 1,
             now_ms: i64::MAX,
-            records: RecordOptions { delimiter: Some(b','), ..RecordOptions::default() },
+            records: RecordOptions::export(),
         }
     }
 }

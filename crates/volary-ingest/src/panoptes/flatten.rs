@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use volary_core::spreadsheet::neutral;
 
 use super::compat::rows::{self, Annotation, Row, scalar_text};
 use crate::error::IngestError;
@@ -222,7 +223,8 @@ impl Flattening {
             value,
         ];
         self.rows_written += 1;
-        self.writer.write_record(record).map_err(|e| io_error(&self.path, std::io::Error::other(e)))
+        let record = record.map(|cell| neutral(cell).into_owned());
+        self.writer.write_record(&record).map_err(|e| io_error(&self.path, std::io::Error::other(e)))
     }
 }
 

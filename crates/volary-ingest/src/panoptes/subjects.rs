@@ -44,7 +44,7 @@ pub fn read_subjects(
     path: &Path,
     progress: &Progress,
 ) -> Result<(Vec<SubjectExportRow>, ReadReport), IngestError> {
-    let options = RecordOptions { delimiter: Some(b','), ..RecordOptions::default() };
+    let options = RecordOptions::export();
     let mut records = Records::open(path, options, progress)?;
     records.require(["subject_id", "metadata"], "a subject export")?;
     let columns = Columns::find(records.header());

@@ -106,8 +106,7 @@ impl TaskDefinition {
 /// # Errors
 /// Where the file cannot be read or lacks `workflow_id`, `version`, `tasks` or `strings`.
 pub fn read_workflows(path: &Path, progress: &Progress) -> Result<Workflows, IngestError> {
-    let mut records =
-        Records::open(path, RecordOptions { delimiter: Some(b','), ..Default::default() }, progress)?;
+    let mut records = Records::open(path, RecordOptions::export(), progress)?;
     let [id, major, tasks, strings] =
         records.require(["workflow_id", "version", "tasks", "strings"], "a workflow export")?;
     let header = records.header().clone();

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use memchr::memchr;
+use volary_core::spreadsheet::plain;
 use volary_core::{ProblemKind, Problems};
 
 use super::fields::Fields;
@@ -27,11 +28,22 @@ pub struct RecordOptions {
     pub delimiter: Option<u8>,
     /// Records longer than this are passed over and listed.
     pub max_record_bytes: usize,
+    /// Cells are taken as they stand, as in exports of others. Otherwise the apostrophes that Volary puts before
+    /// what a spreadsheet would take for a formula are taken off ([`volary_core::spreadsheet`]).
+    pub is_exact: bool,
+}
+
+impl RecordOptions {
+    /// For exports of others: commas, and cells as they stand.
+    #[must_use]
+    pub fn export() -> Self {
+        Self { delimiter: Some(b','), is_exact: true, ..Self::default() }
+    }
 }
 
 impl Default for RecordOptions {
     fn default() -> Self {
-        Self { delimiter: None, max_record_bytes: 16 << 20 }
+        Self { delimiter: None, max_record_bytes: 16 << 20, is_exact: false }
     }
 }
 
@@ -110,6 +122,7 @@ pub struct Blocks {
     source: Source,
     header: Header,
     max_record_bytes: usize,
+    is_exact: bool,
     progress: Progress,
     buffer: Vec<u8>,
     scanner: Scanner,
@@ -148,6 +161,7 @@ impl Blocks {
             source,
             header: Header { names: Vec::new(), delimiter: options.delimiter.unwrap_or(b',') },
             max_record_bytes: options.max_record_bytes.min(MAX_RECORD_BYTES),
+            is_exact: options.is_exact,
             progress: progress.clone(),
             buffer: Vec::new(),
             scanner: Scanner::new(b','),
@@ -174,6 +188,11 @@ impl Blocks {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.source.path()
+    }
+
+    /// Whether cells are taken as they stand.
+    pub(super) fn is_exact(&self) -> bool {
+        self.is_exact
     }
 
     /// Reads to the end and returns the input's checksum.
@@ -207,6 +226,11 @@ impl Blocks {
             return Err(IngestError::OldMacLineEnds { path });
         }
         self.header = Header::parse(line, delimiter);
+        if !self.is_exact {
+            for name in &mut self.header.names {
+                *name = plain(name).to_owned();
+            }
+        }
         self.scanner = Scanner::new(self.header.delimiter);
         self.buffer.drain(..(line_end + 1).min(self.buffer.len()));
         Ok(())

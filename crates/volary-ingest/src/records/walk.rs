@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use memchr::memchr;
+use volary_core::spreadsheet::plain;
 use volary_core::{ProblemKind, Problems};
 
 use super::blocks::{Block, Blocks, RecordOptions};
@@ -126,7 +127,10 @@ impl Records {
             for (i, name) in names.iter().enumerate() {
                 fields.write(i, &mut self.scratch);
                 let text = clean_text(&self.scratch, row, name, &mut self.problems);
-                record.fields.push(text.into_owned());
+                record.fields.push(match self.blocks.is_exact() {
+                    true => text.into_owned(),
+                    false => plain(&text).to_owned(),
+                });
             }
             return Ok(Some(record));
         }
@@ -173,7 +177,8 @@ mod tests {
         let progress = Progress::default();
         let path = Path::new("test.csv");
         let reader = Box::new(std::io::Cursor::new(bytes.to_vec()));
-        let options = RecordOptions { delimiter: Some(b','), max_record_bytes };
+        let options =
+            RecordOptions { delimiter: Some(b','), max_record_bytes, ..RecordOptions::default() };
         Blocks::new(Source::from_reader(path, reader, &progress)?, options, &progress)
     }
 

@@ -1,4 +1,7 @@
 //! Writes tables, one batch after the other.
+//!
+//! CSV is what people open in a spreadsheet: text that one would take for a formula stands behind an apostrophe
+//! there ([`volary_core::spreadsheet`]), and is read back without it. Numbers never do.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,6 +19,7 @@ use parquet::basic::{Compression, Encoding};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use serde_json::{Map, Value};
+use volary_core::spreadsheet::neutral;
 
 use super::TableFormat;
 use crate::error::IngestError;
@@ -59,7 +63,7 @@ impl TableWriter {
             }
             TableFormat::Csv => {
                 let mut writer = csv::Writer::from_writer(file);
-                let names = schema.fields().iter().map(|f| f.name().as_str());
+                let names = schema.fields().iter().map(|f| neutral(f.name()).into_owned());
                 writer.write_record(names).map_err(|e| table(e.to_string()))?;
                 Inner::Csv(Box::new(writer))
             }
@@ -157,7 +161,11 @@ pub fn write_table(path: &Path, batch: &RecordBatch) -> Result<(), IngestError> 
 fn write_csv(writer: &mut csv::Writer<AtomicFile>, batch: &RecordBatch) -> Result<(), String> {
     for row in 0..batch.num_rows() {
         for column in batch.columns() {
-            writer.write_field(cell_text(column.as_ref(), row)?).map_err(|e| e.to_string())?;
+            let written = match column.as_string_opt::<i32>().filter(|texts| texts.is_valid(row)) {
+                Some(texts) => writer.write_field(neutral(texts.value(row)).as_bytes()),
+                None => writer.write_field(cell_text(column.as_ref(), row)?),
+            };
+            written.map_err(|e| e.to_string())?;
         }
         writer.write_record(None::<&[u8]>).map_err(|e| e.to_string())?;
     }

@@ -13,6 +13,8 @@ use crate::lineage::{Lineage, Run};
 
 /// The file of the runs that a model's inputs went through.
 pub const LINEAGE_FILE: &str = "lineage.json";
+/// The file of a search for settings, where the model came out of one.
+pub const SEARCH_FILE: &str = "search.json";
 /// A header of weights is not longer than this.
 const MOST_HEADER_BYTES: u64 = 100_000_000;
 
@@ -35,6 +37,8 @@ pub struct Folder {
     pub(super) config: Value,
     pub(super) metrics: Value,
     pub(super) record: Value,
+    /// The search that it came out of; null where there was none.
+    pub(super) search: Value,
     pub(super) run: Run,
     pub(super) weights: Vec<Weights>,
     pub(super) costs: Ledger,
@@ -66,6 +70,7 @@ impl Folder {
         let config = read("config.json")?;
         let metrics = read("metrics.json")?;
         let record = read("run.json")?;
+        let search = if path.join(SEARCH_FILE).exists() { read(SEARCH_FILE)? } else { Value::Null };
         let lineage_path = path.join(LINEAGE_FILE);
         let lineage = if lineage_path.exists() {
             let value = read(LINEAGE_FILE)?;
@@ -92,6 +97,7 @@ impl Folder {
             config,
             metrics,
             record,
+            search,
             lineage,
             hashes,
         })
@@ -104,6 +110,7 @@ impl Folder {
             config: Value::Null,
             metrics: Value::Null,
             record: Value::Null,
+            search: Value::Null,
             run: Run::of(&Value::Null, Path::new("")),
             weights: Vec::new(),
             costs: Ledger::default(),
@@ -221,7 +228,11 @@ impl Folder {
         let summary = |name: &str| record.pointer(&format!("/summary/{name}"));
         same("version of Volary", config.get("volary"), record.get("volary"));
         same("seed", config.pointer("/settings/seed"), record.get("seed"));
-        same("pictures held out", config.get("n_held_out"), metrics.pointer("/held_out/n"));
+        // Of a search a part chose, and the rest judges.
+        let n_chosen_by = metrics.get("n_chosen_by").and_then(Value::as_u64).unwrap_or(0);
+        let n_judged = metrics.pointer("/held_out/n").and_then(Value::as_u64);
+        let n_held_out = n_judged.map(|n| Value::from(n + n_chosen_by));
+        same("pictures held out", config.get("n_held_out"), n_held_out.as_ref());
         for name in ["n_train", "n_stop", "n_held_out", "n_epochs", "labels_blake3", "classes"] {
             same(name, config.get(name), summary(name));
         }

@@ -52,6 +52,7 @@ pub(super) fn page(folder: &Folder, said: &Said<'_>) -> String {
     uses(said, &mut out);
     data(folder, said, &mut out);
     training(folder, &mut out);
+    searched(folder, &mut out);
     quality(folder, &mut out);
     biases(said, &mut out);
     cost(folder, &mut out);
@@ -163,6 +164,49 @@ fn training(folder: &Folder, out: &mut String) {
     // The seed stands above.
     rows.retain(|(name, _)| name != "settings seed");
     table(("setting", ""), &rows, out);
+}
+
+/// The search that it came out of.
+fn searched(folder: &Folder, out: &mut String) {
+    let of = &folder.search;
+    let done: Vec<&Value> =
+        of["candidates"].as_array().into_iter().flatten().filter(|c| !c.is_null()).collect();
+    let Some(kept) = of["kept"].as_u64().filter(|n| *n > 0) else { return };
+    let kept = &of["candidates"][kept as usize - 1];
+    let loss = |candidate: &Value| candidate["loss"][0].as_f64().unwrap_or(f64::NAN);
+    let losses: Vec<f64> = done.iter().map(|c| loss(c)).collect();
+    let ends =
+        losses.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(*x), b.max(*x)));
+    let how = match of["keep"].as_str() {
+        Some("best") => "the one with the least loss",
+        _ => "the smallest within one standard error of the one with the least loss",
+    };
+    put!(
+        out,
+        "\n### How its settings were found\n\nOut of {} candidates of {} planned; kept is {how}, on pictures that nothing below is about. The best of many looks better than it is: {:.4} of this one is not said again.\n\n",
+        done.len(),
+        of["n_planned"],
+        loss(kept)
+    );
+    let mut rows =
+        vec![("losses above the floor".to_owned(), format!("{:.4} to {:.4}", ends.0, ends.1))];
+    if let Some(options) = kept["options"].as_object() {
+        rows.extend(options.iter().map(|(name, value)| (format!("searched: {name}"), plain(value))));
+    }
+    let total = |name: &str| of["total"][name].as_f64().unwrap_or(0.0);
+    rows.push((
+        "the whole search took".to_owned(),
+        format!(
+            "{:.0} s, of all processors {:.0} s; {} kWh",
+            total("wall_s"),
+            total("cpu_s"),
+            digits(total("energy_kwh"))
+        ),
+    ));
+    if let Some(why) = of["stopped"].as_str() {
+        rows.push(("ended before all were tried".to_owned(), why.to_owned()));
+    }
+    table(("", ""), &rows, out);
 }
 
 fn quality(folder: &Folder, out: &mut String) {

@@ -25,6 +25,10 @@ pub struct Inputs {
     pub volunteers: Option<PathBuf>,
     /// Known answers: `subject_id,answer` and, where there are several questions, `workflow_id,task`.
     pub gold: Option<PathBuf>,
+    /// A table of subjects by whose columns the utility is told as well; not released.
+    pub slices: Option<PathBuf>,
+    /// Those columns.
+    pub sliced_by: Vec<String>,
     /// `volunteer,country,group`, by key.
     pub people: Option<PathBuf>,
     /// `biases.toml`; a release without one is refused.

@@ -17,13 +17,14 @@ mod manifest;
 mod metadata;
 mod models;
 mod noise;
+mod on_gold;
 mod protect;
 mod readme;
 mod rows;
 mod utility;
 mod vocabulary;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use volary_ingest::Progress;
@@ -38,6 +39,7 @@ pub(crate) use vocabulary::vocabulary;
 
 use self::manifest::{FileEntry, Manifest, TableEntry, json_bytes};
 use self::noise::Budgeted;
+use self::on_gold::{Beside, Known};
 use self::protect::Protection;
 use self::rows::Desk;
 use crate::attack::{self, Outcome, Truth, View};
@@ -45,13 +47,13 @@ use crate::bias::Registry;
 use crate::error::ReleaseError;
 use crate::key::ReleaseKey;
 use crate::names::NameSet;
-use crate::optout::OptOuts;
+use crate::optout::{OptOuts, out_as};
 use crate::policy::Policy;
 use crate::pseudonym::{Linking, Pseudonyms};
 use crate::settings::Settings;
 use crate::tables::Written;
 use crate::tier::Tier;
-use crate::votes::{NO_ANSWER, Votes};
+use crate::votes::{NO_ANSWER, Vote, Votes};
 
 /// The file of checksums.
 pub(crate) const SUMS: &str = "SHA256SUMS";
@@ -127,14 +129,25 @@ pub fn build(
     let noisy = Budgeted::plan(settings, inputs.noise_ledger.as_deref(), &votes, key)?;
     let all_counts = votes.counts();
     let n_rows_read = votes.rows.len() as u64;
+    let gold =
+        inputs.gold.as_deref().map(|p| inputs::gold(p, progress)).transpose()?.unwrap_or_default();
+    let sliced = inputs.slices.as_deref().map(|path| (path, inputs.sliced_by.as_slice()));
+    let known = match gold.as_slice() {
+        [] => None,
+        gold => Some(Known::of(&votes, &all_counts, gold, sliced, progress)?),
+    };
+    let (mut majority, mut dawid_skene) = (Beside::default(), Beside::default());
+    if let Some(known) = &known {
+        majority.before = Some(known.by_majority(&all_counts));
+        dawid_skene.before =
+            known.by_dawid_skene(&votes, &|vote| vote.who.volunteer().map(|who| who as u32));
+    }
     let names = names(settings, inputs, &votes)?;
     if let Some(names) = &names {
         votes.take_out_names(names);
     }
     votes.take_out_rare(settings.privacy.min_volunteers);
     let counts = votes.counts();
-    let gold =
-        inputs.gold.as_deref().map(|p| inputs::gold(p, progress)).transpose()?.unwrap_or_default();
     let (tables, protected, skill_ranks) = {
         let desk = Desk { folder: folder.path(), tier: settings.tier, votes: &votes };
         let mut tables: Vec<Written> = Vec::new();
@@ -172,12 +185,22 @@ pub fn build(
         let is_linked = settings.tier >= Tier::C && inputs.votes.is_some();
         let skill_ranks =
             if is_linked { utility::skill_ranks(&votes, &counts, &protection) } else { None };
+        if let Some(known) = &known {
+            majority.after = Some(known.by_majority(&counts));
+            if settings.tier >= Tier::B {
+                let voter = |vote: &Vote| {
+                    vote.who.volunteer().filter(|_| protection.is_linked(vote)).map(|who| who as u32)
+                };
+                dawid_skene.after = known.by_dawid_skene(&votes, &voter);
+            }
+        }
         (tables, protected, skill_ranks)
     };
     // What is known of the votes is told by now; the view of ten million is the next large thing.
     let n_released = votes.rows.len() as u64;
+    let on_gold = known.map(|known| known.report(&majority, &dawid_skene));
     let utility =
-        utility::report(&votes, [&all_counts, &counts], &gold, [n_rows_read, n_released], skill_ranks);
+        utility::report([&all_counts, &counts], on_gold, [n_rows_read, n_released], skill_ranks);
     votes.rows = Vec::new();
     let is_attacked = !inputs.knowledge.is_empty() || inputs.previous.is_some();
     let view = if is_attacked { View::open(folder.path(), progress)? } else { View::default() };
@@ -240,13 +263,14 @@ pub fn build(
             )));
         }
     }
-    let staged = folder.keep();
-    open_to_all(&staged)?;
+    open_to_all(folder.path())?;
     // The budget is spent before the package is there: a crash between them costs budget, not privacy.
     if let Some(noisy) = &noisy {
         noisy.spend()?;
     }
-    std::fs::rename(&staged, target).map_err(ReleaseError::writing(target))?;
+    // Until it is in its place the folder goes when something fails: nothing half made stays behind.
+    std::fs::rename(folder.path(), target).map_err(ReleaseError::writing(target))?;
+    let _ = folder.keep();
     let mut missing = Vec::new();
     for (name, is_there) in [
         ("consensus", inputs.consensus.is_some()),
@@ -323,7 +347,7 @@ fn nobody_out_drew(
     let mut n_rows = 0_u64;
     for_each_batch(path, &["volunteer"], progress, |cells| {
         let is_out =
-            |row: &usize| cells.text("volunteer", *row).is_some_and(|v| out.contains_key(v.as_ref()));
+            |row: &usize| cells.text("volunteer", *row).is_some_and(|v| out_as(&out, &v).is_some());
         n_rows += (0..cells.n_rows()).filter(is_out).count() as u64;
         Ok(())
     })?;
@@ -403,7 +427,7 @@ fn write_metadata(
 }
 
 /// A temporary folder is its owner's; a package is for everybody.
-fn open_to_all(folder: &PathBuf) -> Result<(), ReleaseError> {
+fn open_to_all(folder: &Path) -> Result<(), ReleaseError> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

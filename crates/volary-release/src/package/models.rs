@@ -11,15 +11,15 @@ use volary_ingest::output::write_whole;
 
 use super::manifest::FileEntry;
 use crate::bias::Registry;
-use crate::card::{CARD_FILE, Folder, LINEAGE_FILE, Prose, Said, card};
+use crate::card::{CARD_FILE, Folder, LINEAGE_FILE, Prose, SEARCH_FILE, Said, card};
 use crate::cost::COST_FILE;
 use crate::error::ReleaseError;
 use crate::optout::OptOuts;
 use crate::policy::Policy;
 
 /// The files of a model in a package; weights beside them.
-pub(crate) const MODEL_FILES: [&str; 5] =
-    [CARD_FILE, "config.json", "metrics.json", COST_FILE, LINEAGE_FILE];
+pub(crate) const MODEL_FILES: [&str; 6] =
+    [CARD_FILE, "config.json", "metrics.json", COST_FILE, LINEAGE_FILE, SEARCH_FILE];
 
 /// Copies models into the folder of a package.
 ///

@@ -1,6 +1,6 @@
 //! Fills the tables of a package.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
@@ -67,6 +67,9 @@ impl Desk<'_> {
             let at = counts.binary_search_by_key(&(s, q, a), |c| (c.subject, c.question, c.answer));
             at.ok().map(|at| counts[at].n_votes)
         };
+        // A consensus has a row for every answer of a question on every subject, those that nobody gave there too:
+        // an answer that does not leave must not do so with a zero.
+        let leaves: HashSet<(u32, u32)> = released.iter().map(|c| (c.question, c.answer)).collect();
         let is_seen = |s: u32, q: u32| {
             let at = released.partition_point(|c| (c.subject, c.question) < (s, q));
             released.get(at).is_some_and(|c| (c.subject, c.question) == (s, q))
@@ -92,7 +95,7 @@ impl Desk<'_> {
                 let (Some(s), Some(q), Some(a)) = places else { continue };
                 // An answer that few gave, or nobody, does not leave; nor what few saw.
                 let is_rare = count_of(released, s, q, a).is_none() && counted > 0;
-                if is_rare || !is_seen(s, q) {
+                if is_rare || !leaves.contains(&(q, a)) || !is_seen(s, q) {
                     continue;
                 }
                 let numbers = columns[4..]

@@ -1,54 +1,53 @@
 //! What the protection costs the science: the answers of the majority and the shares that differ, how well they
-//! meet known answers before and after, and whether people can still be told apart by their skill.
+//! meet known answers before and after (`on_gold`), and whether people can still be told apart by their skill.
 //!
 //! Before is the whole table of votes without those who opted out; after is what leaves.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::inputs::Gold;
 use super::protect::Protection;
 use crate::votes::{Count, NO_ANSWER, Votes};
 
 /// Pairs of people are compared, so that there is an end to how many.
 const MOST_PEOPLE: usize = 2000;
 
-/// Votes of a subject's question, by answer.
-type Shares = BTreeMap<(u32, u32), BTreeMap<u32, u64>>;
-
-/// The whole report. `counts` and `n_votes` are before and after.
+/// The whole report. `counts` and `n_votes` are before and after; counts are sorted.
 pub(crate) fn report(
-    votes: &Votes,
     counts: [&[Count]; 2],
-    gold: &[Gold],
+    on_gold: Option<Value>,
     n_votes: [u64; 2],
     skill_ranks: Option<SkillRanks>,
 ) -> Value {
-    let [before, after] = counts.map(shares);
-    let majority = |shares: &BTreeMap<u32, u64>| -> Option<u32> {
-        // Of equals the first: it is the same before and after.
-        shares.iter().max_by_key(|(answer, n)| (**n, std::cmp::Reverse(**answer))).map(|(a, _)| *a)
-    };
-    let both = || before.iter().filter_map(|(key, b)| Some((b, after.get(key)?)));
-    let n_same = both().filter(|(b, a)| majority(b) == majority(a)).count();
-    let n_gone = before.keys().filter(|key| !after.contains_key(*key)).count();
-    let moved: Vec<f64> = both().map(|(b, a)| variation(b, a)).collect();
+    let key = |count: &Count| (count.subject, count.question);
+    let groups = |counts| <[Count]>::chunk_by(counts, |a, b| key(a) == key(b));
+    let [before, after] = counts;
+    let mut rest = groups(after).peekable();
+    let (mut n, mut n_same, mut n_both, mut moved) = (0_u64, 0_u64, 0_u64, 0.0);
+    for b in groups(before) {
+        n += 1;
+        // What leaves is a part of what was there, in the same order.
+        while rest.next_if(|a| key(&a[0]) < key(&b[0])).is_some() {}
+        let Some(a) = rest.next_if(|a| key(&a[0]) == key(&b[0])) else { continue };
+        n_both += 1;
+        n_same += u64::from(majority(b) == majority(a));
+        moved += variation(b, a);
+    }
     let mut report = json!({
-        "n_questions": before.len(),
+        "n_questions": n,
         "n_majority_same": n_same,
-        "n_majority_other": before.len() - n_same - n_gone,
-        "n_not_released": n_gone,
+        "n_majority_other": n_both - n_same,
+        "n_not_released": n - n_both,
         "n_votes": n_votes[0],
         "n_votes_released": n_votes[1],
     });
-    if !moved.is_empty() {
+    if n_both > 0 {
         // Half the sum of the differences of the shares, mean over questions.
-        report["total_variation"] = json!(moved.iter().sum::<f64>() / moved.len() as f64);
+        report["total_variation"] = json!(moved / n_both as f64);
     }
-    if !gold.is_empty() {
-        let [before, after] = [&before, &after].map(|shares| on_gold(votes, shares, &before, gold));
-        report["on_gold"] = json!({"before": before, "after": after});
+    if let Some(on_gold) = on_gold {
+        report["on_gold"] = on_gold;
     }
     if let Some(ranks) = skill_ranks {
         report["skill_ranks"] = json!({"tau_b": ranks.tau_b, "n_volunteers": ranks.n});
@@ -56,59 +55,20 @@ pub(crate) fn report(
     report
 }
 
-fn shares(counts: &[Count]) -> Shares {
-    let mut all = Shares::new();
-    for count in counts.iter().filter(|c| c.answer != NO_ANSWER) {
-        all.entry((count.subject, count.question)).or_default().insert(count.answer, count.n_votes);
-    }
-    all
+/// Of equals the first: it is the same before and after.
+fn majority(counts: &[Count]) -> Option<u32> {
+    counts.iter().max_by_key(|c| (c.n_votes, std::cmp::Reverse(c.answer))).map(|c| c.answer)
 }
 
-fn variation(a: &BTreeMap<u32, u64>, b: &BTreeMap<u32, u64>) -> f64 {
-    let total = |of: &BTreeMap<u32, u64>| of.values().sum::<u64>().max(1) as f64;
-    let share =
-        |of: &BTreeMap<u32, u64>, answer: &u32| of.get(answer).copied().unwrap_or(0) as f64 / total(of);
-    let answers: BTreeSet<&u32> = a.keys().chain(b.keys()).collect();
-    answers.into_iter().map(|answer| (share(a, answer) - share(b, answer)).abs()).sum::<f64>() / 2.0
-}
-
-/// How well the majority and the shares meet known answers. Shares are (k + ½) / (n + K/2), K being the answers
-/// that the question ever had.
-fn on_gold(votes: &Votes, shares: &Shares, all: &Shares, gold: &[Gold]) -> Value {
-    let mut answers_of: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
-    for ((_, question), shares) in all {
-        answers_of.entry(*question).or_default().extend(shares.keys());
-    }
-    let mut truth: BTreeMap<(u32, u32), BTreeSet<Option<u32>>> = BTreeMap::new();
-    for known in gold {
-        let Some(subject) = votes.subject(&known.subject) else { continue };
-        let is_meant = |q: &u32| {
-            let question = &votes.questions[*q as usize];
-            known.task.as_ref().is_none_or(|task| *task == question.task)
-                && known.workflow.as_ref().is_none_or(|w| *w == question.workflow)
-        };
-        for question in answers_of.keys().filter(|q| is_meant(q)) {
-            truth.entry((subject, *question)).or_default().insert(votes.answer(&known.answer));
+fn variation(a: &[Count], b: &[Count]) -> f64 {
+    let total = |of: &[Count]| of.iter().map(|c| c.n_votes).sum::<u64>().max(1) as f64;
+    let mut shares: BTreeMap<u32, f64> = BTreeMap::new();
+    for (of, sign) in [(a, 1.0), (b, -1.0)] {
+        for count in of {
+            *shares.entry(count.answer).or_default() += sign * count.n_votes as f64 / total(of);
         }
     }
-    let (mut n, mut n_right, mut loss) = (0_u64, 0_u64, 0.0);
-    for (key, truth) in &truth {
-        let Some(shares) = shares.get(key) else { continue };
-        let n_answers = answers_of.get(&key.1).map_or(1, BTreeSet::len).max(1) as f64;
-        let total: u64 = shares.values().sum();
-        let most = shares.values().copied().max().unwrap_or(0);
-        let winners: Vec<&u32> = shares.iter().filter(|(_, k)| **k == most).map(|(a, _)| a).collect();
-        // A tie is no answer.
-        n_right += u64::from(winners.len() == 1 && truth.contains(&Some(*winners[0])));
-        let k: u64 = truth.iter().flatten().filter_map(|a| shares.get(a)).sum();
-        let p = (k as f64 + 0.5 * truth.len() as f64) / (total as f64 + 0.5 * n_answers);
-        loss -= p.min(1.0).ln();
-        n += 1;
-    }
-    if n == 0 {
-        return json!({"n": 0});
-    }
-    json!({"n": n, "accuracy": n_right as f64 / n as f64, "log_loss": loss / n as f64})
+    shares.values().map(|difference| difference.abs()).sum::<f64>() / 2.0
 }
 
 /// Whether the votes under a pseudonym still rank people by how often they agree with the majority.
@@ -193,11 +153,29 @@ mod tests {
 
     #[test]
     fn variation_is_half_the_sum_of_the_differences() {
-        let of = |a: &[(u32, u64)], b: &[(u32, u64)]| {
-            variation(&a.iter().copied().collect(), &b.iter().copied().collect())
+        let counts = |votes: &[(u32, u64)]| -> Vec<Count> {
+            let of = |&(answer, n_votes)| Count { subject: 0, question: 0, answer, n_seen: 9, n_votes };
+            votes.iter().map(of).collect()
         };
+        let of = |a: &[(u32, u64)], b: &[(u32, u64)]| variation(&counts(a), &counts(b));
         assert!((of(&[(0, 5), (1, 5)], &[(0, 10)]) - 0.5).abs() < 1e-12);
         assert!((of(&[(0, 3)], &[(1, 3)]) - 1.0).abs() < 1e-12);
         assert!(of(&[(0, 3), (1, 6)], &[(0, 1), (1, 2)]).abs() < 1e-12);
+        assert_eq!(majority(&counts(&[(0, 3), (1, 3)])), Some(0));
+    }
+
+    #[test]
+    fn questions_that_do_not_leave_are_counted() {
+        let count =
+            |subject, answer, n_votes| Count { subject, question: 0, answer, n_seen: 9, n_votes };
+        let before = [count(0, 0, 5), count(0, 1, 4), count(1, 0, 3), count(2, 1, 2), count(2, 2, 7)];
+        let after = [count(0, 0, 5), count(2, 1, 2)];
+        let report = report([&before, &after], None, [21, 7], None);
+        assert_eq!(report["n_questions"], 3);
+        assert_eq!((&report["n_majority_same"], &report["n_majority_other"]), (&json!(1), &json!(1)));
+        assert_eq!(report["n_not_released"], 1);
+        assert!(
+            (report["total_variation"].as_f64().unwrap() - (4.0 / 9.0 + 7.0 / 9.0) / 2.0).abs() < 1e-12
+        );
     }
 }

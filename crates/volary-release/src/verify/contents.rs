@@ -9,6 +9,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
+use volary_core::spreadsheet::is_formula;
 use volary_ingest::Progress;
 use volary_ingest::tables::for_each_batch;
 
@@ -22,7 +23,6 @@ use crate::names::NameSet;
 use crate::optout::OptOuts;
 use crate::package::KINDS;
 use crate::pseudonym::{Bearer, Pseudonyms, is_pseudonym};
-use crate::tables::is_formula;
 use crate::tier::{Column, Kind, QUASI_IDENTIFIERS, SENSITIVE, Table, Tier};
 
 /// So many findings of one kind in a file, then no more.

@@ -171,6 +171,21 @@ fn a_consensus_of_other_votes_is_refused_and_the_right_one_is_written() {
     let consensus = csv_rows(&target.join("data/consensus.csv"));
     assert_eq!(consensus.len(), counts.len());
     assert!(!consensus[0].iter().any(|c| c == "user_name" || c == "weight"));
+    // What one person typed must not leave with the zeros of the subjects on which nobody did.
+    let zeros: String = counts[1..]
+        .iter()
+        .filter(|row| row[2] != "s0003")
+        .map(|row| {
+            format!(
+                "{},{},{},Ask Zaphod,{},{},0,0.0,0.0,0.1,1.0,x\n",
+                row[0], row[1], row[2], row[4], row[4]
+            )
+        })
+        .collect();
+    project.inputs.consensus = Some(project.write("zeros.csv", &format!("{text}{zeros}")));
+    let target = project.path("with-zeros");
+    project.release(&target, &settings(Tier::A)).unwrap();
+    assert_eq!(csv_rows(&target.join("data/consensus.csv")), consensus);
     // One vote more, and it is of other votes.
     let other = text.replacen(&format!(",{},0.5,", counts[1][5]), ",99,0.5,", 1);
     project.inputs.consensus = Some(project.write("consensus.csv", &other));

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::VisionError;
-use crate::training::{Epoch, History, Learner};
+use crate::training::{Epoch, History, Learner, Plan};
 use crate::weights::{self, Tensors};
 
 /// Before the names of the best weights so far.
@@ -79,6 +79,11 @@ impl Position {
 
     pub(crate) fn is_best(&self, loss: Option<f64>) -> bool {
         loss.is_some_and(|loss| self.best.is_none_or(|best| loss < best.loss))
+    }
+
+    /// Whether the end of this epoch has a checkpoint.
+    pub(crate) fn is_saved(&self, plan: &Plan) -> bool {
+        self.epoch.is_multiple_of(plan.checkpoint_every_epochs) || self.epoch == plan.epochs
     }
 
     pub(crate) fn is_out_of_patience(&self, patience: Option<usize>) -> bool {

@@ -298,9 +298,13 @@ pub(crate) fn run(
         }
         position.end_epoch(rate, losses);
         learner.end_epoch(position.epoch)?;
-        if position.epoch.is_multiple_of(plan.checkpoint_every_epochs) || position.epoch == plan.epochs {
+        if position.is_saved(plan) {
             checkpoint::write(checkpoint, learner, &position, &best)?;
         }
+    }
+    // Out of patience between two checkpoints: whoever goes on from here finds it done.
+    if n_done > 0 && !position.is_saved(plan) {
+        checkpoint::write(checkpoint, learner, &position, &best)?;
     }
     let ended = match position.best {
         Some(Best { epoch: best_epoch, .. }) if plan.patience.is_some() => {

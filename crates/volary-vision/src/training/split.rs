@@ -75,9 +75,10 @@ impl Split {
         }
         let mut csv = "subject_id,part\n".to_owned();
         for (id, part) in subject_ids.iter().zip(parts) {
+            let id = volary_core::spreadsheet::neutral(id);
             // A quote inside a quoted cell is doubled (RFC 4180).
             let quoted = id.contains([',', '"', '\n', '\r']);
-            let id = if quoted { format!("\"{}\"", id.replace('"', "\"\"")) } else { id.clone() };
+            let id = if quoted { format!("\"{}\"", id.replace('"', "\"\"")) } else { id.into_owned() };
             csv.push_str(&format!("{id},{part}\n"));
         }
         csv

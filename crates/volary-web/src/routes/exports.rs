@@ -1,7 +1,8 @@
 //! Whole tables as CSV, each as it was at one moment, while votes go on coming in.
 //!
 //! The table is written to a file without a name first and sent from there: a slow receiver must not keep the
-//! database's picture of that moment open. Cells are exact, for programs; nobody's name is among them.
+//! database's picture of that moment open. Cells are exact, but for an apostrophe before
+//! what a spreadsheet would take for a formula; nobody's name is among them.
 
 use std::fs::File;
 use std::io::{BufWriter, Read as _, Seek as _};
@@ -17,6 +18,7 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::ToSchema;
+use volary_core::spreadsheet::neutral;
 use volary_live::store::StrandId;
 use volary_live::{Kind, Live, Logged};
 
@@ -211,8 +213,11 @@ impl Spool {
         Ok(Self { csv: Writer::from_writer(hashed) })
     }
 
-    fn row<const N: usize>(&mut self, cells: [impl AsRef<[u8]>; N]) -> Result<(), Problem> {
-        self.csv.write_record(cells).map_err(disk)
+    fn row<const N: usize>(&mut self, cells: [impl AsRef<str>; N]) -> Result<(), Problem> {
+        for cell in cells {
+            self.csv.write_field(neutral(cell.as_ref()).as_bytes()).map_err(disk)?;
+        }
+        self.csv.write_record(None::<&[u8]>).map_err(disk)
     }
 
     fn finish(self) -> Result<(File, u64, String), Problem> {

@@ -24,8 +24,6 @@ use crate::settings::RowSettings;
 use crate::summary::printable;
 use crate::whole_table::WholeTable;
 
-/// Numbers that take no more different values than this are labels.
-const FEW_VALUES: usize = 8;
 /// Rows of the summary.
 const MOST: usize = 12;
 
@@ -39,6 +37,7 @@ const MOST: usize = 12;
 #[command(after_help = "Examples:
   volary bias classifications.csv --truth truth.csv --positive Yes --slices subjects.csv --by brightness,sensor -o bias.csv
   volary bias classifications.csv --truth truth.csv --positive Yes --slices subjects.csv --where 'mag > 19' -o bias.csv
+  volary bias classifications.csv --truth truth.csv --positive Yes --slices subjects.csv --by mag,sensor,seeing --together 3 -o worst.csv
   volary bias extracts --truth truth.csv --task T0 --positive Smooth --slices subjects.csv --by mag --scores model.csv -o bias.parquet")]
 pub(crate) struct Args {
     /// Exports, a folder of extracts, a votes table, or a label table (task,worker,label).
@@ -68,8 +67,12 @@ pub(crate) struct Args {
     /// Score from which on the model says yes.
     #[arg(long, value_name = "SCORE", default_value_t = 0.5)]
     threshold: f64,
-    /// Slice by every two columns together too.
-    #[arg(long)]
+    /// Slice by up to so many columns together: 1, 2 or 3. All combinations are looked at, and counted against
+    /// false alarms.
+    #[arg(long, value_name = "N", default_value_t = BiasParams::default().together)]
+    together: usize,
+    /// The same as --together 2.
+    #[arg(long, conflicts_with = "together")]
     pairs: bool,
     /// Slices of a number.
     #[arg(long, value_name = "N", default_value_t = BiasParams::default().n_bins)]
@@ -107,7 +110,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         least: args.least,
         level: args.level,
         fdr: args.fdr,
-        pairs: args.pairs,
+        together: if args.pairs { 2 } else { args.together },
     };
     let crowd = bias(&judged.cases, &columns, &params)?;
     let summary = &mut session.summary;
@@ -211,7 +214,7 @@ fn read_columns(
         }
         Ok(())
     })?;
-    Ok(names.iter().zip(cells).map(|(name, cells)| text_column(name, cells)).collect())
+    Ok(names.iter().zip(cells).map(|(name, cells)| Column::of_cells(name, cells)).collect())
 }
 
 /// A column of yes and no for each condition; neither, where a value is missing.
@@ -236,19 +239,6 @@ fn conditions(args: &Args, subjects: &[String], session: &mut Session) -> Result
         Ok(Column { name: filter.to_string(), values })
     };
     args.conditions.iter().map(column).collect()
-}
-
-/// A column of cells: of numbers, where all are and there are many; else of labels.
-pub(crate) fn text_column(name: &str, cells: Vec<Option<String>>) -> Column {
-    let known = || cells.iter().flatten();
-    let different: BTreeSet<&String> = known().collect();
-    let are_numbers = known().all(|c| c.parse::<f64>().is_ok_and(f64::is_finite));
-    let number = |c: &Option<String>| c.as_ref().and_then(|c| c.parse().ok()).unwrap_or(f64::NAN);
-    let values = match are_numbers && different.len() > FEW_VALUES {
-        true => Values::Numbers(cells.iter().map(number).collect()),
-        false => Values::Labels(cells),
-    };
-    Column { name: name.to_owned(), values }
 }
 
 /// What a model says of the same subjects; those without a score are called negative and counted.

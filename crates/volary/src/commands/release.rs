@@ -78,6 +78,13 @@ struct Make {
     /// Known answers: subject_id,answer.
     #[arg(long, value_name = "FILE")]
     gold: Option<PathBuf>,
+    /// A table of subjects (subject_id): what the protection costs is told by slices of its columns, too, on the
+    /// known answers.
+    #[arg(long, value_name = "FILE", requires = "gold", requires = "by")]
+    slices: Option<PathBuf>,
+    /// Those columns, with commas between them.
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', requires = "slices")]
+    by: Vec<String>,
     /// volunteer,country,group where they are known (tier C).
     #[arg(long, value_name = "FILE")]
     people: Option<PathBuf>,
@@ -219,6 +226,8 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
         consensus: args.consensus.clone(),
         volunteers: args.volunteers.clone(),
         gold: args.gold.clone(),
+        slices: args.slices.clone(),
+        sliced_by: args.by.clone(),
         people: args.people.clone(),
         biases: Some(biases.clone()),
         optouts: args.optouts.clone(),
@@ -245,6 +254,7 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
         &args.consensus,
         &args.volunteers,
         &args.gold,
+        &args.slices,
         &args.people,
         &args.policy,
     ];

@@ -13,9 +13,11 @@ use volary_loop::sampling::Candidate;
 use volary_loop::sampling::top::{TopAndRest, top_and_rest};
 use volary_space::boundary::Row;
 
-use crate::commands::boundary::{ModelName, Saved, Seen, model_name};
+use crate::commands::boundary::{ModelName, Opened, Saved, Seen, model_name};
+use crate::commands::score::embed;
 use crate::consensus_tables::beside;
 use crate::estimates::{Sheet, shown};
+use crate::pictures::SourceArgs;
 use crate::session::{Session, run_json_for};
 use crate::summary::{grouped, percent};
 use crate::whole_table::WholeTable;
@@ -23,6 +25,8 @@ use crate::whole_table::WholeTable;
 /// Apply a boundary that `volary boundary --save` kept to the vectors of new images, and say how far these are
 /// from what it was learned on.
 ///
+/// A boundary that was saved as .tar has its model with it: TABLE may then be a folder of images, or with --pictures a
+/// table of them, and is scored first (FILE_scores).
 /// Writes a row per subject: probability, whether it is selected, its place. FILE_drift compares the new
 /// vectors with the boundary's reference (Kolmogorov–Smirnov) along every component, in what the components
 /// lose, and in the probability. With --rest, FILE_sample holds all that is selected and a random draw of the
@@ -30,12 +34,14 @@ use crate::whole_table::WholeTable;
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary select taste.json new_embeddings.parquet -o selected.csv
-  volary select taste.json new_embeddings.parquet --model models/gan --rest 200 -o selected.csv")]
+  volary select taste.json new_embeddings.parquet --model models/gan --rest 200 -o selected.csv
+  volary select taste.tar new_survey -o selected.csv
+  volary select taste.tar subjects.csv --pictures --images cutouts -o selected.csv")]
 pub(crate) struct Args {
     /// The boundary.
     #[arg(value_name = "BOUNDARY")]
     boundary: PathBuf,
-    /// Table with vectors of the same network: .parquet, .csv, .json, .arrow or .npy.
+    /// Table with vectors of the same network (.parquet, .csv, .json, .arrow or .npy), or images.
     #[arg(value_name = "TABLE")]
     table: PathBuf,
     /// Another table, joined by subject_id. May be repeated.
@@ -50,6 +56,18 @@ pub(crate) struct Args {
     /// The model that made these vectors: refused if it is not the boundary's.
     #[arg(long, value_name = "MODEL")]
     model: Option<PathBuf>,
+    /// TABLE is a table of subjects with images, or a subject export; a folder needs no such word.
+    #[arg(long, conflicts_with = "model")]
+    pictures: bool,
+    /// Folder of the image files, where it is not the table's own.
+    #[arg(long, value_name = "DIR", requires = "pictures")]
+    images: Option<PathBuf>,
+    /// Folder in which decoded pictures are kept for the next run; it can be deleted at any time.
+    #[arg(long, value_name = "DIR", default_value = "volary-cache")]
+    cache: PathBuf,
+    /// Where images are scored: cpu, or gpu in a build that has it.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: String,
     /// Draw so many of those that are not selected into FILE_sample, beside all that are.
     #[arg(long, value_name = "N")]
     rest: Option<usize>,
@@ -61,9 +79,9 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     TableFormat::of(&args.output)?;
-    let saved = Saved::read(&args.boundary)?;
+    let opened = Opened::read(&args.boundary)?;
+    let saved = &opened.saved;
     session.input_file(&args.boundary)?;
-    compare_models(args, saved.model.as_ref(), &mut session)?;
     let from = args.from.unwrap_or(saved.selected_from);
     if !(0.0..=1.0).contains(&from) {
         bail!("--from {from} is no probability; 0.5 is usual");
@@ -71,18 +89,37 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     if !(args.drift_level > 0.0 && args.drift_level < 1.0) {
         bail!("--drift-level {} must lie between 0 and 1; 0.01 is usual", args.drift_level);
     }
-    let table = WholeTable::read(&args.table, &args.with, &mut session)?;
+    let table = if args.pictures || args.table.is_dir() {
+        scored(args, &opened, &mut session)?
+    } else {
+        compare_models(args, saved.model.as_ref(), &mut session)?;
+        WholeTable::read(&args.table, &args.with, &mut session)?
+    };
     let (points, row_of) = table.points(&mut session)?;
     let boundary = saved.boundary()?;
     let seen = Seen::of(&boundary, &points)?;
     let ids: Vec<&str> = row_of.iter().map(|&row| table.ids[row].as_str()).collect();
     write_selected(args, &ids, &seen, from, &mut session)?;
-    let n_drifted = write_drift(args, &saved, &seen, &mut session)?;
-    summarise(args, &saved, &seen, from, n_drifted, &mut session);
+    let n_drifted = write_drift(args, saved, &seen, &mut session)?;
+    summarise(args, saved, &seen, from, n_drifted, &mut session);
     if let Some(rest) = args.rest {
         write_sample(args, &ids, &seen, from, rest, &mut session)?;
     }
     session.finish(Some(&run_json_for(&args.output)))
+}
+
+/// New images by the boundary's own model.
+fn scored(args: &Args, opened: &Opened, session: &mut Session) -> Result<WholeTable> {
+    let Some(model) = opened.model() else {
+        bail!(
+            "this boundary has no model with it to score images by; save it as .tar (`volary boundary --save \
+             taste.tar --model MODEL`), or score the images with `volary score` and give FILE_embeddings"
+        );
+    };
+    let source = SourceArgs::of(&args.table, args.images.as_deref(), &args.cache);
+    let scores = beside(&args.output, "scores");
+    let vectors = embed(&model, source, &scores, &args.device, session)?;
+    WholeTable::read(&vectors, &[vec![scores], args.with.clone()].concat(), session)
 }
 
 fn compare_models(args: &Args, own: Option<&ModelName>, session: &mut Session) -> Result<()> {

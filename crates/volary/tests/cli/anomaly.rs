@@ -95,6 +95,58 @@ fn odd_pictures_come_first_and_every_file_of_the_model_is_there() {
 }
 
 #[test]
+fn a_boundary_with_its_model_is_one_file_for_new_images() {
+    let place = Place::new();
+    pictures(&place, "cutouts", 120);
+    pictures(&place, "survey", 60);
+    place.record(&train("model", "3", &[]));
+    place.record(&["score", "model", "cutouts", "-o", "scores.csv"]);
+    // People like what the first latent number is high for.
+    let embeddings = place.table("scores_embeddings.csv");
+    let mut order: Vec<f64> = embeddings.iter().map(|row| row["z0"].parse().unwrap()).collect();
+    order.sort_unstable_by(f64::total_cmp);
+    let mut chosen = String::from("subject_id,fraction\n");
+    for row in &embeddings {
+        let z: f64 = row["z0"].parse().unwrap();
+        let place = order.partition_point(|v| *v < z) as f64 / order.len() as f64;
+        chosen.push_str(&format!("{},{place:.3}\n", row["subject_id"]));
+    }
+    place.write("chosen.csv", chosen);
+    let sweep = ["boundary", "scores_embeddings.csv", "--with", "chosen.csv", "--chosen", "fraction"];
+    let more = ["--components", "3", "--at", "0.7", "--model", "model", "-o", "sweep.csv", "--save"];
+    let save = |name: &str| place.record(&[&sweep[..], &more, &[name]].concat());
+    save("taste.json");
+    save("taste.tar");
+    let first = std::fs::read(place.path("taste.tar")).unwrap();
+    save("taste.tar");
+    assert!(first == std::fs::read(place.path("taste.tar")).unwrap(), "other bytes of the same");
+
+    // Images by the one file, and vectors by two: the same is selected.
+    std::fs::rename(place.path("model"), place.path("elsewhere")).unwrap();
+    let record = place.record(&["select", "taste.tar", "survey", "-o", "selected.csv"]);
+    assert_eq!(record["summary"]["n_subjects"], 60);
+    place.record(&["score", "elsewhere", "survey", "-o", "new.csv"]);
+    let by_vectors =
+        ["select", "taste.json", "new_embeddings.csv", "--model", "elsewhere", "-o", "two.csv"];
+    place.record(&by_vectors);
+    assert_eq!(place.read("selected.csv"), place.read("two.csv"));
+    assert_eq!(place.read("selected_scores.csv"), place.read("new.csv"));
+    assert_eq!(place.read("selected_drift.csv"), place.read("two_drift.csv"));
+    // Vectors may be given to it as well.
+    place.record(&["select", "taste.tar", "new_embeddings.csv", "-o", "three.csv"]);
+    assert_eq!(place.read("selected.csv"), place.read("three.csv"));
+
+    let fails = |words: &[&str], said: &str| place.volary(words).fails_with(said);
+    fails(&["select", "taste.json", "survey", "-o", "s.csv"], "save it as .tar");
+    std::fs::write(place.path("cut.tar"), &first[..first.len() / 2]).unwrap();
+    fails(&["select", "cut.tar", "survey", "-o", "s.csv"], "not a whole bundle");
+    fails(&[&sweep[..], &["--save", "t.tar", "-o", "s.csv"]].concat(), "--model");
+    place.write("weights.safetensors", "no folder");
+    let file = ["--save", "t.tar", "--model", "weights.safetensors", "-o", "s.csv", "--components", "3"];
+    fails(&[&sweep[..], &file].concat(), "it has no");
+}
+
+#[test]
 fn a_run_that_is_killed_goes_on_to_the_same_weights() {
     let place = Place::new();
     pictures(&place, "cutouts", 40);

@@ -9,7 +9,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 10] = [
     ("volary-core", &[]),
     ("volary-ingest", &["volary-core"]),
     ("volary-crowd", &["volary-core"]),
-    ("volary-release", &["volary-core", "volary-ingest"]),
+    ("volary-release", &["volary-core", "volary-crowd", "volary-ingest"]),
     ("volary-live", &["volary-core", "volary-crowd", "volary-loop"]),
     ("volary-loop", &["volary-core", "volary-crowd"]),
     ("volary-space", &["volary-core"]),

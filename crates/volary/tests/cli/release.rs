@@ -197,7 +197,50 @@ fn the_cat_project_can_be_published() {
     let record = place.record(&[&make[..], &["--key", "cats.key", "--new-key", "-o", "cats"]].concat());
     assert!(record["summary"]["n_shapes"].as_u64().unwrap() > 20);
     place.record(&["release", "verify", "cats", "--names", export]);
+    let attack = [
+        "release",
+        "attack",
+        "cats",
+        "--settings",
+        "release.toml",
+        "--key",
+        "cats.key",
+        "--names",
+        export,
+    ];
+    let record = place.record(&attack);
+    assert_eq!(record["summary"]["attacks"][0]["n_found"], 0, "{record:#}");
     checkers_accept(&place.path("cats"));
+}
+
+/// Of the demo's volunteers: comments half a minute after a vote, credits for answers, how much each did.
+fn what_strangers_know(place: &Place) {
+    let rows = place.table("demo/classifications.csv");
+    let mut of: std::collections::BTreeMap<&str, Vec<&std::collections::BTreeMap<String, String>>> =
+        std::collections::BTreeMap::new();
+    let is_account =
+        |row: &&std::collections::BTreeMap<String, String>| !row["user_name"].starts_with("not-logged");
+    for row in rows.iter().filter(is_account) {
+        of.entry(&row["user_name"]).or_default().push(row);
+    }
+    let (mut talk, mut credits, mut totals, mut public) = (
+        "user_name,subject_id,created_at\n".to_owned(),
+        "user_name,subject_id\n".to_owned(),
+        "user_name,n_classifications\n".to_owned(),
+        "subject_id\n".to_owned(),
+    );
+    for (name, own) in &of {
+        totals.push_str(&format!("{name},{}\n", own.len()));
+        let (first, last) = (own[0], own[own.len() - 1]);
+        talk.push_str(&format!("{name},{},{}\n", first["subject_ids"], first["created_at"]));
+        credits.push_str(&format!("{name},{}\n", last["subject_ids"]));
+        public.push_str(&format!("{}\n{}\n", first["subject_ids"], last["subject_ids"]));
+    }
+    for (file, text) in
+        [("talk.csv", talk), ("credits.csv", credits), ("totals.csv", totals), ("public.csv", public)]
+    {
+        place.write(file, text);
+    }
 }
 
 /// The demo's project, in the safest tier and in the one with a pseudonym for each volunteer: found right by
@@ -207,6 +250,7 @@ fn the_demo_can_be_published() {
     let place = Place::new();
     place.record(&["demo", "demo", "--subjects", "150", "--volunteers", "60"]);
     place.write("biases.toml", "");
+    what_strangers_know(&place);
     for tier in ["A", "C"] {
         let settings = SETTINGS.replace("tier = \"A\"", &format!("tier = \"{tier}\""));
         place.write("release.toml", format!("{settings}\n[privacy]\nk = 5\n"));
@@ -226,6 +270,14 @@ fn the_demo_can_be_published() {
             "demo/extracts/run.json",
             "--names",
             "demo/classifications.csv",
+            "--talk",
+            "talk.csv",
+            "--credits",
+            "credits.csv",
+            "--totals",
+            "totals.csv",
+            "--public-subjects",
+            "public.csv",
             "--key",
             &format!("{tier}.key"),
             "--new-key",
@@ -233,9 +285,12 @@ fn the_demo_can_be_published() {
             &package,
         ];
         let record = place.record(&make);
-        for attack in record["summary"]["attacks"].as_array().unwrap() {
+        let attacks = record["summary"]["attacks"].as_array().unwrap();
+        for attack in attacks {
             assert_eq!(attack["n_found"], 0, "{attack}");
+            assert!(attack["n_targets"].as_u64() > Some(10), "{attack}");
         }
+        assert_eq!(attacks.len(), 5);
         let names = "demo/classifications.csv";
         let verify = ["release", "verify", &package, "--names", names, "--biases", "biases.toml"];
         assert_eq!(place.record(&verify)["summary"]["findings"], Value::Array(Vec::new()));

@@ -59,7 +59,7 @@ pub fn write_reductions(
     progress: &Progress,
 ) -> Result<ReductionReport, IngestError> {
     let stem = file_stem(name)?;
-    let options = RecordOptions { delimiter: Some(b','), ..RecordOptions::default() };
+    let options = RecordOptions::export();
     let mut records = Records::open(extract_csv, options, progress)?;
     records.require(["subject_id", "task"], "an extraction of panoptes_aggregation")?;
     let mut tally = Tally::default();

@@ -160,7 +160,7 @@ pub(in crate::panoptes) fn open(
     path: &Path,
     progress: &Progress,
 ) -> Result<(Records, Columns), IngestError> {
-    let options = RecordOptions { delimiter: Some(b','), ..RecordOptions::default() };
+    let options = RecordOptions::export();
     let records = Records::open(path, options, progress)?;
     let columns = Columns::find(records.header(), path)?;
     Ok((records, columns))

@@ -1,5 +1,6 @@
 //! `volary boundary`: what people choose, carried to images nobody has seen.
 
+mod bundle;
 mod figures;
 mod saved;
 mod write;
@@ -16,6 +17,7 @@ use volary_space::logistic::LogisticParams;
 use volary_space::slice::Table as _;
 use volary_space::{Bootstrap, Points};
 
+pub(crate) use bundle::Opened;
 pub(crate) use saved::{ModelName, Saved, Seen, model_name};
 
 use crate::commands::tags::tags_of_subjects;
@@ -78,7 +80,7 @@ pub(crate) struct Args {
     /// Only tags of so many subjects held out, or more.
     #[arg(long, default_value_t = 1, value_name = "N")]
     tag_subjects: usize,
-    /// Keep the boundary in this file (.json).
+    /// Keep the boundary in this file: .json, or .tar with the --model in it, for whoever has new images.
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
     /// The model that made the vectors (a folder or file): its name and checksum go into the saved file.
@@ -137,6 +139,11 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     if args.score.is_none() && args.of != "chosen" {
         bail!("--of {} needs a score; name its column with --score", args.of);
     }
+    if args.model.is_none() && args.save.as_deref().is_some_and(bundle::is_bundle) {
+        bail!(
+            "a file that ends in .tar holds the model as well; name its folder with --model, or save a .json"
+        );
+    }
     let model = args.model.as_deref().map(model_name).transpose()?;
     let table = WholeTable::read(&args.table, &args.with, &mut session)?;
     let (points, row_of) = table.points(&mut session)?;
@@ -155,7 +162,10 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     summarise(&found, &kept, &mut session);
     if let Some(path) = &args.save {
         let saved = Saved::new(&found, model, session.global.seed)?;
-        saved.write(path)?;
+        match &args.model {
+            Some(model) if bundle::is_bundle(path) => bundle::write(&saved, model, path)?,
+            _ => saved.write(path)?,
+        }
         session.output(path);
         session.summary.note(&format!("boundary: {}", path.display()));
     }

@@ -184,17 +184,26 @@ impl Saved {
     }
 
     pub(super) fn write(&self, path: &Path) -> Result<()> {
-        let text = serde_json::to_string_pretty(self)?;
-        // A number a line would be 30,000 lines: lists of numbers go on one.
-        write_whole(path, (joined_lists(&text) + "\n").as_bytes())?;
+        write_whole(path, self.text()?.as_bytes())?;
         Ok(())
+    }
+
+    /// What stands in the file.
+    pub(super) fn text(&self) -> Result<String> {
+        // A number a line would be 30,000 lines: lists of numbers go on one.
+        Ok(joined_lists(&serde_json::to_string_pretty(self)?) + "\n")
     }
 
     /// Reads one and checks it.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("the boundary cannot be read: {}", path.display()))?;
-        let saved: Self = serde_json::from_str(&text).map_err(|error| {
+        Self::of_text(&text, path)
+    }
+
+    /// The same of what stands in a file.
+    pub(super) fn of_text(text: &str, path: &Path) -> Result<Self> {
+        let saved: Self = serde_json::from_str(text).map_err(|error| {
             anyhow::anyhow!(
                 "not a boundary that `volary boundary --save` wrote ({error}): {}",
                 path.display()

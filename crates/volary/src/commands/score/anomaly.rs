@@ -1,7 +1,5 @@
 //! Scores of an anomaly model: how odd pictures are, by the generator and by the critic.
 
-use std::process::ExitCode;
-
 use anyhow::Result;
 use serde_json::json;
 use volary_core::schema;
@@ -10,10 +8,10 @@ use volary_vision::anomaly::{Model, ScoreWeights};
 use crate::commands::score::journal::Scored;
 use crate::commands::score::{Args, odd, pictures};
 use crate::commands::train::device;
-use crate::session::{Session, run_json_for};
+use crate::session::Session;
 
 /// Runs it.
-pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
+pub(super) fn run(args: &Args, session: &mut Session) -> Result<()> {
     let model = Model::open(&args.model, device(&args.device)?)?;
     let usual = model.config().settings.losses.weights;
     let weights = ScoreWeights {
@@ -21,7 +19,7 @@ pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         feature: args.feature_weight.unwrap_or(usual.feature),
     };
     weights.check()?;
-    let (subjects, built) = pictures(args, &model.config().preprocessing, &mut session)?;
+    let (subjects, built) = pictures(args, &model.config().preprocessing, session)?;
     let n_latents = model.config().shape.latents;
     let mut score = |rows: &[usize], watch: &mut dyn FnMut(usize) -> bool| {
         let scores = model.score(&built.cache, rows, args.batch, watch)?;
@@ -31,12 +29,12 @@ pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
             embedding: scores.embedding,
         })
     };
-    let (journal, scored) = odd::scored(args, &subjects, [2, n_latents], &mut session, &mut score)?;
+    let (journal, scored) = odd::scored(args, &subjects, [2, n_latents], session, &mut score)?;
     let [image, feature] = [&scored.scores[0], &scored.scores[1]];
     let anomaly: Vec<f64> = image.iter().zip(feature).map(|(i, f)| weights.score(*i, *f)).collect();
     let columns = [image.as_slice(), feature, &anomaly];
     let latents = (n_latents, scored.embedding.as_slice());
-    odd::write(args, &schema::anomaly_scores(), &subjects, &columns, latents, &mut session)?;
+    odd::write(args, &schema::anomaly_scores(), &subjects, &columns, latents, session)?;
     journal.remove()?;
     let [image, feature] = [weights.image, weights.feature];
     session.summary.line(
@@ -45,5 +43,5 @@ pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         &format!("{image} image score + {feature} feature score"),
         json!({ "image": image, "feature": feature }),
     );
-    session.finish(Some(&run_json_for(&args.output)))
+    Ok(())
 }

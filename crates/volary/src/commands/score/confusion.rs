@@ -1,6 +1,5 @@
 //! Scores of a confusion model: what volunteers would say of pictures.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -13,12 +12,12 @@ use crate::commands::score::{Args, pictures, write_embeddings};
 use crate::commands::train::device;
 use crate::consensus_tables::{BATCH, beside, write_batches};
 use crate::pictures::bar;
-use crate::session::{Session, run_json_for};
+use crate::session::Session;
 
 /// Runs it.
-pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
+pub(super) fn run(args: &Args, session: &mut Session) -> Result<()> {
     let model = Model::open(&args.model, device(&args.device)?)?;
-    let (subjects, built) = pictures(args, &model.config().preprocessing, &mut session)?;
+    let (subjects, built) = pictures(args, &model.config().preprocessing, session)?;
     let rows: Vec<usize> = (0..subjects.len()).collect();
     let scoring = Scoring {
         batch_size: args.batch,
@@ -26,16 +25,16 @@ pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         n_volunteers: args.volunteers,
         seed: session.global.seed,
     };
-    let bar = bar(&session, rows.len() as u64, "scoring {wide_bar} {pos}/{len} {eta}");
+    let bar = bar(session, rows.len() as u64, "scoring {wide_bar} {pos}/{len} {eta}");
     let progress = session.progress.clone();
     let scores = model.score(&built.cache, &rows, &scoring, &mut |n| {
         bar.set_position(n as u64);
         !progress.is_stopped()
     })?;
     bar.finish_and_clear();
-    write(args, &model, &subjects, &scores, &mut session)?;
-    summarise(&model, &scores, &mut session);
-    session.finish(Some(&run_json_for(&args.output)))
+    write(args, &model, &subjects, &scores, session)?;
+    summarise(&model, &scores, session);
+    Ok(())
 }
 
 fn write(

@@ -21,7 +21,7 @@ use volary_vision::{ModelKind, model_kind};
 
 use crate::consensus_tables::{beside, write_batches};
 use crate::pictures::SourceArgs;
-use crate::session::Session;
+use crate::session::{Session, run_json_for};
 
 /// Use a trained model: what would volunteers say of these pictures, is it there, or how odd are they?
 ///
@@ -78,12 +78,40 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     TableFormat::of(&args.output)?;
     let kind = model_kind(&args.model)?;
     session.input_file(&args.model.join("weights.safetensors"))?;
+    score(kind, args, &mut session)?;
+    session.finish(Some(&run_json_for(&args.output)))
+}
+
+/// Scores pictures and writes the tables.
+fn score(kind: ModelKind, args: &Args, session: &mut Session) -> Result<()> {
     match kind {
         ModelKind::Confusion => confusion::run(args, session),
         ModelKind::Classifier => classifier::run(args, session),
         ModelKind::Anomaly => anomaly::run(args, session),
         ModelKind::Autoencoder => autoencoder::run(args, session),
     }
+}
+
+/// Scores pictures as `volary score` does by itself, for another command. Gives the table of vectors that it wrote.
+pub(crate) fn embed(
+    model: &Path,
+    source: SourceArgs,
+    output: &Path,
+    device: &str,
+    session: &mut Session,
+) -> Result<PathBuf> {
+    #[derive(clap::Parser)]
+    struct Alone {
+        #[command(flatten)]
+        args: Args,
+    }
+    // Whatever is not said here is as the command line has it.
+    let words = ["score".as_ref(), model.as_os_str(), "-".as_ref(), "-o".as_ref(), output.as_os_str()];
+    let mut args = <Alone as clap::Parser>::try_parse_from(words)?.args;
+    args.source = source;
+    device.clone_into(&mut args.device);
+    score(model_kind(model)?, &args, session)?;
+    Ok(beside(output, "embeddings"))
 }
 
 /// How the pictures were prepared that a model learned from.

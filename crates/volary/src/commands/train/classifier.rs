@@ -8,9 +8,12 @@ use serde_json::json;
 use volary_ingest::output::write_whole;
 use volary_vision::Augment;
 use volary_vision::classifier::{Balance, Calibration, Dropout, Scoring, Settings, Trained, train};
-use volary_vision::training::{Descent, Ended, Plan, Progress, Rule, Schedule};
+use volary_vision::training::{Begin, Descent, Ended, Plan, Progress, Rule, Schedule};
 
 use crate::commands::train::finish;
+use crate::commands::train::search::{
+    At, CANDIDATES_FILE, Outcome, SEARCH_FILE, Search, SearchArgs, search,
+};
 use crate::commands::train::taught::TaughtArgs;
 use crate::commands::train::watch::{Beginning, Costs, Watch, loss, note_losses};
 use crate::model_metrics::{self, Judged};
@@ -27,7 +30,8 @@ use crate::session::Session;
 #[command(after_help = "Examples:
   volary train classifier subjects.csv --consensus gold_soft.csv --classes real -o rb
   volary train classifier subjects.csv --consensus gold_soft.csv --classes real --group object_id --by magnitude -o rb
-  volary train classifier cutouts --consensus votes.csv --classes real --augment turns --rate 3e-4 -o rb")]
+  volary train classifier cutouts --consensus votes.csv --classes real --augment turns --rate 3e-4 -o rb
+  volary train classifier cutouts --consensus votes.csv --classes real --search ranges.toml --config volary.toml -o rb")]
 pub(crate) struct Args {
     #[command(flatten)]
     taught: TaughtArgs,
@@ -36,6 +40,8 @@ pub(crate) struct Args {
     output: PathBuf,
     #[command(flatten)]
     learning: Learning,
+    #[command(flatten)]
+    searching: SearchArgs,
     #[command(flatten)]
     beginning: Beginning,
 }
@@ -143,19 +149,71 @@ impl Learning {
 
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
-    let settings = args.learning.settings(session.global.seed)?;
+    // What cannot be is said before pictures are read.
+    args.learning.settings(session.global.seed)?;
     let device = args.beginning.device(&mut session)?;
     let begin = args.beginning.begin();
     let taught = args.taught.read(&mut session)?;
     let lesson = taught.lesson();
     let mut costs = Costs::open(&args.output, begin)?;
-    let mut watch = Watch::new(&session, &mut costs);
-    let trained = train(&lesson, &settings, device, &args.output, begin, &mut |p: &Progress<'_>| {
-        let [total, above] = ["total", "class above floor"].map(|name| loss(p, name));
-        watch.batch(p, "", &format!("loss {total:.4}, classes above their floor {above:.4}"))
-    });
-    watch.finish();
-    let trained = trained?;
+    let teach = |learning: &Learning,
+                 at: &At<'_>,
+                 session: &Session,
+                 costs: &mut Costs|
+     -> Result<Trained> {
+        let settings = learning.settings(session.global.seed)?;
+        let mut watch = Watch::new(session, costs);
+        let trained = train(&lesson, &settings, device, at.folder, at.begin, &mut |p: &Progress<'_>| {
+            let [total, above] = ["total", "class above floor"].map(|name| loss(p, name));
+            watch.batch(p, at.what, &format!("loss {total:.4}, classes above their floor {above:.4}"))
+        });
+        watch.finish();
+        Ok(trained?)
+    };
+    let scoring = Scoring { seed: session.global.seed, ..Scoring::default() };
+    let predict = |trained: &Trained, rows: &[usize]| -> Result<Vec<f64>> {
+        let scores = trained.model.score(lesson.pixels, rows, &scoring, &mut |_| true)?;
+        Ok(scores.predictions.iter().map(|p| p.probability).collect())
+    };
+    let found = match &args.searching.search {
+        None => None,
+        Some(ranges) => {
+            let asked = Search {
+                ranges,
+                kind: "classifier",
+                folder: &args.output,
+                begin,
+                lesson: &lesson,
+                held_out_share: args.learning.held_out,
+                replicates: args.learning.replicates,
+            };
+            let mut train = |learning: &Learning,
+                             at: &At<'_>,
+                             session: &Session,
+                             costs: &mut Costs|
+             -> Result<Outcome> {
+                let trained = teach(learning, at, session, costs)?;
+                let predicted = match trained.ended {
+                    Ended::Asked => Vec::new(),
+                    _ => predict(&trained, &trained.split.held_out)?,
+                };
+                Ok(Outcome {
+                    ended: trained.ended,
+                    predicted,
+                    n_weights: trained.model.n_weights(),
+                    n_epochs: trained.history.epochs.len(),
+                    split: trained.split,
+                })
+            };
+            let seed = session.global.seed;
+            let check = |learning: &Learning| learning.settings(seed).map(drop);
+            Some(search(&asked, &args.learning, &mut session, &mut costs, &check, &mut train)?)
+        }
+    };
+    let (learning, begin) =
+        found.as_ref().map_or((&args.learning, begin), |found| (&found.learning, Begin::Resume));
+    let at = At { folder: &args.output, begin, what: "" };
+    let trained = teach(learning, &at, &session, &mut costs)?;
     if trained.ended == Ended::Asked {
         return Err(costs.stopped(&session.cost(), trained.history.epochs.len() + 1)?);
     }
@@ -167,18 +225,27 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         "slices": [],
     });
     if !trained.split.held_out.is_empty() {
-        let scoring = Scoring { seed: settings.seed, ..Scoring::default() };
-        let rows = &trained.split.held_out;
-        let scores = trained.model.score(lesson.pixels, rows, &scoring, &mut |_| true)?;
-        let predicted = scores.predictions.iter().map(|p| p.probability).collect();
-        let judged =
-            Judged::of(&lesson, &trained.split, predicted, args.learning.replicates, settings.seed)?;
+        let split = match &found {
+            Some(found) => found.judged_by(&lesson, &trained.split)?,
+            None => trained.split.clone(),
+        };
+        let predicted = predict(&trained, &split.held_out)?;
+        let seed = session.global.seed;
+        let judged = Judged::of(&lesson, &split, predicted, args.learning.replicates, seed)?;
         judged.summarise(&mut session.summary);
         metrics["held_out"] = judged.json();
-        metrics["slices"] = judged.slices(&lesson, &trained.split, &taught.sliced)?.into();
+        metrics["slices"] = judged.slices(&lesson, &split, &taught.sliced)?.into();
+    }
+    let mut written =
+        vec!["config.json", "weights.safetensors", "metrics.json", "history.csv", "split.csv"];
+    if let Some(found) = &found {
+        found.note(&mut metrics);
+        written.extend([SEARCH_FILE, CANDIDATES_FILE]);
     }
     write_whole(&args.output.join("metrics.json"), format!("{metrics:#}\n").as_bytes())?;
-    let written = ["config.json", "weights.safetensors", "metrics.json", "history.csv", "split.csv"];
+    if let Some(found) = &found {
+        found.tidy(&args.output)?;
+    }
     finish(&args.output, &written, &mut costs, session)
 }
 

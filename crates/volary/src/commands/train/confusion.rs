@@ -6,11 +6,14 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow};
 use serde_json::json;
 use volary_ingest::output::write_whole;
-use volary_vision::confusion::{Begin, Lesson, Likelihood, Losses, Settings, Trained, train};
+use volary_vision::confusion::{Begin, Lesson, Likelihood, Losses, Scoring, Settings, Trained, train};
 use volary_vision::training::{Descent, Ended, Plan, Progress, Rule, Schedule};
 use volary_vision::{Augment, Device};
 
 use crate::commands::train::finish;
+use crate::commands::train::search::{
+    At, CANDIDATES_FILE, Outcome, SEARCH_FILE, Search, SearchArgs, search,
+};
 use crate::commands::train::taught::TaughtArgs;
 use crate::commands::train::watch::{Beginning, Costs, Watch, loss, note_losses};
 use crate::model_metrics::{self, Judged};
@@ -27,7 +30,8 @@ use crate::session::Session;
   volary train confusion subjects.csv --consensus consensus.csv --task T0 -o model
   volary train confusion cutouts --consensus votes.csv --classes vortex,turbulence,bands -o model
   volary train confusion subjects.csv --consensus consensus.parquet -o model --size 96 --group object_id
-  volary train confusion subjects.csv --consensus consensus.csv -o model --likelihood binomial --resume")]
+  volary train confusion subjects.csv --consensus consensus.csv -o model --likelihood binomial --resume
+  volary train confusion subjects.csv --consensus consensus.csv -o model --search ranges.toml --config volary.toml")]
 pub(crate) struct Args {
     #[command(flatten)]
     taught: TaughtArgs,
@@ -36,6 +40,8 @@ pub(crate) struct Args {
     output: PathBuf,
     #[command(flatten)]
     learning: Learning,
+    #[command(flatten)]
+    searching: SearchArgs,
     #[command(flatten)]
     beginning: Beginning,
 }
@@ -148,13 +154,58 @@ impl Learning {
 
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
-    let settings = args.learning.settings(session.global.seed)?;
+    // What cannot be is said before pictures are read.
+    args.learning.settings(session.global.seed)?;
     let device = args.beginning.device(&mut session)?;
     let begin = args.beginning.begin();
     let taught = args.taught.read(&mut session)?;
     let lesson = taught.lesson();
     let mut costs = Costs::open(&args.output, begin)?;
-    let trained = teach(args, &lesson, &settings, device, begin, &session, &mut costs)?;
+    let found = match &args.searching.search {
+        None => None,
+        Some(ranges) => {
+            let asked = Search {
+                ranges,
+                kind: "confusion",
+                folder: &args.output,
+                begin,
+                lesson: &lesson,
+                held_out_share: args.learning.held_out,
+                replicates: args.learning.replicates,
+            };
+            let mut train = |learning: &Learning,
+                             at: &At<'_>,
+                             session: &Session,
+                             costs: &mut Costs|
+             -> Result<Outcome> {
+                let trained = teach(learning, &lesson, device, at, session, costs)?;
+                let rows = &trained.split.held_out;
+                let scoring = Scoring { seed: session.global.seed, ..Scoring::default() };
+                let predicted = match trained.ended {
+                    Ended::Asked => Vec::new(),
+                    _ => {
+                        let scores =
+                            trained.model.score(lesson.pixels, rows, &scoring, &mut |_| true)?;
+                        scores.predictions.iter().map(|p| p.probability).collect()
+                    }
+                };
+                Ok(Outcome {
+                    ended: trained.ended,
+                    predicted,
+                    n_weights: trained.model.n_weights(),
+                    n_epochs: trained.history.epochs.len(),
+                    split: trained.split,
+                })
+            };
+            let seed = session.global.seed;
+            let check = |learning: &Learning| learning.settings(seed).map(drop);
+            Some(search(&asked, &args.learning, &mut session, &mut costs, &check, &mut train)?)
+        }
+    };
+    let (learning, begin) =
+        found.as_ref().map_or((&args.learning, begin), |found| (&found.learning, Begin::Resume));
+    let at = At { folder: &args.output, begin, what: "" };
+    let trained = teach(learning, &lesson, device, &at, &session, &mut costs)?;
     if trained.ended == Ended::Asked {
         return Err(costs.stopped(&session.cost(), trained.history.epochs.len() + 1)?);
     }
@@ -167,35 +218,48 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         "latents": trained.latents,
     });
     if !trained.split.held_out.is_empty() {
-        let judged = Judged::new(&lesson, &trained, args.learning.replicates, session.global.seed)?;
+        let split = match &found {
+            Some(found) => found.judged_by(&lesson, &trained.split)?,
+            None => trained.split.clone(),
+        };
+        let (replicates, seed) = (args.learning.replicates, session.global.seed);
+        let judged = Judged::new(&lesson, &trained, &split, replicates, seed)?;
         judged.summarise(&mut session.summary);
         metrics["held_out"] = judged.json();
-        metrics["slices"] = judged.slices(&lesson, &trained.split, &taught.sliced)?.into();
+        metrics["slices"] = judged.slices(&lesson, &split, &taught.sliced)?.into();
+    }
+    let mut written =
+        vec!["config.json", "weights.safetensors", "metrics.json", "history.csv", "split.csv"];
+    if let Some(found) = &found {
+        found.note(&mut metrics);
+        written.extend([SEARCH_FILE, CANDIDATES_FILE]);
     }
     write_whole(&args.output.join("metrics.json"), format!("{metrics:#}\n").as_bytes())?;
-    let written = ["config.json", "weights.safetensors", "metrics.json", "history.csv", "split.csv"];
+    if let Some(found) = &found {
+        found.tidy(&args.output)?;
+    }
     finish(&args.output, &written, &mut costs, session)
 }
 
 /// Trains with a bar, a checkpoint now and then, and an ear for Ctrl-C.
 fn teach(
-    args: &Args,
+    learning: &Learning,
     lesson: &Lesson<'_>,
-    settings: &Settings,
     device: Device,
-    begin: Begin,
+    at: &At<'_>,
     session: &Session,
     costs: &mut Costs,
 ) -> Result<Trained> {
+    let settings = learning.settings(session.global.seed)?;
     let mut watch = Watch::new(session, costs);
-    let trained = train(lesson, settings, device, &args.output, begin, &mut |p: &Progress<'_>| {
+    let trained = train(lesson, &settings, device, at.folder, at.begin, &mut |p: &Progress<'_>| {
         let unseen = p
             .last
             .and_then(|epoch| epoch.unseen.get(4))
             .map_or_else(String::new, |loss| format!(" (unseen {loss:.4})"));
         let [total, above] = ["total", "class above floor"].map(|name| loss(p, name));
         let losses = format!("loss {total:.1}, classes above their floor {above:.4}{unseen}");
-        watch.batch(p, "", &losses)
+        watch.batch(p, at.what, &losses)
     });
     watch.finish();
     Ok(trained?)

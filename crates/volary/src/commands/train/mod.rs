@@ -6,6 +6,7 @@ mod classifier;
 mod confusion;
 mod drawn;
 mod rebuilding;
+mod search;
 mod taught;
 mod untaught;
 mod watch;

@@ -11,7 +11,6 @@ use volary_ingest::class_table::{ClassColumns, ClassTable, read_class_table};
 use volary_ingest::images::{Built, ImageSubject, ImageSubjects};
 use volary_vision::confusion::{Labels, Lesson};
 
-use crate::commands::bias::text_column;
 use crate::commands::train::groups;
 use crate::pictures::{PrepareArgs, SourceArgs};
 use crate::session::Session;
@@ -102,7 +101,7 @@ fn slice_columns(
             bail!("--by {name:?}; the subjects have {}", found.metadata_columns.join(", "));
         };
         let cells = used.iter().map(|subject| Some(subject.metadata[at].trim().to_owned()));
-        Ok(text_column(name, cells.map(|cell| cell.filter(|c| !c.is_empty())).collect()))
+        Ok(Column::of_cells(name, cells.map(|cell| cell.filter(|c| !c.is_empty())).collect()))
     };
     names.iter().map(column).collect()
 }

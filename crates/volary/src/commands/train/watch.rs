@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use indicatif::ProgressBar;
 use serde_json::json;
-use volary_release::cost::{COST_FILE, Cost, Ledger};
+use volary_release::cost::{COST_FILE, Cost, Ledger, Total};
 use volary_vision::Device;
 use volary_vision::training::{Begin, History, Next, Progress};
 
@@ -79,6 +79,22 @@ impl Costs {
     pub(super) fn note(&mut self, cost: &Cost) -> Result<()> {
         self.noted = Some(Instant::now());
         Ok(self.before.with(cost).write(&self.path)?)
+    }
+
+    /// The cost of all runs, this one as far as it is.
+    pub(super) fn total(&self, session: &Session) -> Total {
+        self.before.with(&session.cost()).total()
+    }
+
+    /// What of the budget was spent, where that stopped a training.
+    pub(super) fn why_stopped(&mut self) -> Option<String> {
+        self.spent.take()
+    }
+
+    /// Where somebody stopped it, and how to go on with it.
+    pub(super) fn stopped_in(&mut self, session: &Session, what: &str) -> Result<anyhow::Error> {
+        self.note(&session.cost())?;
+        Ok(anyhow!("{what}stopped; go on with the same command and --resume"))
     }
 
     /// Why a training was stopped in an epoch, and how to go on with it.
