@@ -4,7 +4,7 @@
 //! Who stays is often who was good from the beginning, so that people with many votes are better without having
 //! learned anything. Each volunteer is therefore compared with themselves. Experience grows while people tire, and
 //! feedback comes late, as experience does; so learning is looked at with the place in the session held apart, tiring
-//! with experience held apart, feedback with both ([`within`]).
+//! with experience held apart, feedback with both (`practice/within.rs`).
 //!
 //! The bins of the two tables are against the first bin, a stratum a person, and nothing is held apart in them. They
 //! are put together by Mantel & Haenszel (1959):
