@@ -95,7 +95,14 @@ test('what is too large or leads out is refused, and the server goes on', async 
   const region = (n) => ({ region: { x: 'x', y: 'y', shapes: [{ op: 'add', points: corners(n) }] } });
   assert.equal((await ask('/tables/subjects/query', region(400))).status, 200);
   assert.equal((await ask('/tables/subjects/query', region(20_001))).status, 422);
-  assert.ok([400, 413].includes((await ask('/tables/subjects/query', region(200_000))).status));
+  // It answers before it has heard it all, so that who is still writing may find the connection closed.
+  const closed = (error) => {
+    if (['EPIPE', 'ECONNRESET', 'UND_ERR_SOCKET'].includes(error.cause?.code)) return { status: 413 };
+    throw error;
+  };
+  const large = await ask('/tables/subjects/query', region(200_000)).catch(closed);
+  assert.ok([400, 413].includes(large.status), `${large.status}`);
+  assert.equal((await ask('/tables/subjects/query', region(400))).status, 200);
   const terms = Array.from({ length: 10_000 }, (_, i) => `x = ${i}`).join(' or ');
   const refused = await ask('/tables/subjects/query', { filter: terms });
   assert.equal(refused.status, 400);
