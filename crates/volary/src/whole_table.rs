@@ -346,6 +346,9 @@ fn list_at(column: &dyn Array, row: usize) -> Option<Vec<f32>> {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::ArrayRef;
+    use arrow_array::builder::{Float32Builder, ListBuilder};
+
     use super::*;
 
     #[test]
@@ -353,6 +356,24 @@ mod tests {
         assert_eq!(counted(&["subject_id", "z0", "z1", "z2", "x0", "x1", "n"]), ["z0", "z1", "z2"]);
         assert_eq!(counted(&["subject_id", "t0", "fraction"]), Vec::<String>::new());
         assert_eq!(counted(&["e1", "e0", "e10", "e3"]), ["e0", "e1"]);
+    }
+
+    #[test]
+    fn vectors_of_two_lengths_are_refused_and_an_empty_one_is_missing() {
+        let batch = |lists: &[Option<&[f32]>]| {
+            let mut builder = ListBuilder::new(Float32Builder::new());
+            for list in lists {
+                list.iter().for_each(|list| builder.values().append_slice(list));
+                builder.append(list.is_some());
+            }
+            let column: ArrayRef = std::sync::Arc::new(builder.finish());
+            RecordBatch::try_from_iter([("embedding", column)]).unwrap()
+        };
+        let (values, width) = vectors(&[batch(&[None, Some(&[1.0, 2.0])])]).unwrap().unwrap();
+        assert!(width == 2 && values[0].is_nan() && values[2..] == [1.0, 2.0]);
+        let error = vectors(&[batch(&[Some(&[1.0, 2.0]), Some(&[3.0])])]).unwrap_err().to_string();
+        assert!(error.contains("differ in length; use those of one network"), "{error}");
+        assert!(vectors(&[batch(&[None])]).is_err());
     }
 
     #[test]

@@ -84,6 +84,24 @@ fn kinds_of_the_unusual_are_groups_and_what_is_like_neither_is_in_none() {
 }
 
 #[test]
+fn vectors_that_are_no_numbers_are_left_out_and_listed() {
+    let place = Place::new();
+    sky(&place);
+    let broken = "odd1,NaN,1,2,3\nodd2,1,,2,3\nodd3,1,inf,2,3\n";
+    place.write("broken.csv", place.read("embeddings.csv") + broken);
+    for (command, rows) in [("clusters", 400), ("outliers", 400), ("map", 400)] {
+        let record = place.record(&[command, "broken.csv", "-o", "out.csv"]);
+        assert_eq!(record["summary"]["n_subjects"], rows, "{command}");
+        assert_eq!(place.table("out.csv").len(), rows, "{command}");
+        assert_eq!(record["problems"]["odd value"], 3, "{command}: {record}");
+    }
+    place.write("none.csv", "subject_id,z0,z1\na,NaN,1\nb,,2\n");
+    place
+        .volary(&["clusters", "none.csv", "-o", "o.csv"])
+        .fails_with("no row has a vector of finite numbers");
+}
+
+#[test]
 fn what_clusters_cannot_do_is_one_line() {
     let place = Place::new();
     sky(&place);
