@@ -4,7 +4,7 @@
 //! Who stays is often who was good from the beginning, so that people with many votes are better without having
 //! learned anything. Each volunteer is therefore compared with themselves. Experience grows while people tire, and
 //! feedback comes late, as experience does; so learning is looked at with the place in the session held apart, tiring
-//! with experience held apart, feedback with both (`practice/within.rs`).
+//! with experience held apart, feedback with both (odds: `practice/within.rs`, points: `practice/points.rs`).
 //!
 //! The bins of the two tables are against the first bin, a stratum a person, and nothing is held apart in them. They
 //! are put together by Mantel & Haenszel (1959):
@@ -16,6 +16,7 @@
 //! Nothing is said of any one person, and votes without a known truth or a time say nothing. It is no experiment:
 //! harder subjects late in a session look like tiring.
 
+mod points;
 mod within;
 
 use std::collections::{BTreeMap, HashSet};

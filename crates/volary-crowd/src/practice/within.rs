@@ -8,8 +8,8 @@
 //! The curves are restricted cubic splines of four knots (Harrell 2015, doi:10.1007/978-3-319-19425-7, section
 //! 2.4.5), so that a share that falls with every minute is not taken for one that rises with every session. Intervals
 //! and p are by the sandwich over volunteers, whose votes are not independent, and Student's t of their number less
-//! one. People who are always right, or always wrong, say nothing of odds; to the difference in points they add
-//! nothing, and count.
+//! one. People who are always right, or always wrong, say nothing of odds; in the difference in points, which is not
+//! made of this (`points.rs`), they count.
 //!
 //! Intercepts are estimated and not conditioned on, which makes odds ratios too strong by about 1 in the number of a
 //! person's votes (Andersen 1970): nothing, where people have dozens. Knows nothing of what states mean.
@@ -18,6 +18,7 @@ use nalgebra::{DMatrix, DVector};
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
 use super::Effect;
+use super::points::{Difference, difference};
 use crate::interval::Interval;
 
 /// The most rounds of Newton's method.
@@ -43,30 +44,36 @@ pub(super) fn effect(votes: &[Vote], along: &[Vec<f64>], level: f64) -> Option<E
     let mut columns: Vec<Vec<f64>> = along.iter().flat_map(|x| spline(x)).collect();
     // Last, so that its own part is what the others leave of it.
     columns.push(votes.iter().map(|v| f64::from(u8::from(v.is_inside))).collect());
-    let mut people = Vec::new();
-    let (mut n_strata, mut n_inside, mut n_outside, mut n_settled) = (0, 0, 0, 0);
-    for own in order.chunk_by(|a, b| votes[*a].volunteer == votes[*b].volunteer) {
-        let inside = own.iter().filter(|i| votes[**i].is_inside).count() as u64;
-        let right = own.iter().filter(|i| votes[**i].is_right).count();
-        let n = own.len() as u64;
+    let people: Vec<Vec<usize>> = order
+        .chunk_by(|a, b| votes[*a].volunteer == votes[*b].volunteer)
+        .map(<[usize]>::to_vec)
+        .collect();
+    let points = difference(votes, &columns, &people)?;
+    let mut undecided = Vec::new();
+    let (mut n_strata, mut n_inside, mut n_outside) = (0, 0, 0);
+    let mut is_compared = false;
+    for rows in people {
+        let inside = rows.iter().filter(|i| votes[**i].is_inside).count() as u64;
+        let right = rows.iter().filter(|i| votes[**i].is_right).count();
+        let n = rows.len() as u64;
         let has_both = inside > 0 && inside < n;
         if has_both {
             n_strata += 1;
             n_inside += inside;
             n_outside += n - inside;
         }
-        if right > 0 && right < own.len() {
-            people.push(Person { rows: own.to_vec(), intercept: logit(right, own.len()), has_both });
-        } else if has_both {
-            n_settled += inside;
+        if right > 0 && right < rows.len() {
+            undecided.push(Person { intercept: logit(right, rows.len()), rows });
+            is_compared |= has_both;
         }
     }
-    if n_strata == 0 || !people.iter().any(|p| p.has_both) {
+    if !is_compared {
         return None;
     }
-    let mut model = Model { votes, columns: &columns, people, slopes: DVector::zeros(columns.len()) };
+    let mut model =
+        Model { votes, columns: &columns, people: undecided, slopes: DVector::zeros(columns.len()) };
     model.fit()?;
-    model.tell(level, n_settled).map(|told| Effect { n_strata, n_inside, n_outside, ..told })
+    model.tell(level, points).map(|told| Effect { n_strata, n_inside, n_outside, ..told })
 }
 
 /// Columns of a restricted cubic spline: the number itself, and two curves that are straight beyond the outer knots.
@@ -108,7 +115,6 @@ fn sigmoid(x: f64) -> f64 {
 struct Person {
     rows: Vec<usize>,
     intercept: f64,
-    has_both: bool,
 }
 
 struct Model<'a> {
@@ -218,8 +224,8 @@ impl Model<'_> {
         None
     }
 
-    /// The state's effect. `n_settled` are votes in the state of people who are always right or always wrong.
-    fn tell(&self, level: f64, n_settled: u64) -> Option<Effect> {
+    /// The state's effect.
+    fn tell(&self, level: f64, points: Difference) -> Option<Effect> {
         let (second, _, sums) = self.derivatives();
         let (n, last) = (self.columns.len(), self.columns.len() - 1);
         let whole = second[(last, last)];
@@ -239,11 +245,12 @@ impl Model<'_> {
             return None;
         }
         let variance = &bread * meat * &bread * (n_people / (n_people - 1.0));
-        let student = StudentsT::new(0.0, 1.0, n_people - 1.0).ok()?;
-        let t = student.inverse_cdf(f64::midpoint(1.0, level));
+        let student = |n_people: f64| StudentsT::new(0.0, 1.0, n_people - 1.0).ok();
+        let reach = |of: &StudentsT| of.inverse_cdf(f64::midpoint(1.0, level));
+        let odds = student(n_people)?;
+        let t = reach(&odds);
         let (slope, sd) = (self.slopes[last], variance[(last, last)].max(0.0).sqrt());
-        let (difference, gradient) = self.difference(&sums, n_settled);
-        let difference_sd = (gradient.transpose() * &variance * &gradient)[(0, 0)].max(0.0).sqrt();
+        let points_reach = reach(&student(points.n_people as f64)?) * points.sd;
         if !(sd > 0.0 && sd.is_finite() && slope.is_finite()) {
             return None;
         }
@@ -253,42 +260,18 @@ impl Model<'_> {
             n_outside: 0,
             odds_ratio: slope.exp(),
             odds_ratio_interval: Interval { low: (slope - t * sd).exp(), high: (slope + t * sd).exp() },
-            difference,
+            difference: points.points,
             difference_interval: Interval {
-                low: (difference - t * difference_sd).max(-1.0),
-                high: (difference + t * difference_sd).min(1.0),
+                low: (points.points - points_reach).max(-1.0),
+                high: (points.points + points_reach).min(1.0),
             },
-            p: 2.0 * student.cdf(-(slope / sd).abs()),
+            p: 2.0 * odds.cdf(-(slope / sd).abs()),
         })
-    }
-
-    /// How much the state moves the chance of its votes, on average, and how that moves with the slopes.
-    fn difference(&self, sums: &[Sums], n_settled: u64) -> (f64, DVector<f64>) {
-        let last = self.columns.len() - 1;
-        let (mut total, mut n) = (0.0, n_settled);
-        let mut gradient = DVector::zeros(self.columns.len());
-        for (person, of) in self.people.iter().zip(sums).filter(|(p, _)| p.has_both) {
-            for &row in person.rows.iter().filter(|row| self.votes[**row].is_inside) {
-                let with = self.linear(person, row);
-                let [with, without] = [with, with - self.slopes[last]].map(sigmoid);
-                total += with - without;
-                n += 1;
-                let [w1, w0] = [with, without].map(|p| p * (1.0 - p));
-                for (i, column) in self.columns.iter().enumerate() {
-                    // The intercept gives way when a slope moves.
-                    let x = column[row] - of.weighted[i] / of.weight;
-                    let x0 = if i == last { x - 1.0 } else { x };
-                    gradient[i] += w1 * x - w0 * x0;
-                }
-            }
-        }
-        let n = n.max(1) as f64;
-        (total / n, gradient / n)
     }
 }
 
 /// With a trace of a ridge: curves that say nearly the same are no reason to give up.
-fn ridged(mut matrix: DMatrix<f64>) -> DMatrix<f64> {
+pub(super) fn ridged(mut matrix: DMatrix<f64>) -> DMatrix<f64> {
     for i in 0..matrix.nrows() {
         matrix[(i, i)] += 1e-10 * matrix[(i, i)].abs() + 1e-12;
     }
