@@ -208,6 +208,25 @@ fn no_release_without_biases_nor_over_an_old_one() {
     assert!(left.is_empty(), "{left:?}");
 }
 
+/// A link to nowhere: nothing is there, and yet nothing can be put there. The package is made, and its last step fails.
+#[cfg(unix)]
+#[test]
+fn where_the_last_step_fails_nothing_is_left() {
+    let project = Project::new();
+    let target = project.path("package");
+    std::os::unix::fs::symlink(project.path("nowhere"), &target).unwrap();
+    let before = entries(project.folder.path());
+    let failed = project.release(&target, &settings(Tier::B)).unwrap_err().to_string();
+    assert!(failed.contains("package"), "{failed}");
+    assert_eq!(entries(project.folder.path()), before);
+    std::fs::remove_file(&target).unwrap();
+    project.release(&target, &settings(Tier::B)).unwrap();
+}
+
+fn entries(folder: &std::path::Path) -> BTreeSet<std::ffi::OsString> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+}
+
 #[test]
 fn shapes_of_enough_people_leave_and_no_single_stroke() {
     let mut project = Project::new();
