@@ -25,6 +25,18 @@ describe('scales', () => {
     expect(valueAt(scale, 0.5)).toBeCloseTo(10, 9);
   });
 
+  it('rank a column as they rank each value by itself', () => {
+    // Ties, a far outlier, values below, between and above the steps, and none.
+    const values = Float32Array.from({ length: 20_000 }, (_, i) => Math.fround(i % 7 === 0 ? 3 : Math.exp(((i * 7_919) % 1_000) / 90)));
+    values.set([NaN, Infinity, -Infinity, 1e30, -5]);
+    for (const of of [values, values.map((v) => -v), values.map((v) => Math.round(v % 5))]) {
+      const scale = scaleOf(of.subarray(10), 'quantile', { low: 0.01, high: 0.01 });
+      const bytes = colourBytes(of, scale);
+      const alone = Uint8Array.from(of, (v) => (Number.isNaN(place(scale, v)) ? MISSING : Math.round(place(scale, v) * 254)));
+      expect(bytes).toEqual(alone);
+      expect(new Set(bytes).size).toBeGreaterThan(of === values ? 200 : 2);
+    }
+  });
   it('give each quantile as many colours', () => {
     const values = Array.from({ length: 10_001 }, (_, i) => (i / 10_000) ** 6);
     const scale = scaleOf(values, 'quantile');

@@ -112,10 +112,10 @@ impl Out<'_> {
     fn arrow(
         &mut self,
         name: &str,
-        made: Result<Vec<u8>, impl std::fmt::Display>,
+        made: Result<wire::Stream, impl std::fmt::Display>,
     ) -> Result<(), CopyError> {
-        let bytes = made.map_err(|error| failed(name, &error))?;
-        self.put(name, &bytes)
+        let stream = made.map_err(|error| failed(name, &error))?;
+        self.put(name, &stream.to_bytes())
     }
 
     fn json(&mut self, name: &str, value: &impl serde::Serialize) -> Result<(), CopyError> {

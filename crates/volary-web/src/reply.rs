@@ -31,7 +31,16 @@ impl Reply {
 
 /// The entity tag of a body.
 pub(crate) fn etag(body: &[u8]) -> String {
-    format!("\"{}\"", &blake3::hash(body).to_hex()[..32])
+    etag_of([body])
+}
+
+/// The entity tag of a body in parts.
+pub(crate) fn etag_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    format!("\"{}\"", &hasher.finalize().to_hex()[..32])
 }
 
 impl IntoResponse for Reply {

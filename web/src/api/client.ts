@@ -132,24 +132,51 @@ export async function bytes(path: string, asked: Asked = {}): Promise<Uint8Array
   const total = length === null ? null : Number(length);
   if (!response.body || !asked.progress) return new Uint8Array(await response.arrayBuffer());
   // What is sent as it is has a known length, and goes where it belongs as it comes.
-  const whole = total !== null && !response.headers.get('content-encoding') ? new Uint8Array(total) : null;
+  if (total !== null && !response.headers.get('content-encoding')) {
+    const whole = await inPlace(response.body, total, (n) => asked.progress?.(n, total));
+    if (whole) return whole;
+  }
   const parts: Uint8Array[] = [];
   let n = 0;
   const reader = response.body.getReader();
   for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    if (whole && n + part.value.length <= whole.length) whole.set(part.value, n);
-    else parts.push(part.value);
+    parts.push(part.value);
     n += part.value.length;
     asked.progress(n, total);
   }
-  if (whole && parts.length === 0) return whole.subarray(0, n);
   const out = new Uint8Array(n);
   let at = 0;
-  for (const part of whole ? [whole.subarray(0, n - parts.reduce((sum, p) => sum + p.length, 0)), ...parts] : parts) {
+  for (const part of parts) {
     out.set(part, at);
     at += part.length;
   }
   return out;
+}
+
+/** So many bytes at a time are told of. */
+const PIECE = 1 << 19;
+
+/**
+ * A body of a known length, without a copy of it; null where the browser cannot. A stream that breaks off is shorter,
+ * and whoever reads it finds that.
+ */
+async function inPlace(body: ReadableStream<Uint8Array>, total: number, told: (n: number) => void): Promise<Uint8Array | null> {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = body.getReader({ mode: 'byob' });
+  } catch {
+    return null;
+  }
+  let memory = new ArrayBuffer(total);
+  let n = 0;
+  while (n < total) {
+    const room = new Uint8Array(memory, n, total - n);
+    const part = await reader.read(room, { min: Math.min(PIECE, room.length) });
+    if (part.value) [memory, n] = [part.value.buffer as ArrayBuffer, n + part.value.length];
+    if (part.done) break;
+    told(n);
+  }
+  return new Uint8Array(memory, 0, n);
 }
 
 export async function picture(path: string, signal?: AbortSignal): Promise<Blob> {

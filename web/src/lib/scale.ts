@@ -135,6 +135,10 @@ export function colourBytes(values: ArrayLike<number>, scale: Scale): Uint8Array
     }
     return out;
   }
+  if (scale.steps && high > low) {
+    ranks(scale.steps, values, out);
+    return out;
+  }
   for (let i = 0; i < values.length; i++) {
     const t = place(scale, values[i]);
     out[i] = Number.isNaN(t) ? MISSING : Math.round(t * TOP);
@@ -142,9 +146,43 @@ export function colourBytes(values: ArrayLike<number>, scale: Scale): Uint8Array
   return out;
 }
 
+/** So many even parts of the range, each with the first step that may be searched for there. */
+const PARTS = 4_096;
+
+/** The rank of each value, rounded. Where to begin to search is looked up: a million searches take four times as long. */
+function ranks(steps: Float64Array, values: ArrayLike<number>, out: Uint8Array): void {
+  const first = steps[0];
+  const wide = PARTS / (steps[TOP] - first);
+  // Steps before it are below all values of the part; that of the next part is above them.
+  const begin = new Uint8Array(PARTS + 2).fill(TOP);
+  for (let part = 0, at = 0; part <= PARTS; part++) {
+    while (at < TOP && ((steps[at] - first) * wide | 0) < part) at++;
+    begin[part] = at;
+  }
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i];
+    if (v - v !== 0) out[i] = MISSING;
+    else if (v <= first || v >= steps[TOP]) out[i] = Math.round(rank(steps, v));
+    else {
+      const part = ((v - first) * wide) | 0;
+      let [below, high] = [begin[part], begin[part + 1]];
+      while (below < high) {
+        const middle = (below + high) >> 1;
+        if (steps[middle] < v) below = middle + 1;
+        else high = middle;
+      }
+      out[i] = Math.round(between(steps, below, v));
+    }
+  }
+}
+
 /** How many steps lie at or below a value, less one; a value between two equal steps takes their middle. */
 function rank(steps: Float64Array, value: number): number {
-  const below = search(steps, value, false);
+  return between(steps, search(steps, value, false), value);
+}
+
+/** The same, where the first step that is not below the value is known. */
+function between(steps: Float64Array, below: number, value: number): number {
   const upTo = below < steps.length && steps[below] === value ? search(steps, value, true) : below;
   if (upTo > below) return (below + upTo - 1) / 2;
   if (below === 0) return 0;

@@ -10,15 +10,55 @@ use arrow_array::{
     ArrayRef, DictionaryArray, Float32Array, Float64Array, PrimitiveArray, RecordBatch, StringArray,
     UInt32Array,
 };
-use arrow_ipc::writer::StreamWriter;
+use arrow_buffer::Buffer;
+use arrow_ipc::writer::StreamEncoder;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
+use axum::body::{Body, Bytes};
 use volary_space::slice::Column;
+
+use crate::reply::etag_of;
 
 /// The media type.
 pub(crate) const ARROW_STREAM: &str = "application/vnd.apache.arrow.stream";
 
+/// A stream in parts, one of which is the column's own memory: copied, a million numbers would take longer than all
+/// else that is done to them.
+pub(crate) struct Stream(Vec<Buffer>);
+
+impl Stream {
+    /// Bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(Buffer::len).sum()
+    }
+
+    /// The entity tag.
+    pub(crate) fn etag(&self) -> String {
+        etag_of(self.0.iter().map(Buffer::as_slice))
+    }
+
+    /// All parts as one.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        self.0.iter().map(Buffer::as_slice).collect::<Vec<_>>().concat()
+    }
+
+    /// To be sent.
+    pub(crate) fn into_body(self) -> Body {
+        let part = |buffer: Buffer| Ok::<_, std::convert::Infallible>(Bytes::from_owner(Part(buffer)));
+        Body::from_stream(tokio_stream::iter(self.0.into_iter().map(part)))
+    }
+}
+
+/// Memory that is sent as it is.
+struct Part(Buffer);
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+}
+
 /// A column's stream.
-pub(crate) fn column(name: &str, column: &Column) -> Result<Vec<u8>, ArrowError> {
+pub(crate) fn column(name: &str, column: &Column) -> Result<Stream, ArrowError> {
     let (kind, array): (DataType, ArrayRef) = match column {
         Column::Number(values) => {
             let values = values.iter().map(|v| *v as f32);
@@ -37,19 +77,19 @@ pub(crate) fn column(name: &str, column: &Column) -> Result<Vec<u8>, ArrowError>
 }
 
 /// Numbers in full, for whoever compares with them instead of drawing them.
-pub(crate) fn exact(name: &str, values: &[f64]) -> Result<Vec<u8>, ArrowError> {
+pub(crate) fn exact(name: &str, values: &[f64]) -> Result<Stream, ArrowError> {
     let array = Float64Array::from_iter_values(values.iter().copied());
     stream(name, DataType::Float64, Arc::new(array))
 }
 
 /// Vectors, one behind the other.
-pub(crate) fn floats(name: &str, values: &[f32]) -> Result<Vec<u8>, ArrowError> {
+pub(crate) fn floats(name: &str, values: &[f32]) -> Result<Stream, ArrowError> {
     let array = Float32Array::from_iter_values(values.iter().copied());
     stream(name, DataType::Float32, Arc::new(array))
 }
 
 /// Row numbers, such as an order.
-pub(crate) fn rows(name: &str, rows: &[u32]) -> Result<Vec<u8>, ArrowError> {
+pub(crate) fn rows(name: &str, rows: &[u32]) -> Result<Stream, ArrowError> {
     let array = UInt32Array::from_iter_values(rows.iter().copied());
     stream(name, DataType::UInt32, Arc::new(array))
 }
@@ -66,16 +106,16 @@ fn dictionary(
     Ok((kind, Arc::new(DictionaryArray::try_new(keys, values)?)))
 }
 
-fn stream(name: &str, kind: DataType, array: ArrayRef) -> Result<Vec<u8>, ArrowError> {
+fn stream(name: &str, kind: DataType, array: ArrayRef) -> Result<Stream, ArrowError> {
     // Readers hold the number of rows against what came: a stream may break off.
     let metadata = [("n_rows".to_owned(), array.len().to_string())].into();
     let field = Field::new(name, kind, array.null_count() > 0);
     let schema = Arc::new(Schema::new(vec![field]).with_metadata(metadata));
     let batch = RecordBatch::try_new(Arc::clone(&schema), vec![array])?;
-    let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
-    writer.write(&batch)?;
-    writer.finish()?;
-    writer.into_inner()
+    let mut encoder = StreamEncoder::try_new(&schema)?;
+    let mut parts = encoder.encode(&batch)?;
+    parts.extend(encoder.finish()?);
+    Ok(Stream(parts))
 }
 
 #[cfg(test)]
@@ -87,8 +127,10 @@ mod tests {
 
     use super::*;
 
-    fn read(bytes: &[u8]) -> RecordBatch {
-        let reader = StreamReader::try_new(bytes, None).unwrap();
+    fn read(stream: &Stream) -> RecordBatch {
+        let bytes = stream.to_bytes();
+        assert_eq!((bytes.len(), crate::reply::etag(&bytes)), (stream.len(), stream.etag()));
+        let reader = StreamReader::try_new(&bytes[..], None).unwrap();
         assert!(reader.schema().metadata()["n_rows"].parse::<usize>().is_ok());
         let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
         let [only] = <[RecordBatch; 1]>::try_from(batches).unwrap();

@@ -18,19 +18,25 @@ use crate::extract::{Body, Id, Params, Reader};
 use crate::problem::Problem;
 use crate::project::query::{self, Found, Query, RegionBody, Which, no_column};
 use crate::project::{Table, wire};
-use crate::reply::{Reply, etag};
+use crate::reply::Reply;
 
 /// Rows that are sent at once.
 const MAX_ROWS: usize = 1_000;
 /// Neighbours that are sent at once.
 const MAX_K: usize = 200;
 
-/// Bytes of Arrow with their tag.
-pub(crate) fn arrow(bytes: Result<Vec<u8>, impl std::fmt::Display>) -> Result<Response, Problem> {
-    let bytes = bytes.map_err(|error| Problem::failed(format!("writing Arrow failed: {error}")))?;
-    let tag = HeaderValue::from_str(&etag(&bytes)).expect("hexadecimal is a header value");
+/// Arrow with its tag.
+pub(crate) fn arrow(stream: Result<wire::Stream, impl std::fmt::Display>) -> Result<Response, Problem> {
+    let stream = stream.map_err(|error| Problem::failed(format!("writing Arrow failed: {error}")))?;
+    let tag = HeaderValue::from_str(&stream.etag()).expect("hexadecimal is a header value");
     let kind = HeaderValue::from_static(wire::ARROW_STREAM);
-    Ok(([(header::CONTENT_TYPE, kind), (header::ETAG, tag)], bytes).into_response())
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::ETAG, tag),
+        // The page sets memory aside, and sees where a stream broke off.
+        (header::CONTENT_LENGTH, HeaderValue::from(stream.len())),
+    ];
+    Ok((headers, stream.into_body()).into_response())
 }
 
 /// A column
