@@ -25,6 +25,7 @@ mod page_project;
 mod panoptes_clustering;
 mod pictures;
 mod project;
+mod question_names;
 mod report;
 mod retirement;
 mod session;
@@ -35,6 +36,7 @@ mod skill;
 mod skill_tables;
 mod steps;
 mod summary;
+mod vector_tables;
 mod whole_table;
 
 use std::process::ExitCode;

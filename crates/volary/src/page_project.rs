@@ -17,6 +17,7 @@ use volary_web::project::{Ballots, Curve, Feature, Labels, Overview, Person, Tab
 
 use crate::page_attention;
 use crate::page_findings;
+use crate::question_names::QuestionNames;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::whole_table::WholeTable;
@@ -244,6 +245,9 @@ impl Shown {
                     self.project.tags.extend(tags);
                     self.taken.push(path);
                 }
+            // What became of each subject by each rule has several rows a subject.
+            } else if name.starts_with("retire") && name.ends_with("_subjects") {
+                self.taken.push(path);
             // Reading every table twice would be felt; these are small, and named for what they are.
             } else if ["bias", "retire"].iter().any(|known| name.starts_with(known))
                 && let Ok(Some(sheet)) = page_findings::sheet(&path, session)
@@ -463,24 +467,29 @@ fn per_question(path: &Path, ids: &[String], session: &mut Session) -> Result<Ve
         return Ok(Vec::new());
     }
     let at: HashMap<&str, usize> = ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
-    let mut numbers: BTreeMap<(&'static str, String), Vec<f64>> = BTreeMap::new();
-    let mut texts: BTreeMap<(&'static str, String), Vec<Option<String>>> = BTreeMap::new();
+    type Question = (&'static str, String, String);
+    let mut numbers: BTreeMap<Question, Vec<f64>> = BTreeMap::new();
+    let mut texts: BTreeMap<Question, Vec<Option<String>>> = BTreeMap::new();
+    let mut names = QuestionNames::default();
     for_each_batch(path, &["subject_id", "task"], &session.progress, |cells| {
         for row in 0..cells.n_rows() {
             let Some(&place) = cells.text("subject_id", row).and_then(|id| at.get(id.as_ref())) else {
                 continue;
             };
-            let task = cells.text("task", row).unwrap_or_default().into_owned();
+            let text = |name: &str| cells.text(name, row).unwrap_or_default().into_owned();
+            let (workflow, task) = (text("workflow_id"), text("task"));
+            names.add(&workflow, &task);
+            let question = |measure| (measure, workflow.clone(), task.clone());
             for measure in ["agreement", "entropy_bits"] {
                 let Some(value) = cells.text(measure, row).and_then(|t| t.parse::<f64>().ok()) else {
                     continue;
                 };
-                let column = numbers.entry((measure, task.clone()));
+                let column = numbers.entry(question(measure));
                 column.or_insert_with(|| vec![f64::NAN; ids.len()])[place] = value;
             }
             for measure in ["outcome", "answer"] {
                 let Some(value) = cells.text(measure, row) else { continue };
-                let column = texts.entry((measure, task.clone()));
+                let column = texts.entry(question(measure));
                 column.or_insert_with(|| vec![None; ids.len()])[place] = Some(value.into_owned());
             }
         }
@@ -492,7 +501,9 @@ fn per_question(path: &Path, ids: &[String], session: &mut Session) -> Result<Ve
         .map(|(name, values)| (name, Column::text(values.iter().map(Option::as_deref))));
     Ok(numbers
         .chain(texts)
-        .map(|((measure, task), column)| (format!("{measure}({task})"), column))
+        .map(|((measure, workflow, task), column)| {
+            (format!("{measure}({})", names.of(&workflow, &task)), column)
+        })
         .collect())
 }
 

@@ -5,7 +5,7 @@
 //! subject *and answer* (a consensus, a model's predictions) is turned on its side: `consensus(vortex)`,
 //! `predicted(vortex)`, with their ends of interval. Other tables are joined to it by `subject_id`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -18,6 +18,7 @@ use volary_ingest::tables::{read_matrix, read_whole};
 use volary_space::Points;
 use volary_space::slice::{Column, Columns, Filter, Slice, Table as _};
 
+use crate::question_names::QuestionNames;
 use crate::session::Session;
 
 /// A table in memory.
@@ -64,7 +65,7 @@ impl WholeTable {
             bail!("the table has no rows: {}", path.display());
         }
         if columns.column("answer").is_some() {
-            return Ok(turned(&ids, &columns));
+            return turned(&ids, &columns).with_context(|| format!("{}", path.display()));
         }
         let mut seen = HashMap::new();
         for (row, id) in ids.iter().enumerate() {
@@ -193,13 +194,25 @@ fn texts(column: &Column) -> Vec<String> {
 }
 
 /// A row per subject and answer, as a row per subject and a column per answer.
-fn turned(ids: &[String], columns: &Columns) -> WholeTable {
+fn turned(ids: &[String], columns: &Columns) -> Result<WholeTable> {
     let answers = columns.column("answer").map(texts).unwrap_or_default();
-    let tasks = columns.column("task").map(texts).unwrap_or_default();
-    let several_tasks = tasks.windows(2).any(|w| w[0] != w[1]);
-    let name_of = |row: usize| match tasks.get(row) {
-        Some(task) if several_tasks => format!("{task}.{}", answers[row]),
-        _ => answers[row].clone(),
+    let of_question =
+        |name: &str| columns.column(name).map_or_else(|| vec![String::new(); ids.len()], texts);
+    let workflows = of_question("workflow_id");
+    // Of a survey: what is asked of each of the things that were seen.
+    let about = of_question("about");
+    let task_about = |(task, about): (String, &String)| match about.as_str() {
+        "" => task,
+        about => format!("{task} {about}"),
+    };
+    let tasks: Vec<String> = of_question("task").into_iter().zip(&about).map(task_about).collect();
+    let mut questions = QuestionNames::default();
+    workflows.iter().zip(&tasks).for_each(|(workflow, task)| questions.add(workflow, task));
+    let question_of: Vec<String> =
+        workflows.iter().zip(&tasks).map(|(workflow, task)| questions.of(workflow, task)).collect();
+    let name_of = |row: usize| match questions.len() {
+        0 | 1 => answers[row].clone(),
+        _ => format!("{}.{}", question_of[row], answers[row]),
     };
     let mut subjects: Vec<String> = Vec::new();
     let mut at: HashMap<&str, usize> = HashMap::new();
@@ -209,6 +222,12 @@ fn turned(ids: &[String], columns: &Columns) -> WholeTable {
             subjects.len() - 1
         });
     }
+    // Whom a question was not asked has no share of its answers.
+    let asked: HashSet<(&str, usize)> = ids
+        .iter()
+        .zip(&question_of)
+        .map(|(id, question)| (question.as_str(), at[id.as_str()]))
+        .collect();
     // Votes were counted where the table has them; else it holds what a model said.
     let is_counted = columns.column("n_votes").is_some();
     let measures: &[(&str, &str)] = if is_counted {
@@ -226,23 +245,39 @@ fn turned(ids: &[String], columns: &Columns) -> WholeTable {
     };
     let mut wide = Columns::default();
     let _ = wide.insert("subject_id", Column::text(subjects.iter().map(|id| Some(id.as_str()))));
-    let mut names: Vec<String> = (0..ids.len()).map(name_of).collect();
-    let of_row = names.clone();
-    names.sort();
-    names.dedup();
+    let of_row: Vec<String> = (0..ids.len()).map(name_of).collect();
+    let mut seen = HashSet::new();
+    for (row, id) in ids.iter().enumerate() {
+        if !seen.insert((of_row[row].as_str(), at[id.as_str()])) {
+            bail!(
+                "row {}: subject {id:?} has the answer {:?} a second time; a table for this has one row a \
+                 subject and answer",
+                row + 1,
+                answers[row]
+            );
+        }
+    }
+    // An answer and the question it is of.
+    let names: BTreeMap<&str, &str> =
+        of_row.iter().map(String::as_str).zip(question_of.iter().map(String::as_str)).collect();
     for (from, to) in measures {
         let Some(Column::Number(values)) = columns.column(from) else { continue };
         // Nobody chose an answer that has no row: its share is 0, its interval is not known.
-        let absent = if *to == "consensus" { 0.0 } else { f64::NAN };
-        let mut by_name: HashMap<&str, Vec<f64>> =
-            names.iter().map(|name| (name.as_str(), vec![absent; subjects.len()])).collect();
+        let absent = |question: &str, subject: usize| match *to {
+            "consensus" if asked.contains(&(question, subject)) => 0.0,
+            _ => f64::NAN,
+        };
+        let mut by_name: HashMap<&str, Vec<f64>> = names
+            .iter()
+            .map(|(name, of)| (*name, (0..subjects.len()).map(|at| absent(of, at)).collect()))
+            .collect();
         for (row, id) in ids.iter().enumerate() {
             if let Some(column) = by_name.get_mut(of_row[row].as_str()) {
                 column[at[id.as_str()]] = values[row];
             }
         }
-        for name in &names {
-            if let Some(column) = by_name.remove(name.as_str()) {
+        for name in names.keys() {
+            if let Some(column) = by_name.remove(name) {
                 let _ = wide.insert(&format!("{to}({name})"), Column::Number(column));
             }
         }
@@ -254,7 +289,7 @@ fn turned(ids: &[String], columns: &Columns) -> WholeTable {
             .for_each(|(row, id)| n_seen[at[id.as_str()]] = n_seen[at[id.as_str()]].max(seen[row]));
         let _ = wide.insert("n_seen", Column::Number(n_seen));
     }
-    WholeTable { ids: subjects, columns: wide, vectors: None }
+    Ok(WholeTable { ids: subjects, columns: wide, vectors: None })
 }
 
 /// The vectors of a table, row by row, and their length.
@@ -386,7 +421,7 @@ mod tests {
         ));
         assert!(long.insert("fraction", Column::Number(vec![0.5, 0.9, 0.25])));
         assert!(long.insert("n_votes", Column::Number(vec![5.0, 9.0, 1.0])));
-        let table = turned(&ids, &long);
+        let table = turned(&ids, &long).unwrap();
         assert_eq!(table.ids, ["a", "b"]);
         assert_eq!(table.columns.column("consensus(vortex)"), Some(&Column::Number(vec![0.5, 0.25])));
         assert_eq!(table.columns.column("consensus(bands)"), Some(&Column::Number(vec![0.9, 0.0])));
@@ -397,5 +432,47 @@ mod tests {
         );
         let error = table.select("consensus(vortx) > 1").unwrap_err().to_string();
         assert!(error.ends_with("  consensus(vortx) > 1\n  ^^^^^^^^^^^^^^^^"), "{error}");
+    }
+    /// Two workflows with a task T1 of their own, as most exports have them; `a` was in one of them.
+    #[test]
+    fn tasks_of_one_name_are_told_apart_and_whom_they_were_not_asked_has_no_share() {
+        let mut long = Columns::default();
+        let ids = ["a", "a", "b", "b"].map(str::to_owned);
+        let mut add = |name: &str, of: [&str; 4]| {
+            assert!(long.insert(name, Column::text(of.into_iter().map(Some))));
+        };
+        add("workflow_id", ["1", "1", "1", "2"]);
+        add("task", ["T0", "T1", "T1", "T1"]);
+        add("answer", ["yes", "ring", "tail", "sure"]);
+        assert!(long.insert("fraction", Column::Number(vec![0.5, 0.9, 0.25, 0.75])));
+        assert!(long.insert("n_votes", Column::Number(vec![5.0; 4])));
+        let table = turned(&ids, &long).unwrap();
+        let shares = |name: &str| match table.columns.column(name) {
+            Some(Column::Number(shares)) => shares.iter().map(|s| (!s.is_nan()).then_some(*s)).collect(),
+            other => panic!("{name}: {other:?}, {:?}", table.columns.names()),
+        };
+        let none: Vec<Option<f64>> = shares("consensus(T0.yes)");
+        assert_eq!(none, [Some(0.5), None]);
+        assert_eq!(shares("consensus(w1.T1.ring)"), [Some(0.9), Some(0.0)]);
+        assert_eq!(shares("consensus(w2.T1.sure)"), [None, Some(0.75)]);
+        let (filter, _) = table.select("consensus(w1.T1.ring) > 0.5").unwrap();
+        assert_eq!(filter.to_string(), "consensus(w1.T1.ring) > 0.5");
+        // The same answer again: which of the two is meant?
+        let twice = ["a", "a", "a", "b"].map(str::to_owned);
+        let mut long = long;
+        let _ = long.insert("x", Column::Number(vec![0.0; 4]));
+        let mut again = Columns::default();
+        for (name, column) in long.iter().filter(|(name, _)| *name != "workflow_id" && *name != "answer")
+        {
+            assert!(again.insert(name, column.clone()));
+        }
+        assert!(
+            again.insert("answer", Column::text(["yes", "ring", "ring", "tail"].into_iter().map(Some)))
+        );
+        let error = turned(&twice, &again).err().unwrap().to_string();
+        assert!(
+            error.starts_with("row 3: subject \"a\" has the answer \"ring\" a second time"),
+            "{error}"
+        );
     }
 }

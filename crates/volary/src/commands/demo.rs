@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use volary_ingest::output::write_whole;
 
 use crate::commands::{init, run::note_stages};
 use crate::demo::{self, DemoSize};
@@ -57,11 +58,14 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         truth: Some(place("truth.csv")),
         marks_truth: Some(place("dips.csv")),
         light_curves: Some(place("light-curves.csv")),
+        images: Some(place("images")),
         force: true,
     };
     // The account of the rows comes once, from the stage that uses them.
     let before = std::mem::take(&mut session.summary);
     init::write_settings(&init, &settings, &mut session)?;
+    let text = std::fs::read_to_string(&settings)? + demo::STEPS;
+    write_whole(&settings, text.as_bytes())?;
     session.summary = before;
     session.problems = volary_core::Problems::default();
     session.forget_inputs();

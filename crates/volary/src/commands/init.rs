@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// Light curves (CSV or FITS) that the ranges were marked on.
     #[arg(long, value_name = "PATH")]
     pub(crate) light_curves: Option<PathBuf>,
+    /// A folder of the subjects' images: `SUBJECT.png` and the like.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) images: Option<PathBuf>,
     /// Overwrite an existing volary.toml.
     #[arg(long)]
     pub(crate) force: bool,
@@ -119,9 +122,11 @@ fn settings_text(args: &Args, votes: &Votes, report: &ExportReport) -> Result<St
     writeln!(out, "[project]\ntitle = {}\n", quoted(&title.unwrap_or_else(|| "A project".to_owned())))?;
     let exports: Result<Vec<String>> = args.exports.iter().map(|p| placed(p, &args.folder)).collect();
     writeln!(out, "[input]\nexports = [{}]", exports?.join(", "))?;
-    for (key, path) in [("workflows", &args.workflows), ("truth", &args.truth)] {
+    let tables = [("workflows", &args.workflows), ("truth", &args.truth), ("images", &args.images)];
+    for (key, path) in tables {
         match path {
             Some(path) => writeln!(out, "{key} = {}", placed(path, &args.folder)?)?,
+            None if key == "images" => writeln!(out, "# {key} = \"{key}\"")?,
             None => writeln!(out, "# {key} = \"{key}.csv\"")?,
         }
     }

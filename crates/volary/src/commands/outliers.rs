@@ -16,6 +16,7 @@ use crate::commands::neighbours::metric;
 use crate::estimates::Sheet;
 use crate::pictures::{PrepareArgs, SourceArgs};
 use crate::session::{Session, run_json_for};
+use crate::vector_tables::write_embeddings;
 use crate::whole_table::WholeTable;
 
 /// Score how unusual subjects are by plain measures that a network has to beat: what principal components
@@ -23,12 +24,14 @@ use crate::whole_table::WholeTable;
 ///
 /// Works on vectors (of any network, as columns, lists or an NPY file) or, with --pixels, on the images
 /// themselves. Writes a row per subject with a column per measure, larger is more unusual; `volary compare
-/// scorers` compares them with others, `volary sample --top` shows the top to volunteers.
+/// scorers` compares them with others, `volary sample --top` shows the top to volunteers. With --pixels the
+/// components of each picture are in FILE_embeddings: vectors for `volary map` where there is no network.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary outliers embeddings.parquet -o outliers.csv
   volary outliers new.npy --learn-from ordinary.npy --measure knn --k 5 -o outliers.parquet
   volary outliers subjects.csv --pixels --size 48 --components 40 -o outliers.csv
+  volary map outliers_embeddings.csv -o map.csv
   volary outliers embeddings.parquet --with subjects.csv --ordinary \"kind != 'artefact'\" -o outliers.csv")]
 pub(crate) struct Args {
     /// SUBJECTS are images and not vectors: measure their pixels. The neighbours and the forest then work on
@@ -205,6 +208,8 @@ fn of_pixels(args: &Args, metric: Metric, session: &mut Session) -> Result<Score
     let text = format!("{:.1} % by {}", 100.0 * explained, pca.n_components());
     session.summary.line("explained", "variance in components", &text, explained);
     let reduced = pca.transform(&rows)?;
+    let names: Vec<&str> = ids.iter().map(String::as_str).collect();
+    write_embeddings(&args.output, &names, reduced.width(), reduced.values(), session)?;
     let mut columns = Vec::new();
     for measure in args.measures(usize::MAX, metric) {
         let _sign = session.working(measure.as_str());

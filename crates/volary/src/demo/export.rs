@@ -14,6 +14,7 @@ use volary_ingest::output::AtomicFile;
 use volary_ingest::time::format_ms;
 
 use super::curves::{self, Curve};
+use super::pictures::{self, Galaxy, PICTURE_PX};
 
 /// How large the demo is.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +57,8 @@ pub(super) fn write(folder: &Path, size: DemoSize, seed: u64) -> Result<u64> {
         crowd((size.n_subjects / 3).max(1), size.n_volunteers, 2, vec![0.7, 0.3], seed.wrapping_add(1))?;
     let mut rows = Vec::new();
     let mut truth = Vec::new();
-    galaxy_rows(&galaxies, seed, &mut rows, &mut truth);
+    let shown = galaxy_rows(&galaxies, seed, &mut rows, &mut truth);
+    pictures::write(folder, &shown, seed)?;
     let dips = curve_rows(&views, seed, &mut rows);
     let shown: Vec<Curve> = (0..)
         .zip(views.true_class.iter().zip(&dips))
@@ -126,7 +128,13 @@ fn skill(crowd: &SimulatedCrowd, volunteer: u32) -> f64 {
     (0..k).map(|i| crowd.confusion[start + i * k + i]).sum::<f64>() / k as f64
 }
 
-fn galaxy_rows(crowd: &SimulatedCrowd, seed: u64, rows: &mut Vec<Row>, truth: &mut Vec<String>) {
+/// Adds the classifications of the galaxies and their truth; returns what is to be seen of each.
+fn galaxy_rows(
+    crowd: &SimulatedCrowd,
+    seed: u64,
+    rows: &mut Vec<Row>,
+    truth: &mut Vec<String>,
+) -> Vec<Galaxy> {
     let mut rng = stream(seed, "demo features");
     let features: Vec<[bool; 4]> =
         crowd.true_class.iter().map(|_| FEATURES.map(|(_, p)| rng.random::<f64>() < p)).collect();
@@ -169,6 +177,18 @@ fn galaxy_rows(crowd: &SimulatedCrowd, seed: u64, rows: &mut Vec<Row>, truth: &m
             is_second_generation: false,
         });
     }
+    let mut light = stream(seed, "demo brightness");
+    let see = |(subject, features): (usize, &[bool; 4])| Galaxy {
+        subject_id: 90_000_000 + subject as u32,
+        // What is faint is hard to tell.
+        magnitude: 15.5 + 2.5 * crowd.difficulty[subject] + light.random_range(0.0..1.0),
+        class: crowd.true_class[subject] as u8,
+        has_ring: features[0],
+        has_dust_lane: features[2],
+        has_tail: features[3],
+        companion: companions[subject].first().map(|[x, y, _]| (*x, *y)),
+    };
+    features.iter().enumerate().map(see).collect()
 }
 
 /// The dips that are there, as `volary marks --truth` reads them.
@@ -185,9 +205,10 @@ fn write_dips(path: &Path, curves: &[Curve]) -> Result<()> {
     Ok(())
 }
 
-/// Where a companion is and how large, in pixels of a cutout of 400 by 400.
+/// Where a companion is and how large, in pixels of the picture.
 fn companion(rng: &mut Rng) -> [f64; 3] {
-    [rng.random_range(60.0..340.0), rng.random_range(60.0..340.0), rng.random_range(15.0..40.0)]
+    let near_middle = 0.2 * PICTURE_PX..0.8 * PICTURE_PX;
+    [rng.random_range(near_middle.clone()), rng.random_range(near_middle), rng.random_range(5.0..10.0)]
 }
 
 /// The circles that somebody draws who sees so much: round the companions, seldom round nothing.
@@ -200,7 +221,7 @@ fn circles(rng: &mut Rng, companions: &[[f64; 3]], sees: f64) -> Value {
     let mark = |[x, y, r]: [f64; 3]| {
         json!({
             "tool": 0, "tool_label": "Companion", "frame": 0, "details": [],
-            "x": x + rng.random_range(-6.0..6.0), "y": y + rng.random_range(-6.0..6.0),
+            "x": x + rng.random_range(-1.5..1.5), "y": y + rng.random_range(-1.5..1.5),
             "r": r * rng.random_range(0.85..1.2),
         })
     };

@@ -13,7 +13,7 @@ use super::noise::Noise;
 
 /// What is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     Smooth,
     Arms,
     EdgeOn,
@@ -49,7 +49,10 @@ pub(super) struct Galaxy {
     angle: f64,
     phase: f64,
     winding: f64,
-    companion: (f64, f64),
+    /// Where the other galaxy of a merger is.
+    pub(super) companion: (f64, f64),
+    /// Of its light; 1 is usual.
+    pub(super) brightness: f64,
     red: f64,
     stars: Vec<(f64, f64, f64)>,
     noise: Noise,
@@ -74,6 +77,7 @@ impl Galaxy {
             phase: rng.random_range(0.0..TAU),
             winding: rng.random_range(2.2..3.6),
             companion: (distance * away.cos(), distance * away.sin()),
+            brightness: 1.0,
             red: rng.random_range(0.0..1.0),
             stars: (0..n_stars).map(|_| (place(rng), place(rng), rng.random_range(0.3..4.0))).collect(),
             noise: Noise(rng.random()),
@@ -83,9 +87,8 @@ impl Galaxy {
     /// Red, green, blue at a place, 0 to 1.
     pub(super) fn colour(&self, x: f64, y: f64) -> [f64; 3] {
         let mut light = [0.0; 3];
-        let mut add = |brightness: f64, colour: [f64; 3]| {
-            light.iter_mut().zip(colour).for_each(|(l, c)| *l += brightness * c);
-        };
+        let mut add =
+            |brightness: f64, colour: [f64; 3]| shine(&mut light, self.brightness * brightness, colour);
         let (yellow, blue) = ([1.15, 1.0, 0.72 - 0.15 * self.red], [0.72, 0.95, 1.2]);
         let (distance, direction) = self.polar(x, y);
         match self.shape {
@@ -125,7 +128,7 @@ impl Galaxy {
         }
         for (sx, sy, brightness) in &self.stars {
             let r = (x - sx).hypot(y - sy);
-            add(brightness * (-(r / 0.03).powi(2)).exp(), [1.0, 1.0, 0.95]);
+            shine(&mut light, brightness * (-(r / 0.03).powi(2)).exp(), [1.0, 1.0, 0.95]);
         }
         stretched(light)
     }
@@ -147,6 +150,11 @@ impl Galaxy {
             * f64::from((-1.6..2.4).contains(&along))
             * (-along.abs() / 1.5).exp()
     }
+}
+
+/// Adds light of a colour.
+fn shine(light: &mut [f64; 3], brightness: f64, colour: [f64; 3]) {
+    light.iter_mut().zip(colour).for_each(|(l, c)| *l += brightness * c);
 }
 
 /// de Vaucouleurs' law, softened in the middle.

@@ -13,9 +13,10 @@ mod votes;
 use rand::RngExt as _;
 use volary_core::seed::{Rng, stream};
 
-use self::galaxies::{Galaxy, Shape};
+use self::galaxies::Galaxy;
 use self::jupiter::Jupiter;
 
+pub(crate) use self::galaxies::Shape;
 pub(crate) use self::votes::{Vote, votes};
 
 /// What the pictures are of.
@@ -175,6 +176,29 @@ fn galaxy(rng: &mut Rng, params: &ImageParams, group: u32, noise_seed: u64) -> S
     let p_tick = [clearly(truth[0]), clearly(truth[1]), 0.03 + 0.6 * truth[2]];
     let sight = Sight::Galaxy(Galaxy::draw(rng, shape));
     SimulatedSubject { group, kind: shape.name(), truth, p_tick, shift: (0.0, 0.0), sight, noise_seed }
+}
+
+/// One galaxy of a shape, with its companion at a place (half widths from the middle) where it has one, as bright
+/// as its magnitude says; 16 is bright.
+pub(crate) fn one_galaxy(
+    rng: &mut Rng,
+    shape: Shape,
+    companion: Option<(f64, f64)>,
+    magnitude: f64,
+) -> SimulatedSubject {
+    let mut galaxy = Galaxy::draw(rng, shape);
+    galaxy.companion = companion.unwrap_or(galaxy.companion);
+    galaxy.brightness = 10.0_f64.powf(-0.4 * (magnitude - 16.0));
+    let noise_seed = rng.random();
+    SimulatedSubject {
+        group: 0,
+        kind: shape.name(),
+        truth: [0.0; 3],
+        p_tick: [0.0; 3],
+        shift: (0.0, 0.0),
+        sight: Sight::Galaxy(galaxy),
+        noise_seed,
+    }
 }
 
 /// One of the planted kinds with its share, else one of the others.

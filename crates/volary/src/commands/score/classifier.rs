@@ -8,11 +8,12 @@ use volary_core::schema;
 use volary_ingest::images::ImageSubject;
 use volary_vision::classifier::{Model, Prediction, Scores, Scoring};
 
-use crate::commands::score::{Args, pictures, write_embeddings};
+use crate::commands::score::{Args, pictures};
 use crate::commands::train::device;
 use crate::consensus_tables::{BATCH, write_batches};
 use crate::pictures::bar;
 use crate::session::Session;
+use crate::vector_tables::write_embeddings;
 
 /// Runs it.
 pub(super) fn run(args: &Args, session: &mut Session) -> Result<()> {
@@ -65,7 +66,8 @@ fn write(
     });
     let n = write_batches(&args.output, &schema::classifier_scores(), batches)?;
     session.table_file(&args.output, n);
-    write_embeddings(&args.output, subjects, scores.n_features, &scores.embedding, session)
+    let ids: Vec<&str> = subjects.iter().map(|s| s.subject_id.as_str()).collect();
+    write_embeddings(&args.output, &ids, scores.n_features, &scores.embedding, session)
 }
 
 fn summarise(model: &Model, scores: &Scores, session: &mut Session) {

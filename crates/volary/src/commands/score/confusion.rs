@@ -8,11 +8,12 @@ use volary_core::schema;
 use volary_ingest::images::ImageSubject;
 use volary_vision::confusion::{Model, Scores, Scoring};
 
-use crate::commands::score::{Args, pictures, write_embeddings};
+use crate::commands::score::{Args, pictures};
 use crate::commands::train::device;
 use crate::consensus_tables::{BATCH, beside, write_batches};
 use crate::pictures::bar;
 use crate::session::Session;
+use crate::vector_tables::write_embeddings;
 
 /// Runs it.
 pub(super) fn run(args: &Args, session: &mut Session) -> Result<()> {
@@ -78,7 +79,8 @@ fn write(
     let path = beside(&args.output, "subjects");
     let n = write_batches(&path, &schema::predictions_subjects(), batches)?;
     session.table_file(&path, n);
-    write_embeddings(&args.output, subjects, scores.n_latents, &scores.embedding, session)
+    let ids: Vec<&str> = subjects.iter().map(|s| s.subject_id.as_str()).collect();
+    write_embeddings(&args.output, &ids, scores.n_latents, &scores.embedding, session)
 }
 
 fn summarise(model: &Model, scores: &Scores, session: &mut Session) {

@@ -9,17 +9,14 @@ mod odd;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use arrow_array::{ArrayRef, Float32Array, StringArray};
 use serde_json::Value;
-use volary_core::schema;
 use volary_ingest::images::{Built, ImageSubject, Settings};
 use volary_ingest::tables::TableFormat;
 use volary_vision::{ModelKind, model_kind};
 
-use crate::consensus_tables::{beside, write_batches};
+use crate::consensus_tables::beside;
 use crate::pictures::SourceArgs;
 use crate::session::{Session, run_json_for};
 
@@ -132,30 +129,4 @@ fn pictures(
     let built = args.source.decode(&found.subjects, &prepare, session)?;
     let subjects = built.subject_idx.iter().map(|i| found.subjects[*i].clone()).collect();
     Ok((subjects, built))
-}
-
-/// Writes the vectors of subjects, `width` numbers each, beside their scores.
-fn write_embeddings(
-    output: &Path,
-    subjects: &[ImageSubject],
-    width: usize,
-    embedding: &[f32],
-    session: &mut Session,
-) -> Result<()> {
-    /// Rows of a batch, which holds all columns of them.
-    const ROWS: usize = 1024;
-    let rows: Vec<usize> = (0..subjects.len()).collect();
-    let batches = rows.chunks(ROWS).map(|rows| {
-        let ids = rows.iter().map(|row| subjects[*row].subject_id.as_str());
-        let mut columns = vec![Arc::new(StringArray::from_iter_values(ids)) as ArrayRef];
-        columns.extend((0..width).map(|i| {
-            let column = rows.iter().map(|row| embedding[row * width + i]);
-            Arc::new(Float32Array::from_iter_values(column)) as ArrayRef
-        }));
-        columns
-    });
-    let path = beside(output, "embeddings");
-    let n = write_batches(&path, &schema::embeddings(width), batches)?;
-    session.table_file(&path, n);
-    Ok(())
 }

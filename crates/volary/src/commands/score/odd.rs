@@ -9,11 +9,12 @@ use arrow_schema::Schema;
 use volary_ingest::images::ImageSubject;
 use volary_vision::VisionError;
 
+use crate::commands::score::Args;
 use crate::commands::score::journal::{Journal, Scored};
-use crate::commands::score::{Args, write_embeddings};
 use crate::consensus_tables::{BATCH, write_batches};
 use crate::pictures::bar;
 use crate::session::Session;
+use crate::vector_tables::write_embeddings;
 
 /// Pictures between two entries of the journal.
 const CHUNK: usize = 1024;
@@ -100,7 +101,8 @@ pub(super) fn write(
     });
     let n = write_batches(&args.output, schema, batches)?;
     session.table_file(&args.output, n);
-    write_embeddings(&args.output, subjects, n_latents, embedding, session)?;
+    let ids: Vec<&str> = subjects.iter().map(|s| s.subject_id.as_str()).collect();
+    write_embeddings(&args.output, &ids, n_latents, embedding, session)?;
 
     let name = schema.field(columns.len()).name();
     let mut order = all;
