@@ -126,58 +126,46 @@ impl PageArgs {
     fn main_table(&self, shown: &mut Shown, session: &mut Session) -> Result<()> {
         let consensus = self.folder.as_ref().map(|folder| folder.join("consensus/consensus.parquet"));
         let consensus = consensus.filter(|path| path.is_file());
-        let mut others = self.with.clone();
-        let mut found = Vec::new();
-        let main = match (&self.table, &consensus, &self.folder) {
-            (Some(table), _, _) => table.clone(),
-            (None, Some(consensus), Some(folder)) => {
-                found = shown.tables_in(folder)?;
-                consensus.clone()
-            }
-            (None, None, Some(folder)) => {
-                found = shown.tables_in(folder)?;
-                if found.is_empty() {
+        let mut table = match (&self.table, &consensus) {
+            (Some(table), _) => WholeTable::read(table, &[], session)?,
+            (None, Some(consensus)) => match with_questions(consensus, session) {
+                Ok(table) => table,
+                // A project of light curves only has no consensus, and that is no failure.
+                Err(error) => {
+                    shown.left_out(consensus, &error);
                     return Ok(());
                 }
-                found.remove(0)
-            }
-            _ => return Ok(()),
+            },
+            (None, None) => match self.folder.as_deref().map(|folder| shown.largest(folder, session)) {
+                Some(found) => match found? {
+                    Some(table) => table,
+                    None => return Ok(()),
+                },
+                None => return Ok(()),
+            },
         };
-        let mut table = match WholeTable::read(&main, &[], session) {
-            Ok(table) => table,
-            // A project of light curves only has no consensus, and that is no failure.
-            Err(error) if self.table.is_none() => {
-                shown.left_out(&main, &error);
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
-        if consensus.as_ref() == Some(&main)
-            && let Some(folder) = main.parent()
-        {
-            for (name, column) in
-                per_question(&folder.join("consensus_subjects.parquet"), &table.ids, session)?
-            {
-                let _ = table.columns.insert(&name, column);
-            }
+        for other in &self.with {
+            table.add(other, session)?;
         }
-        for other in others.drain(..) {
-            table.add(&other, session)?;
-        }
-        for other in found {
-            if let Err(error) = table.add(&other, session) {
-                shown.left_out(&other, &error);
+        if let (None, Some(folder)) = (&self.table, &self.folder) {
+            for other in shown.tables_in(folder)? {
+                if let Err(error) = table.add(&other, session) {
+                    shown.left_out(&other, &error);
+                }
             }
         }
         shown.add_table("subjects", table)
     }
 
     fn find_images(&self, settings: &Settings, shown: &mut Shown, session: &mut Session) -> Result<()> {
+        let guess = self.folder.as_ref().map(|folder| folder.join("subjects.csv"));
+        let guess = guess.filter(|path| path.is_file());
         let manifest = match (&self.images, &settings.input.images) {
             (Some(given), _) | (None, Some(given)) => given,
             // A table of subjects often names their files too.
-            (None, None) => match &self.table {
-                Some(table) if table.extension().is_some_and(|e| e == "csv" || e == "tsv") => table,
+            (None, None) => match (&self.table, &guess) {
+                (Some(table), _) if table.extension().is_some_and(|e| e == "csv" || e == "tsv") => table,
+                (None, Some(guess)) => guess,
                 _ => return Ok(()),
             },
         };
@@ -190,6 +178,8 @@ impl PageArgs {
                 Ok(())
             }
             Err(error) if self.images.is_some() => Err(error.into()),
+            // It names no images, and nobody said that it does.
+            Err(_) if guess.as_ref() == Some(manifest) => Ok(()),
             Err(error) => {
                 shown.left_out(manifest, &error);
                 Ok(())
@@ -272,6 +262,35 @@ impl Shown {
             );
         }
         Ok(())
+    }
+
+    /// Where there is no consensus, the table to which the others are joined: `subjects`, else the one with the most
+    /// rows.
+    fn largest(&mut self, folder: &Path, session: &mut Session) -> Result<Option<WholeTable>> {
+        let mut best: Option<(PathBuf, WholeTable)> = None;
+        for path in self.tables_in(folder)? {
+            match WholeTable::read(&path, &[], session) {
+                Ok(table) => {
+                    let is_main = path.file_stem().is_some_and(|stem| stem == "subjects");
+                    let is_larger =
+                        best.as_ref().is_none_or(|(_, best)| table.ids.len() > best.ids.len());
+                    if is_main || is_larger {
+                        best = Some((path, table));
+                    }
+                    if is_main {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    self.left_out(&path, &error);
+                    self.taken.push(path);
+                }
+            }
+        }
+        Ok(best.map(|(path, table)| {
+            self.taken.push(path);
+            table
+        }))
     }
 
     fn add_table(&mut self, name: &str, table: WholeTable) -> Result<()> {
@@ -440,6 +459,16 @@ impl Shown {
         }
         Ok(())
     }
+}
+
+/// The consensus of a project, with outcome, agreement and entropy of each question.
+fn with_questions(consensus: &Path, session: &mut Session) -> Result<WholeTable> {
+    let mut table = WholeTable::read(consensus, &[], session)?;
+    let questions = consensus.with_file_name("consensus_subjects.parquet");
+    for (name, column) in per_question(&questions, &table.ids, session)? {
+        let _ = table.columns.insert(&name, column);
+    }
+    Ok(table)
 }
 
 /// Whether two paths name one file.

@@ -169,6 +169,42 @@ fn a_projects_page_is_served_with_a_key_and_its_numbers_are_the_command_lines() 
     place.volary(&["serve", "nowhere"]).fails_with("name a project's");
 }
 
+/// As the recipes leave it: no export, tables of steps, one of them that is of no subjects; the first by its name is not
+/// the one that the others are joined to.
+#[test]
+fn a_folder_without_a_consensus_is_shown_by_its_tables() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("p")).expect("made");
+    place.write("p/body.csv", "plane,share\n0,1\n");
+    place.write("p/chosen.csv", "subject_id,fraction\na,0.5\n");
+    place.write("p/scores.csv", "subject_id,anomaly_score\na,1\nb,2\nc,3\n");
+    let project = |place: &Place| {
+        let served = Served::start(place, &["p"]);
+        let key = served.greeting.split("#key=").nth(1).and_then(|rest| rest.split('\n').next());
+        let ask = format!(
+            "curl -s {}/api/v1/project -H 'Authorization: Bearer {}'",
+            served.url,
+            key.expect("a key")
+        );
+        serde_json::from_str::<Value>(&sh(place, &ask)).expect("JSON")
+    };
+    let columns = |project: &Value| {
+        let names = project["tables"][0]["columns"].as_array().expect("columns");
+        names.iter().map(|c| c["name"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let shown = project(&place);
+    assert_eq!(shown["tables"][0]["n_rows"], 3, "{shown}");
+    let found = columns(&shown);
+    assert!(found.contains(&"fraction".into()) && found.contains(&"anomaly_score".into()), "{found:?}");
+    assert!(shown["left_out"].to_string().contains("body.csv"), "{shown}");
+    // A table of subjects is the one that is meant, and may name their images.
+    std::fs::write(place.path("p/a.png"), b"no picture").expect("written");
+    place.write("p/subjects.csv", "subject_id,file\na,a.png\nb,\n");
+    let shown = project(&place);
+    assert_eq!((&shown["tables"][0]["n_rows"], &shown["tables"][0]["n_images"]), (&2.into(), &1.into()));
+    assert!(columns(&shown).contains(&"anomaly_score".into()), "{shown}");
+}
+
 #[test]
 fn the_pages_boundary_is_that_of_the_command_line() {
     let place = Place::new();
