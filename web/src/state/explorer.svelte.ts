@@ -82,7 +82,10 @@ export class Explorer {
     const has = (name: string) => table.columns.some((c) => c.name === name && c.kind === 'number');
     if (has(this.view.x) && has(this.view.y)) return { x: this.view.x, y: this.view.y };
     if (table.maps[0]) return table.maps[0];
-    const numbers = table.columns.filter((c) => c.kind === 'number' && (c.high ?? 0) > (c.low ?? 0));
+    // An end of an interval says nothing beside what it is an end of.
+    const numbers = table.columns.filter(
+      (c) => c.kind === 'number' && (c.high ?? 0) > (c.low ?? 0) && !isEnd(c.name),
+    );
     const shares = numbers.filter((c) => /^(consensus|predicted)\(/.test(c.name));
     const [x, y] = shares.length > 1 ? shares : numbers;
     return x && y ? { x: x.name, y: y.name } : null;
@@ -316,7 +319,12 @@ export function isPart(name: string): boolean {
   return /^[ze]\d+$/.test(name);
 }
 
+/** Whether a column is an end of an interval. */
+function isEnd(name: string): boolean {
+  return /_(low|high)(\(|$)/.test(name);
+}
+
 /** Whether a column says where a point is drawn, which nobody filters by its number. */
 function isPlace(name: string): boolean {
-  return ['x', 'y', 'z'].includes(name) || isPart(name) || /_(x|y|low|high)(\(|$)/.test(name);
+  return ['x', 'y', 'z'].includes(name) || isPart(name) || /_(x|y)(\(|$)/.test(name) || isEnd(name);
 }
