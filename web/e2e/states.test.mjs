@@ -107,7 +107,7 @@ test('each route says how much of it is shown where it is not all', async () => 
   await page.route('**/learner', (route) => route.abort());
   await page.keyboard.press('Shift+r');
   await state(page, 'partial');
-  await page.route('**/volunteers/summary', (route) => route.fulfill({ json: { n_people: 50, n_classifications: 900, by_experience: [], by_agreement: [0, 0, 0, 0, 0, 0, 0, 0, 20, 10], n_too_little: 20 } }));
+  await page.route('**/volunteers/summary', (route) => route.fulfill({ json: { n_people: 50, n_classifications: 900, anonymous: { n_sessions: 0, n_classifications: 0 }, n_opted_out: 0, by_experience: [], by_agreement: [0, 0, 0, 0, 0, 0, 0, 0, 20, 10], n_too_little: 20 } }));
   await page.goto(`${site.url}volunteers`);
   await state(page, 'partial');
   await page.route('**/light_curve', (route) => route.fulfill({ json: { subject_id: 'g5', time_days: [0, 1, 2], flux: [1, 0.9, 1], n_points: 90_000, is_decimated: true, marks: [[0.5, 1.5]], features: [] } }));

@@ -1,6 +1,8 @@
 // What goes wrong on the way: streams that break, ids that were passed over, regions and filters that are too large,
 // paths that lead out, labels while the server is being killed.
 import assert from 'node:assert/strict';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { chromium, open, project, raiseAlerts, settled, Site } from './site.mjs';
 
@@ -46,6 +48,48 @@ test('a stream that breaks says so, goes on where it left off, and nothing comes
   assert.equal(names.filter((name) => name === 'before').length, 1);
   await page.context().close();
   await again.context().close();
+});
+
+test('a server with another store says so, and what is shown is asked for anew', async () => {
+  const own = await Site.start(project, ['--answer', 'real']);
+  // The page's key ends with the server; a token does not.
+  const page = await open(browser, { ...own, url: own.url, key: own.token }, 'live');
+  await page.waitForFunction(() => document.querySelector('.dot.on'));
+  const votes = (subject, n0 = 0) => Array.from({ length: 8 }, (_, n) => ({ source: 'strong', id: `${subject}-${n}`, at_ms: 1_700_000_600_000, kind: 'vote', workflow: '1', version: '1.1', subject, actor: { user: `${subject}-${n + n0}` }, answers: { T0: ['real'] } }));
+  await own.api('/classifications', votes('one'));
+  await page.waitForFunction(() => document.querySelector('ol strong')?.textContent === 'one');
+  await own.api('/classifications', votes('two'));
+  await page.getByRole('button', { name: '1 new' }).waitFor();
+  const port = own.port;
+  await own.kill();
+  await page.locator('[data-state=stale]').waitFor();
+  for (const name of ['live.db', 'live.db-wal', 'live.db-shm']) rmSync(join(own.folder, name), { force: true });
+  await own.serve(port);
+  await page.waitForFunction(() => document.querySelector('.dot.on') && !document.querySelector('ol strong'), null, { timeout: 30_000 });
+  // What comes then is heard, although its number is one that the page has seen before.
+  await own.api('/classifications', votes('three'));
+  await page.waitForFunction(() => document.querySelector('ol strong')?.textContent === 'three');
+  assert.equal(await page.locator('ol strong').count(), 1);
+  await page.context().close();
+  await own.end();
+});
+
+test('an alert is sent as a file, and that it was written is noted', async () => {
+  const page = await open(browser, site, 'live');
+  await page.locator('ol li').first().waitFor();
+  await page.waitForFunction(() => document.querySelector('.dot.on'));
+  const coming = page.waitForEvent('download');
+  await page.keyboard.press('4');
+  const download = await coming;
+  const id = /^alert-(\d+)\.json$/.exec(download.suggestedFilename())[1];
+  const report = JSON.parse(readFileSync(await download.path(), 'utf8'));
+  assert.equal(report.alert.id, id);
+  assert.equal(report.alert.voters, undefined, 'no volunteer is in it');
+  await page.getByText(`report written: alert-${id}.json`).waitFor();
+  const api = await site.api(`/alerts/${id}`);
+  assert.equal(api.actions.at(-1).action, 'note');
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
 });
 
 test('the same stream, asked again with the number of its last event, misses nothing and repeats nothing', async () => {

@@ -130,6 +130,15 @@ pub fn normal_half_width(level: f64) -> f64 {
     two_sided_z(level)
 }
 
+/// t with P(|T| ≤ t) = `level` for Student's T with `freedom` degrees of freedom (more than 0): a mean ± t
+/// standard errors.
+#[must_use]
+pub fn student_half_width(freedom: f64, level: f64) -> f64 {
+    // T²/(T² + ν) is Beta(½, ν/2), and its complement Beta(ν/2, ½), which is exact where T is large.
+    let rest = beta_quantile(freedom / 2.0, 0.5, 1.0 - level);
+    (freedom * (1.0 - rest) / rest).sqrt()
+}
+
 /// P(p > x) for p ~ Beta(a, b): how sure a threshold is passed.
 #[must_use]
 pub fn beta_tail(a: f64, b: f64, x: f64) -> f64 {

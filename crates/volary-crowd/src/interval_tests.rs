@@ -167,3 +167,20 @@ proptest! {
         prop_assert!((beta_cdf(a, b, x) - beta_tail(b, a, 1.0 - x)).abs() < 1e-12);
     }
 }
+
+/// From mpmath, as roots of its regularised incomplete beta function at 30 digits; the first is tan(0.475 π).
+#[test]
+fn students_half_widths() {
+    for (freedom, level, t) in [
+        (1.0, 0.95, 12.706_204_736_174_705),
+        (4.0, 0.95, 2.776_445_105_197_794_4),
+        (10.0, 0.95, 2.228_138_851_986_274_7),
+        (10.0, 0.99, 3.169_272_672_616_951),
+        (100.0, 0.95, 1.983_971_518_523_552_3),
+    ] {
+        let found = student_half_width(freedom, level);
+        assert!((found / t - 1.0).abs() < 1e-10, "{freedom} {level}: {found} {t}");
+    }
+    assert!((student_half_width(1.0, 0.95) - (0.475 * std::f64::consts::PI).tan()).abs() < 1e-9);
+    assert!((student_half_width(1e9, 0.95) - normal_half_width(0.95)).abs() < 1e-6);
+}

@@ -21,6 +21,7 @@
 //! | whether it is right | [`mod@evaluate`] |
 //! | where it is wrong more often | [`mod@bias`] |
 //! | whether volunteers learn, and tire | [`mod@practice`] |
+//! | how far a group of them agrees, and how sure that is | [`mod@group`] |
 //! | which of its labels are fit to learn from | [`mod@gold`] |
 //! | what they drew | [`mod@shapes`] |
 //! | what would happen if | [`mod@simulate`] |
@@ -40,6 +41,7 @@ pub mod evaluate;
 pub mod flags;
 pub mod fraction;
 pub mod gold;
+pub mod group;
 pub mod interval;
 pub mod marks;
 pub mod pairs;
@@ -76,5 +78,5 @@ pub use simulate::{
     simulate,
 };
 pub use survey::{SurveyRow, survey, survey_of};
-pub use volunteers::{VolunteerRow, Volunteers, volunteers};
+pub use volunteers::{Compared, VolunteerRow, Volunteers, compare, volunteers};
 pub use weights::{ExperienceRule, ExperienceSource, Weights};

@@ -74,7 +74,7 @@ pub fn volunteers(
         .collect();
     add_classifications(votes, &mut rows);
     add_votes(votes, counted, &mut rows);
-    let agreement = agreements(votes, counted);
+    let agreement = agreements(votes, counted)?;
     for (row, (n_compared, n_agree)) in rows.iter_mut().zip(&agreement) {
         (row.n_compared, row.n_agree) = (n_compared.load(Relaxed), n_agree.load(Relaxed));
     }
@@ -145,36 +145,86 @@ fn add_votes(votes: &Votes, counted: &Counted, rows: &mut [VolunteerRow]) {
 /// (compared, agreed) per volunteer. Whole numbers add up to the same in any order of threads.
 type Agreement = (AtomicU64, AtomicU64);
 
-fn agreements(votes: &Votes, counted: &Counted) -> Vec<Agreement> {
+fn agreements(votes: &Votes, counted: &Counted) -> Result<Vec<Agreement>, CrowdError> {
     let agreement: Vec<Agreement> = votes.volunteers.iter().map(|_| Agreement::default()).collect();
+    let add = |(): &mut (), one: Compared| {
+        let total = &agreement[one.volunteer as usize];
+        total.0.fetch_add(u64::from(one.n), Relaxed);
+        total.1.fetch_add(u64::from(one.n_agree), Relaxed);
+    };
+    compare(votes, counted, |_, _| true, || (), add)?;
+    Ok(agreement)
+}
+
+/// What somebody said of one subject, held against what everybody else says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// Index into the questions.
+    pub question: u32,
+    /// Index into the subjects.
+    pub subject: u32,
+    /// Index into the volunteers.
+    pub volunteer: u32,
+    /// Index into the question's answers: what the others say; of a question with several, the answer
+    /// that is looked at.
+    pub answer: u32,
+    /// Whether the others say so; always true of a question with one answer.
+    pub is_yes: bool,
+    /// What they said that can be compared: 1, but for repeats that count.
+    pub n: u32,
+    /// How much of it agrees.
+    pub n_agree: u32,
+}
+
+/// Holds everybody's answers against everybody else's, as [`volunteers`] does: of the questions and
+/// subjects that `is_wanted` names, and folds them. The parts come in the order of questions and subjects,
+/// so that they can be joined in one order.
+///
+/// # Errors
+/// [`CrowdError::Length`] when `counted` belongs to other votes.
+pub fn compare<T: Send>(
+    votes: &Votes,
+    counted: &Counted,
+    is_wanted: impl Fn(u32, u32) -> bool + Sync,
+    start: impl Fn() -> T + Sync,
+    add: impl Fn(&mut T, Compared) + Sync,
+) -> Result<Vec<T>, CrowdError> {
+    check_counted(votes, counted)?;
     let view = View { votes, counted: &counted.counts, weights: None };
-    chunks(votes).into_par_iter().for_each(|chunk| {
-        let question = &votes.questions[chunk[0].question as usize];
+    let part = |chunk: &[Vote]| {
+        let mut folded = start();
+        let index = chunk[0].question;
+        let question = &votes.questions[index as usize];
         if !is_compared(question.kind) {
-            return;
+            return folded;
         }
         // An answer that nobody gave is agreement only where it was on the list.
         let listed: Option<Vec<u32>> =
             question.kind.lists_all_answers().then(|| (0..).take(question.answers.len()).collect());
         let mut tally = Tally::new(question.answers.len());
         let mut own = Own::new(question.answers.len());
-        for (_, group) in votes.by_subject(chunk) {
+        for (subject, group) in votes.by_subject(chunk).filter(|(subject, _)| is_wanted(index, *subject))
+        {
             tally.count(&view, group);
             // Within a subject, classifications are sorted by volunteer.
             for mine in group.chunk_by(|a, b| votes.volunteer_of(*a) == votes.volunteer_of(*b)) {
                 own.count(&view, mine);
-                let (n_compared, n_agree) = if question.kind.is_multiple() {
-                    several_answers(&tally, &own, listed.as_deref().unwrap_or(tally.given()))
-                } else {
-                    one_answer(&tally, &own)
+                let volunteer = votes.volunteer_of(mine[0]);
+                let mut tell = |answer: u32, is_yes: bool, n: u32, n_agree: u32| {
+                    let one =
+                        Compared { question: index, subject, volunteer, answer, is_yes, n, n_agree };
+                    add(&mut folded, one);
                 };
-                let total = &agreement[votes.volunteer_of(mine[0]) as usize];
-                total.0.fetch_add(n_compared, Relaxed);
-                total.1.fetch_add(n_agree, Relaxed);
+                if question.kind.is_multiple() {
+                    several_answers(&tally, &own, listed.as_deref().unwrap_or(tally.given()), &mut tell);
+                } else {
+                    one_answer(&tally, &own, &mut tell);
+                }
             }
         }
-    });
-    agreement
+        folded
+    };
+    Ok(chunks(votes).into_par_iter().map(part).collect())
 }
 
 fn is_compared(kind: QuestionKind) -> bool {
@@ -220,35 +270,38 @@ impl Own {
     }
 }
 
-fn one_answer(tally: &Tally, own: &Own) -> (u64, u64) {
+fn one_answer(tally: &Tally, own: &Own, tell: &mut impl FnMut(u32, bool, u32, u32)) {
     let others = |answer: u32| tally.votes_for(answer) - own.votes[answer as usize];
     let most = tally.given().iter().map(|&a| others(a)).max().unwrap_or(0);
     let mut leaders = tally.given().iter().filter(|&&a| others(a) == most);
-    match (leaders.next(), leaders.next()) {
-        (Some(&leader), None) if most > 0 => {
-            let n: u32 = own.given.iter().map(|&a| own.votes[a as usize]).sum();
-            (u64::from(n), u64::from(own.votes[leader as usize]))
+    if let (Some(&leader), None) = (leaders.next(), leaders.next())
+        && most > 0
+    {
+        let n: u32 = own.given.iter().map(|&a| own.votes[a as usize]).sum();
+        if n > 0 {
+            tell(leader, true, n, own.votes[leader as usize]);
         }
-        _ => (0, 0),
     }
 }
 
-fn several_answers(tally: &Tally, own: &Own, answers: &[u32]) -> (u64, u64) {
+fn several_answers(
+    tally: &Tally,
+    own: &Own,
+    answers: &[u32],
+    tell: &mut impl FnMut(u32, bool, u32, u32),
+) {
     let n_others = tally.n_seen - own.n_seen;
     if n_others == 0 || own.n_seen == 0 {
-        return (0, 0);
+        return;
     }
-    let (mut n_compared, mut n_agree) = (0, 0);
     for &answer in answers {
         let mine = own.votes[answer as usize];
         let twice = 2 * u64::from(tally.votes_for(answer) - mine);
         if twice != u64::from(n_others) {
-            n_compared += u64::from(own.n_seen);
             let yes = twice > u64::from(n_others);
-            n_agree += u64::from(if yes { mine } else { own.n_seen - mine });
+            tell(answer, yes, own.n_seen, if yes { mine } else { own.n_seen - mine });
         }
     }
-    (n_compared, n_agree)
 }
 
 #[cfg(test)]

@@ -141,3 +141,39 @@ proptest! {
         }
     }
 }
+
+/// What is told one by one adds up to the rows, and names what the others say.
+#[test]
+fn what_is_compared_is_told_one_by_one() {
+    let mut builder = VotesBuilder::default();
+    for (id, (subject, volunteer, answer)) in [
+        ("1", "ann", "yes"),
+        ("1", "ben", "yes"),
+        ("1", "cas", "no"),
+        ("2", "ann", "no"),
+        ("2", "ben", "no"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let c = builder.classification("w", subject, volunteer, None, &id.to_string());
+        builder.vote(c, "T0", QuestionKind::Single, Some(answer));
+    }
+    let votes = builder.finish();
+    let counted = counted(&votes, Repeats::First);
+    let told = |only: Option<u32>| -> Vec<(u32, u32, String, u32)> {
+        let is_wanted = |_: u32, subject: u32| only.is_none_or(|only| subject == only);
+        let parts = compare(&votes, &counted, is_wanted, Vec::new, |all, one| all.push(one)).unwrap();
+        let answer = |one: &Compared| votes.questions[0].answers[one.answer as usize].clone();
+        let all: Vec<Compared> = parts.into_iter().flatten().collect();
+        all.iter().map(|one| (one.subject, one.volunteer, answer(one), one.n_agree)).collect()
+    };
+    let yes = || "yes".to_owned();
+    let no = || "no".to_owned();
+    // On 1 only the others of cas agree with each other; on 2 each has one other.
+    assert_eq!(told(None), [(0, 2, yes(), 0), (1, 0, no(), 1), (1, 1, no(), 1)]);
+    assert_eq!(told(Some(0)), [(0, 2, yes(), 0)]);
+    let rows = volunteers(&votes, &counted, &FractionParams::default()).unwrap().rows;
+    let sum: u64 = rows.iter().map(|r| r.n_compared).sum();
+    assert_eq!(sum, told(None).len() as u64);
+}

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use axum::http::StatusCode;
 use tokio::sync::{Semaphore, watch};
@@ -40,6 +40,8 @@ pub(crate) struct App {
     /// What the page shows beside the store.
     pub(crate) project: Arc<Project>,
     pub(crate) thumbnails: Kept,
+    /// Drawn when first needed, kept nowhere else: names of volunteers hold until the server ends.
+    pub(crate) pseudonyms: OnceLock<[u8; 32]>,
     pub(crate) connections: Arc<Semaphore>,
     /// Turns true when the server stops.
     pub(crate) stop: watch::Receiver<bool>,
@@ -62,6 +64,14 @@ pub(crate) type Shared = Arc<App>;
 impl App {
     pub(crate) fn now_ms(&self) -> i64 {
         (self.settings.now_ms)()
+    }
+
+    /// The key under which volunteers have names in this run.
+    pub(crate) fn pseudonym_key(&self) -> Result<[u8; 32], Problem> {
+        let mut drawn = [0; 32];
+        getrandom::fill(&mut drawn)
+            .map_err(|_| Problem::busy("the system gives no random bytes; try again"))?;
+        Ok(*self.pseudonyms.get_or_init(|| drawn))
     }
 
     /// The number of a request: when the server started, and its place since.

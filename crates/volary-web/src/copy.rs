@@ -165,8 +165,12 @@ pub fn write_copy(
     curves(project, &mut out)?;
     // A copy knows of no people, and nobody labels in it.
     view["overview"]["n_volunteers"] = json!(0);
+    if let Some(overview) = view["overview"].as_object_mut() {
+        overview.remove("n_active");
+    }
     view["has_votes"] = json!(false);
     view["takes_labels"] = json!(false);
+    view["takes_slices"] = json!(false);
     view["has_whole_images"] = json!(!params.thumbnails_only);
     view["has_attention"] = json!(!params.thumbnails_only && !project.attention.is_empty());
     view["n_tagged"] = json!(0);
@@ -297,11 +301,8 @@ fn sheets(project: &Project, table: &Table, at: usize, out: &mut Out<'_>) -> Res
 
 /// The columns whose boundary is wanted in a table.
 fn judged_columns(table: &Table, params: &CopyParams) -> Vec<String> {
-    // The page opens with the first of these; the same list stands in `web/src/routes/Anomaly.svelte`.
-    const SCORES: [&str; 6] =
-        ["anomaly_score", "score", "product", "image_score", "feature_score", "chosen_fraction"];
-    let first = SCORES.into_iter().find(|name| table.numbers(name).is_some());
-    let mut out: Vec<String> = first.into_iter().map(str::to_owned).collect();
+    // The page opens with the first.
+    let mut out: Vec<String> = table.score().into_iter().map(str::to_owned).collect();
     for name in &params.boundaries {
         if table.numbers(name).is_some() && !out.contains(name) {
             out.push(name.clone());

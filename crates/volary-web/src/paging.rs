@@ -2,7 +2,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::problem::Problem;
@@ -64,17 +64,21 @@ pub(crate) fn page(
     query: &[(&str, Option<String>)],
     next: Option<String>,
 ) -> Value {
-    let mut links = Map::new();
-    if let Some(next) = next {
+    json!({ name: items, "links": links(path, query, next) })
+}
+
+/// Where the next page is; `query`: the other parameters.
+pub(crate) fn links(path: &str, query: &[(&str, Option<String>)], next: Option<String>) -> Links {
+    let next = next.map(|next| {
         let mut link = format!("{path}?cursor={next}");
         for (name, value) in query {
             if let Some(value) = value {
                 link.push_str(&format!("&{name}={}", percent(value)));
             }
         }
-        links.insert("next".into(), link.into());
-    }
-    json!({ name: items, "links": links })
+        link
+    });
+    Links { next }
 }
 
 fn percent(text: &str) -> String {

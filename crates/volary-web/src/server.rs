@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -115,6 +115,7 @@ impl Server {
             media,
             project: Arc::clone(&settings.project),
             thumbnails: Kept::default(),
+            pseudonyms: OnceLock::new(),
             connections: Arc::new(Semaphore::new(settings.max_connections)),
             stop: stopped,
             started_ms,

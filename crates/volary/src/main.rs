@@ -22,6 +22,7 @@ mod model_metrics;
 mod page_attention;
 mod page_findings;
 mod page_project;
+mod page_votes;
 mod panoptes_clustering;
 mod pictures;
 mod project;

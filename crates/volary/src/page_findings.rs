@@ -10,7 +10,11 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use volary_ingest::images::{ImageSubjects, SubjectSource, subjects};
 use volary_ingest::tables::for_each_batch;
-use volary_web::project::{Run, RunFile, Sheet};
+use volary_release::ReleaseError;
+use volary_release::card::Folder;
+use volary_release::lineage::{self, Lineage};
+use volary_release::optout::OptOuts;
+use volary_web::project::{ModelUse, Run, RunFile, Sheet};
 
 use crate::session::Session;
 
@@ -21,6 +25,8 @@ const DEPTH: usize = 2;
 /// Records that are shown, and files of each.
 const MOST_RUNS: usize = 200;
 const MOST_FILES: usize = 100;
+/// Models that are shown.
+const MOST_MODELS: usize = 50;
 /// A record is no longer than this, bytes.
 const MOST_BYTES: u64 = 4 << 20;
 
@@ -178,6 +184,76 @@ pub(crate) fn runs(folder: &Path) -> Result<(Vec<Run>, Vec<PathBuf>)> {
     Ok((found, other))
 }
 
+/// The models in a folder and below, and what each learned from, as their cards read it; beside them folders that are
+/// no whole models.
+pub(crate) fn models(
+    folder: &Path,
+    out: Option<&OptOuts>,
+) -> (Vec<ModelUse>, Vec<(PathBuf, ReleaseError)>) {
+    let (mut found, mut broken) = (Vec::new(), Vec::new());
+    let mut folders = Vec::new();
+    model_folders(folder, DEPTH, &mut folders);
+    folders.sort();
+    if folders.is_empty() {
+        return (found, broken);
+    }
+    let lineage = Lineage::scan(folder).unwrap_or_default();
+    for path in folders.into_iter().take(MOST_MODELS) {
+        match model(folder, &path, &lineage, out) {
+            Ok(model) => found.push(model),
+            Err(error) => broken.push((path, error)),
+        }
+    }
+    (found, broken)
+}
+
+fn model(
+    project: &Path,
+    path: &Path,
+    lineage: &Lineage,
+    out: Option<&OptOuts>,
+) -> Result<ModelUse, ReleaseError> {
+    let read = Folder::read(path)?;
+    let record = path.join("run.json");
+    let run = lineage::Run::read(&record)?;
+    let before = lineage.ancestors(run.inputs.iter().map(|file| file.blake3.as_str()));
+    let chain = || before.iter().copied().chain([&run]);
+    // Whoever was given the first lines of the list knew of them; those after them opted out since.
+    let knew = chain().filter_map(|one| one.n_optout_entries).max();
+    let since = |list: &OptOuts| {
+        let later = |line: &&u64| **line > knew.unwrap_or(0);
+        list.out_since().values().filter(later).count() as u64
+    };
+    let bytes = std::fs::read(&record).unwrap_or_default();
+    let file = |one: &lineage::Artefact| RunFile {
+        path: one.name.clone(),
+        bytes: one.n_bytes,
+        blake3: one.blake3.clone(),
+    };
+    Ok(ModelUse {
+        folder: path.strip_prefix(project).unwrap_or(path).to_string_lossy().into_owned(),
+        kind: read.kind().to_owned(),
+        id: read.id(),
+        run: blake3::hash(&bytes).to_hex()[..12].to_owned(),
+        seed: run.seed,
+        learned_from: run.inputs.iter().take(MOST_FILES).map(file).collect(),
+        steps: before.iter().map(|one| one.command.clone()).collect(),
+        leaves_out_opted_out: chain().any(|one| one.without_opted_out) || read.is_without_opted_out(),
+        n_out_since: out.map(since),
+    })
+}
+
+fn model_folders(folder: &Path, depth: usize, out: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()) {
+        if ["config.json", "metrics.json", "run.json"].iter().all(|name| path.join(name).is_file()) {
+            out.push(path);
+        } else if depth > 1 {
+            model_folders(&path, depth - 1, out);
+        }
+    }
+}
+
 fn records(folder: &Path, depth: usize, out: &mut Vec<PathBuf>) -> Result<()> {
     for entry in std::fs::read_dir(folder).with_context(|| format!("{}", folder.display()))? {
         let Ok(entry) = entry else { continue };
@@ -219,5 +295,53 @@ mod tests {
         assert_eq!(files, ["models/gan/run.json", "run.json", "scores.run.json"]);
         assert_eq!((runs[0].seed, runs[0].inputs[0].bytes, runs[0].id.len()), (Some(7), 3, 12));
         assert_eq!(other, [folder.path().join("bad/run.json")]);
+    }
+
+    #[test]
+    fn what_a_model_learned_from_is_read_off_its_records() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        };
+        let (votes, gold) = ("aa".repeat(32), "bb".repeat(32));
+        let run = |command: &str, read: &str, wrote: &str, summary: &str| {
+            format!(
+                "{{\"volary\":\"0.1.0\",\"command\":\"{command}\",\"seed\":7,\"inputs\":[{{\"path\":\"/home/me/in.csv\",\"bytes\":3,\
+                 \"blake3\":\"{read}\"}}],\"outputs\":[{{\"path\":\"out.csv\",\"bytes\":4,\"blake3\":\"{wrote}\"}}],\"summary\":{{{summary}}}}}"
+            )
+        };
+        // The list had one line when the votes were read, and has three now.
+        let knew = "\"n_votes_opted_out\":12,\"n_optout_entries\":1";
+        put("extracts/run.json", run("extract", &votes, &gold, knew).as_bytes());
+        put("models/ring/run.json", run("train", &gold, &"cc".repeat(32), "").as_bytes());
+        put("models/ring/config.json", br#"{"kind":"confusion","labels_blake3":"0123456789"}"#);
+        put("models/ring/metrics.json", b"{}");
+        put("models/ring/model.safetensors", b"\x02\0\0\0\0\0\0\0{}");
+        put("models/broken/run.json", b"{");
+        put("models/broken/config.json", b"{}");
+        put("models/broken/metrics.json", b"{}");
+        let mut list = OptOuts::default();
+        for name in ["ann", "ben", "cas"] {
+            let volunteer = volary_ingest::volunteer::key(name).0;
+            let state = volary_release::optout::State::Out;
+            let at = "2026-11-28".to_owned();
+            let entry = volary_release::optout::Entry { volunteer, state, at, channel: String::new() };
+            assert!(list.add(entry).unwrap());
+        }
+        let (found, broken) = models(folder.path(), Some(&list));
+        let [model] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(
+            (model.folder.as_str(), model.kind.as_str(), model.seed),
+            ("models/ring", "confusion", Some(7))
+        );
+        assert!(model.id.starts_with("confusion-01234567-"), "{}", model.id);
+        assert_eq!(model.learned_from[0].blake3, gold);
+        assert_eq!(model.learned_from[0].path, "in.csv", "no path, which may name its owner");
+        assert_eq!(model.steps, ["extract"]);
+        assert_eq!((model.leaves_out_opted_out, model.n_out_since), (true, Some(2)));
+        assert_eq!(broken[0].0, folder.path().join("models/broken"));
+        assert_eq!(models(folder.path(), None).0[0].n_out_since, None);
     }
 }

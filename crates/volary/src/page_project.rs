@@ -11,12 +11,15 @@ use anyhow::{Context as _, Result, bail};
 use volary_ingest::images::{SubjectSource, subjects};
 use volary_ingest::light_curves;
 use volary_ingest::tables::{Cells, for_each_batch};
+use volary_ingest::volunteer::{Without, is_anonymous};
+use volary_release::optout::OptOuts;
 use volary_space::slice::Column;
 use volary_web::Project;
-use volary_web::project::{Ballots, Curve, Feature, Labels, Overview, Person, Table};
+use volary_web::project::{Curve, Feature, Labels, Overview, Person, Slices, Table};
 
 use crate::page_attention;
 use crate::page_findings;
+use crate::page_votes;
 use crate::question_names::QuestionNames;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -65,11 +68,12 @@ impl PageArgs {
         self.folder.is_some() || self.table.is_some() || self.images.is_some()
     }
 
-    /// Reads it all, and notes what cannot be shown, and why. Labels can be given.
+    /// Reads it all, and notes what cannot be shown, and why. Labels can be given, and slices saved.
     pub(crate) fn read(&self, session: &mut Session) -> Result<Project> {
         let mut project = self.read_only(session)?;
         if let Some(folder) = &self.folder {
             project.labels = Some(Labels::open(&folder.join("labels.jsonl"))?);
+            project.slices = Some(Slices::open(&folder.join("slices.json"))?);
         }
         Ok(project)
     }
@@ -93,8 +97,11 @@ impl PageArgs {
         self.main_table(&mut shown, session)?;
         if let Some(folder) = &self.folder {
             shown.marks_table(folder, session)?;
-            shown.votes(folder, session)?;
-            shown.people(folder, session)?;
+            // Where the list cannot be read, nothing is served: somebody on it might be told of.
+            let out = opted_out(folder, &settings)?;
+            shown.votes(folder, &settings, out.as_ref(), session)?;
+            shown.people(folder, out.as_ref(), session)?;
+            shown.models(folder, out.as_ref());
             shown.overview(folder, session)?;
             match page_attention::read(&folder.join("attention"), session) {
                 Ok(found) => shown.project.attention = found,
@@ -126,9 +133,15 @@ impl PageArgs {
     fn main_table(&self, shown: &mut Shown, session: &mut Session) -> Result<()> {
         let consensus = self.folder.as_ref().map(|folder| folder.join("consensus/consensus.parquet"));
         let consensus = consensus.filter(|path| path.is_file());
+        let folder = self.folder.as_deref();
+        let mut origins = Origins::default();
         let mut table = match (&self.table, &consensus) {
-            (Some(table), _) => WholeTable::read(table, &[], session)?,
-            (None, Some(consensus)) => match with_questions(consensus, session) {
+            (Some(main), _) => {
+                let table = WholeTable::read(main, &[], session)?;
+                origins.note(main, folder, &table);
+                table
+            }
+            (None, Some(consensus)) => match with_questions(consensus, folder, &mut origins, session) {
                 Ok(table) => table,
                 // A project of light curves only has no consensus, and that is no failure.
                 Err(error) => {
@@ -136,25 +149,27 @@ impl PageArgs {
                     return Ok(());
                 }
             },
-            (None, None) => match self.folder.as_deref().map(|folder| shown.largest(folder, session)) {
-                Some(found) => match found? {
-                    Some(table) => table,
-                    None => return Ok(()),
-                },
-                None => return Ok(()),
+            (None, None) => match folder.map(|folder| shown.largest(folder, session)).transpose()? {
+                Some(Some((main, table))) => {
+                    origins.note(&main, folder, &table);
+                    table
+                }
+                _ => return Ok(()),
             },
         };
         for other in &self.with {
             table.add(other, session)?;
+            origins.note(other, folder, &table);
         }
-        if let (None, Some(folder)) = (&self.table, &self.folder) {
-            for other in shown.tables_in(folder)? {
-                if let Err(error) = table.add(&other, session) {
-                    shown.left_out(&other, &error);
+        if let (None, Some(of)) = (&self.table, folder) {
+            for other in shown.tables_in(of)? {
+                match table.add(&other, session) {
+                    Ok(()) => origins.note(&other, folder, &table),
+                    Err(error) => shown.left_out(&other, &error),
                 }
             }
         }
-        shown.add_table("subjects", table)
+        shown.add_table("subjects", table, origins)
     }
 
     fn find_images(&self, settings: &Settings, shown: &mut Shown, session: &mut Session) -> Result<()> {
@@ -188,6 +203,18 @@ impl PageArgs {
     }
 }
 
+/// The list of those who opted out, where the settings name none.
+const OPTOUTS: &str = "optouts.toml";
+
+/// Who opted out, by the list that the settings name or that lies in the folder.
+fn opted_out(folder: &Path, settings: &Settings) -> Result<Option<OptOuts>> {
+    let path = settings.rows.optouts.clone().unwrap_or_else(|| folder.join(OPTOUTS));
+    if settings.rows.optouts.is_none() && !path.is_file() {
+        return Ok(None);
+    }
+    Ok(Some(OptOuts::read(&path)?))
+}
+
 /// Tables that lie in a folder itself, in the order of their names.
 fn tables_in(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).with_context(|| format!("{}", folder.display()))?;
@@ -201,6 +228,22 @@ fn tables_in(folder: &Path) -> Result<Vec<PathBuf>> {
     });
     out.sort();
     Ok(out)
+}
+
+/// Which file each column came from: a number leads to the run that wrote it.
+#[derive(Default)]
+struct Origins(BTreeMap<String, String>);
+
+impl Origins {
+    /// What the table has that it had not before came from here.
+    fn note(&mut self, path: &Path, folder: Option<&Path>, table: &WholeTable) {
+        // Of what lies elsewhere only the name: a path may name its owner.
+        let name = || path.file_name().map_or(path, Path::new);
+        let short = folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or_else(name);
+        for name in volary_space::slice::Table::names(&table.columns) {
+            self.0.entry(name.to_owned()).or_insert_with(|| short.to_string_lossy().into_owned());
+        }
+    }
 }
 
 #[derive(Default)]
@@ -266,7 +309,11 @@ impl Shown {
 
     /// Where there is no consensus, the table to which the others are joined: `subjects`, else the one with the most
     /// rows.
-    fn largest(&mut self, folder: &Path, session: &mut Session) -> Result<Option<WholeTable>> {
+    fn largest(
+        &mut self,
+        folder: &Path,
+        session: &mut Session,
+    ) -> Result<Option<(PathBuf, WholeTable)>> {
         let mut best: Option<(PathBuf, WholeTable)> = None;
         for path in self.tables_in(folder)? {
             match WholeTable::read(&path, &[], session) {
@@ -287,15 +334,14 @@ impl Shown {
                 }
             }
         }
-        Ok(best.map(|(path, table)| {
-            self.taken.push(path);
-            table
-        }))
+        self.taken.extend(best.iter().map(|(path, _)| path.clone()));
+        Ok(best)
     }
 
-    fn add_table(&mut self, name: &str, table: WholeTable) -> Result<()> {
+    fn add_table(&mut self, name: &str, table: WholeTable, origins: Origins) -> Result<()> {
         let WholeTable { ids, columns, vectors } = table;
-        self.project.tables.push(Table::new(name, ids, columns, vectors)?);
+        let table = Table::new(name, ids, columns, vectors)?.with_origins(origins.0);
+        self.project.tables.push(table);
         Ok(())
     }
 
@@ -305,7 +351,11 @@ impl Shown {
             return Ok(());
         }
         match WholeTable::read(&path, &[], session) {
-            Ok(table) => self.add_table("light_curves", table),
+            Ok(table) => {
+                let mut origins = Origins::default();
+                origins.note(&path, Some(folder), &table);
+                self.add_table("light_curves", table, origins)
+            }
             Err(error) => {
                 self.left_out(&path, &error);
                 Ok(())
@@ -313,30 +363,36 @@ impl Shown {
         }
     }
 
-    /// Who voted is read by nobody here.
-    fn votes(&mut self, folder: &Path, session: &mut Session) -> Result<()> {
-        let path = folder.join("extracts/votes.parquet");
-        if !path.is_file() {
+    /// The votes; who cast them is forgotten in the same breath.
+    fn votes(
+        &mut self,
+        folder: &Path,
+        settings: &Settings,
+        out: Option<&OptOuts>,
+        session: &mut Session,
+    ) -> Result<()> {
+        if !folder.join("extracts/votes.parquet").is_file() {
             return Ok(());
         }
-        let mut ballots = Ballots::default();
-        for_each_batch(&path, &["subject_id", "task", "answer"], &session.progress, |cells| {
-            for row in 0..cells.n_rows() {
-                let subject = cells.text("subject_id", row).unwrap_or_default();
-                let task = cells.text("task", row).unwrap_or_default();
-                let answer = cells.text("answer", row);
-                let at_ms = cells.time_ms("created_at", row);
-                if cells.text("repeat", row).as_deref() != Some("true") {
-                    ballots.add(&subject, &task, answer.as_deref(), at_ms);
-                }
-            }
-            Ok(())
-        })?;
-        self.project.ballots = ballots;
+        match page_votes::read(&folder.join("extracts"), settings, out, session) {
+            Ok(electorate) => self.project.electorate = Some(electorate),
+            Err(error) => self.left_out(&folder.join("extracts"), &error),
+        }
         Ok(())
     }
 
-    fn people(&mut self, folder: &Path, session: &mut Session) -> Result<()> {
+    fn models(&mut self, folder: &Path, out: Option<&OptOuts>) {
+        let (models, broken) = page_findings::models(folder, out);
+        self.project.models = models;
+        for (path, error) in broken {
+            self.left_out(&path, &error);
+        }
+    }
+
+    fn people(&mut self, folder: &Path, out: Option<&OptOuts>, session: &mut Session) -> Result<()> {
+        let without =
+            Without::keys(out.into_iter().flat_map(|o| o.out().into_keys().map(str::to_owned)));
+        self.project.n_opted_out = out.map_or(0, |o| o.out().len());
         let path = folder.join("consensus/consensus_volunteers.parquet");
         if !path.is_file() {
             return Ok(());
@@ -346,7 +402,12 @@ impl Shown {
             for row in 0..cells.n_rows() {
                 let number =
                     |name: &str| cells.text(name, row).and_then(|text| text.parse::<f64>().ok());
+                let key = cells.text("volunteer", row).unwrap_or_default();
+                if without.has(&key) {
+                    continue;
+                }
                 people.push(Person {
+                    is_anonymous: is_anonymous(&key),
                     n_classifications: number("n_classifications").unwrap_or(0.0) as u64,
                     n_compared: number("n_compared").unwrap_or(0.0) as u64,
                     agreement: number("agreement").unwrap_or(f64::NAN),
@@ -462,12 +523,19 @@ impl Shown {
 }
 
 /// The consensus of a project, with outcome, agreement and entropy of each question.
-fn with_questions(consensus: &Path, session: &mut Session) -> Result<WholeTable> {
+fn with_questions(
+    consensus: &Path,
+    folder: Option<&Path>,
+    origins: &mut Origins,
+    session: &mut Session,
+) -> Result<WholeTable> {
     let mut table = WholeTable::read(consensus, &[], session)?;
+    origins.note(consensus, folder, &table);
     let questions = consensus.with_file_name("consensus_subjects.parquet");
     for (name, column) in per_question(&questions, &table.ids, session)? {
         let _ = table.columns.insert(&name, column);
     }
+    origins.note(&questions, folder, &table);
     Ok(table)
 }
 

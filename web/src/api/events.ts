@@ -11,6 +11,7 @@ export interface Heard {
 }
 
 export interface Listener {
+  /** `reset`: what is shown is to be asked for anew, since something may have been missed. */
   readonly heard: (event: Heard) => void;
   /** Whether the stream is there. */
   readonly alive: (is: boolean) => void;
@@ -56,6 +57,7 @@ export class Parser {
 export function listen(topics: string, listener: Listener): () => void {
   const abort = new AbortController();
   let last = '';
+  let isFirst = true;
   let wait = 1_000;
   const follow = async () => {
     while (!abort.signal.aborted) {
@@ -65,8 +67,12 @@ export function listen(topics: string, listener: Listener): () => void {
         if (!response.ok || !response.body) throw new Error(String(response.status));
         listener.alive(true);
         wait = 1_000;
+        // Without a number nobody can say what came while nobody listened.
+        if (!isFirst && !last) listener.heard({ id: '', name: 'reset', data: {} });
+        isFirst = false;
         const parser = new Parser((event) => {
-          if (event.id) last = event.id;
+          if (event.name === 'reset') last = '';
+          else if (event.id) last = event.id;
           listener.heard(event);
         });
         const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -10,12 +10,16 @@ export interface ColumnView {
   high?: number;
   n_texts?: number;
   is_category: boolean;
+  /** The file that it was read from. */
+  file?: string;
 }
 
 export interface TableView {
   name: string;
   n_rows: number;
   columns: ColumnView[];
+  /** What it is ranked by where nobody says another. */
+  score?: string;
   maps: { x: string; y: string }[];
   vector_length?: number;
   n_images: number;
@@ -29,6 +33,7 @@ export interface Project {
     n_subjects?: number;
     n_retired?: number;
     n_volunteers: number;
+    n_active?: number;
     retired_by_reason: Record<string, number>;
     by_day: Record<string, number>;
     retired_by_day: Record<string, Record<string, number>>;
@@ -38,6 +43,7 @@ export interface Project {
   n_light_curves: number;
   has_votes: boolean;
   takes_labels: boolean;
+  takes_slices: boolean;
   n_gold: number;
   n_tagged: number;
   left_out: string[];
@@ -113,13 +119,41 @@ export interface Curve {
   features: { from_days: number; to_days: number; score: number; score_sd?: number }[];
 }
 
+/** Value and ends of an interval. */
+export type Share = [number, number, number];
+
+export interface Threshold {
+  n?: number;
+  share?: number;
+  answer?: string;
+}
+
+export interface Step {
+  at?: string;
+  answers: string[];
+  n: number;
+  n_of: number;
+  n_votes: number[];
+  share: Share[];
+  weighted: Share[];
+}
+
+export interface RuleEnd {
+  rule: string;
+  about?: string;
+  at?: number;
+  answer?: string;
+  answer_all?: string;
+  threshold: Threshold;
+}
+
 export interface Votes {
   subject_id: string;
-  questions: {
-    task: string;
-    answers: string[];
-    steps: { at?: string; answer?: string; n: number; n_votes: number[]; share: [number, number, number][] }[];
-  }[];
+  level: number;
+  questions: { workflow_id: string; task: string; is_multiple: boolean; answers: string[]; steps: Step[]; rules: RuleEnd[] }[];
+  live_retires_at: number;
+  live_alerts: Threshold[];
+  rules: string[];
 }
 
 export interface Estimate {
@@ -178,6 +212,67 @@ export interface Machine {
   bins: { low: number; high: number; n: number; n_yes: number; share?: number; share_low?: number; share_high?: number }[];
   n: number;
   n_agree: number;
+  agree_low?: number;
+  agree_high?: number;
+  drift?: Drift;
+}
+
+export interface Drift {
+  window_days: number;
+  from: string;
+  to: string;
+  n: number;
+  n_agree: number;
+  share: number;
+  share_low: number;
+  share_high: number;
+  n_windows: number;
+  n_before: number;
+  share_before: number;
+  band_low: number;
+  band_high: number;
+  is_off: boolean;
+}
+
+export interface DataUse {
+  label_set?: { version: string; n_lines: number; n_labels: number };
+  n_opted_out: number;
+  models: {
+    folder: string;
+    kind: string;
+    id: string;
+    run: string;
+    seed?: number | null;
+    learned_from: { path: string; bytes: number; blake3: string }[];
+    steps: string[];
+    leaves_out_opted_out: boolean;
+    n_out_since?: number;
+  }[];
+}
+
+export interface SliceKnown {
+  n: number;
+  level: number;
+  n_attention: number;
+  overlaps: { class: string; other: string; n: number; mean: number; low?: number; high?: number }[];
+  sides: { name: 'new' | 'experienced' | 'all'; from: number; to?: number; n_people: number; n_votes: number; disagree: number; disagree_low: number; disagree_high: number }[];
+}
+
+export interface SavedSlice {
+  id: string;
+  name: string;
+  table: string;
+  filter: string;
+  at: string;
+  n?: number;
+  problem?: string;
+  errors: { task: string; n: number; n_wrong?: number; rate?: number; rate_low?: number; rate_high?: number; n_rest: number; rate_rest?: number }[];
+}
+
+export interface SavedSlices {
+  takes_slices: boolean;
+  few: number;
+  slices: SavedSlice[];
 }
 
 export interface Tags {
@@ -205,9 +300,47 @@ export interface Run {
   wall_s?: number | null;
 }
 
+export interface Classes {
+  level: number;
+  questions: { workflow_id: string; task: string; is_multiple: boolean; classes: { answer: string; n_people: number; n: number; share: number; share_low: number; share_high: number }[] }[];
+}
+
+export interface WhatIf {
+  method: string;
+  methods: string[];
+  level: number;
+  questions: {
+    workflow_id: string;
+    task: string;
+    n_subjects: number;
+    n_changed: number;
+    share: number;
+    share_low: number;
+    share_high: number;
+    changed: { subject_id: string; equal?: string; weighted?: string }[];
+  }[];
+}
+
+export interface Ones {
+  volunteers: {
+    pseudonym: string;
+    n_classifications: number;
+    n_gold: number;
+    has_evidence: boolean;
+    skills: { task: string; class: string; n: number; n_right: number; skill: number; skill_low: number; skill_high: number }[];
+  }[];
+  anonymous: { n_sessions: number; n_classifications: number };
+  n_opted_out: number;
+  enough: number;
+  n: number;
+  links: { next?: string };
+}
+
 export interface Crowd {
   n_people: number;
   n_classifications: number;
+  anonymous: { n_sessions: number; n_classifications: number };
+  n_opted_out: number;
   share_of_busiest_tenth?: number;
   by_experience: {
     from: number;
@@ -218,6 +351,8 @@ export interface Crowd {
     agreement_half?: number;
     agreement_three_quarters?: number;
     share_came_back: number;
+    share_came_back_low: number;
+    share_came_back_high: number;
   }[];
   by_agreement: number[];
   n_too_little: number;

@@ -1,10 +1,16 @@
-//! The volunteers, in groups: nobody is told apart, and nobody is ranked.
+//! The volunteers, in groups: nobody is told apart, and nobody is ranked. What an admin sees besides is in
+//! [`super::one_by_one`].
 //!
 //! A group of fewer than ten people is merged with its neighbour, so that no row says something of one
 //! person; where there are fewer than ten in all, only their number is told.
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use volary_core::votes::Question;
+use volary_crowd::group::GroupShare;
+use volary_crowd::interval::wilson;
+
+use super::one_by_one::AnonymousView;
 
 /// People of a group at least.
 pub(crate) const K: usize = 10;
@@ -22,6 +28,56 @@ pub struct Person {
     pub first_ms: Option<i64>,
     /// Last one.
     pub last_ms: Option<i64>,
+    /// Voted without an account: counted with all others who did, and with nobody else.
+    pub is_anonymous: bool,
+}
+
+/// How often people say what the others say, where the others say one answer.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub(crate) struct ClassGroup {
+    answer: String,
+    /// People, ten or more.
+    n_people: u64,
+    /// Their votes that could be compared.
+    n: u64,
+    share: f64,
+    /// Wilson's interval at the number of independent votes that would be as sure.
+    share_low: f64,
+    share_high: f64,
+}
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub(crate) struct QuestionClasses {
+    workflow_id: String,
+    task: String,
+    /// Whether several answers may hold; then it is how often people see what the others see.
+    is_multiple: bool,
+    pub(super) classes: Vec<ClassGroup>,
+}
+
+impl ClassGroup {
+    pub(super) fn of(answer: &str, found: &GroupShare) -> Self {
+        Self {
+            answer: answer.to_owned(),
+            n_people: found.n_people,
+            n: found.n,
+            share: found.share,
+            share_low: found.interval.low,
+            share_high: found.interval.high,
+        }
+    }
+}
+
+impl QuestionClasses {
+    pub(super) fn of(question: &Question) -> Self {
+        Self {
+            workflow_id: question.workflow.clone(),
+            task: question.task.clone(),
+            is_multiple: question.kind.is_multiple(),
+            classes: Vec::new(),
+        }
+    }
 }
 
 /// People with about as many classifications.
@@ -46,15 +102,22 @@ pub(crate) struct Group {
     agreement_three_quarters: Option<f64>,
     /// Share who came back on another day.
     share_came_back: f64,
+    /// Wilson's interval of it.
+    share_came_back_low: f64,
+    share_came_back_high: f64,
 }
 
 /// All of them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Crowd {
-    /// People who are told apart by the project; those without an account may count more than once.
+    /// People with an account.
     n_people: usize,
-    /// Their classifications.
+    /// Classifications, also of those without one.
     n_classifications: u64,
+    /// All who had no account, as one: nobody is linked over days.
+    anonymous: AnonymousView,
+    /// People who opted out. How many, and nothing more.
+    n_opted_out: usize,
     /// Share of the classifications made by the busiest tenth of the people; absent where that is fewer than ten
     /// people.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,13 +134,17 @@ pub(crate) struct Crowd {
 /// Comparisons from which on an agreement says something.
 const ENOUGH: u64 = 20;
 const DAY_MS: i64 = 86_400_000;
+const LEVEL: f64 = 0.95;
 
 impl Crowd {
-    pub(crate) fn of(people: &[Person]) -> Self {
-        let mut sorted: Vec<&Person> = people.iter().collect();
+    pub(crate) fn of(people: &[Person], n_opted_out: usize) -> Self {
+        let mut sorted: Vec<&Person> = people.iter().filter(|p| !p.is_anonymous).collect();
         sorted.sort_by_key(|p| p.n_classifications);
         let sum = |of: &[&Person]| of.iter().map(|p| p.n_classifications).sum::<u64>();
         let n_classifications = sum(&sorted);
+        let nobody: Vec<&Person> = people.iter().filter(|p| p.is_anonymous).collect();
+        let anonymous =
+            AnonymousView { n_sessions: nobody.len() as u64, n_classifications: sum(&nobody) };
         let n_busiest = sorted.len() / 10;
         let busiest = sum(&sorted[sorted.len() - n_busiest..]);
         let share_of_busiest_tenth =
@@ -90,8 +157,10 @@ impl Crowd {
         }
         by_agreement.iter_mut().filter(|n| **n < K).for_each(|n| *n = 0);
         Self {
-            n_people: people.len(),
-            n_classifications,
+            n_people: sorted.len(),
+            n_classifications: n_classifications + anonymous.n_classifications,
+            anonymous,
+            n_opted_out,
             share_of_busiest_tenth,
             by_experience: groups(&sorted).iter().map(|of| Group::of(of)).collect(),
             by_agreement,
@@ -142,6 +211,8 @@ impl Group {
             (Some(first), Some(last)) => last.div_euclid(DAY_MS) > first.div_euclid(DAY_MS),
             _ => false,
         };
+        let n_back = people.iter().filter(came_back).count() as f64;
+        let back = wilson(n_back, people.len() as f64, LEVEL);
         Self {
             from: counts.clone().min().unwrap_or(0),
             to: counts.clone().max().unwrap_or(0),
@@ -150,7 +221,9 @@ impl Group {
             agreement_quarter: quantile(0.25),
             agreement_half: quantile(0.5),
             agreement_three_quarters: quantile(0.75),
-            share_came_back: people.iter().filter(came_back).count() as f64 / people.len().max(1) as f64,
+            share_came_back: n_back / people.len().max(1) as f64,
+            share_came_back_low: back.low,
+            share_came_back_high: back.high,
         }
     }
 }
@@ -168,6 +241,7 @@ mod tests {
             agreement,
             first_ms: Some(0),
             last_ms: Some(n as i64 * DAY_MS / 50),
+            is_anonymous: false,
         }
     }
 
@@ -176,7 +250,7 @@ mod tests {
         let people: Vec<Person> = (0..100)
             .map(|i| person(if i < 90 { 5 } else { 1_000 }, 0.5 + f64::from(i) / 250.0))
             .collect();
-        let crowd = Crowd::of(&people);
+        let crowd = Crowd::of(&people, 0);
         assert_eq!((crowd.n_people, crowd.n_classifications), (100, 90 * 5 + 10_000));
         assert_eq!(crowd.by_experience.len(), 2);
         let busy = &crowd.by_experience[1];
@@ -187,11 +261,21 @@ mod tests {
         assert_eq!((crowd.by_agreement[8], crowd.n_too_little), (10, 90));
     }
 
+    #[test]
+    fn those_without_an_account_are_one() {
+        let nobody = Person { is_anonymous: true, ..person(7, 0.9) };
+        let people: Vec<Person> = (0..30).map(|_| person(5, 0.8)).chain([nobody; 12]).collect();
+        let crowd = Crowd::of(&people, 3);
+        assert_eq!((crowd.n_people, crowd.n_classifications, crowd.n_opted_out), (30, 30 * 5 + 84, 3));
+        assert_eq!(crowd.anonymous, AnonymousView { n_sessions: 12, n_classifications: 84 });
+        assert_eq!(crowd.by_experience.iter().map(|g| g.n_people).sum::<usize>(), 30);
+    }
+
     proptest! {
         #[test]
         fn no_group_is_small_and_nobody_is_lost(counts in prop::collection::vec(0_u64..5_000, 0..120)) {
             let people: Vec<Person> = counts.iter().map(|n| person(*n, 0.7)).collect();
-            let crowd = Crowd::of(&people);
+            let crowd = Crowd::of(&people, 0);
             let n: usize = crowd.by_experience.iter().map(|g| g.n_people).sum();
             prop_assert_eq!(n, if people.len() < K { 0 } else { people.len() });
             prop_assert!(crowd.by_experience.iter().all(|g| g.n_people >= K));

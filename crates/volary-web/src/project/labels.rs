@@ -166,6 +166,17 @@ impl Labels {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).lines.clone()
     }
 
+    /// The first digits of the BLAKE3 digest of the log's lines, and how many there are.
+    pub(crate) fn version(&self) -> (String, usize) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hasher = blake3::Hasher::new();
+        for line in &state.lines {
+            hasher.update(&serde_json::to_vec(line).expect("text always serialises"));
+            hasher.update(b"\n");
+        }
+        (hasher.finalize().to_hex()[..12].to_owned(), state.lines.len())
+    }
+
     /// What holds: the last label of each person on each subject and question that was not taken back, in the
     /// order of subject, question, person.
     pub(crate) fn current(&self) -> Vec<Label> {
@@ -224,6 +235,20 @@ mod tests {
             drop(labels);
             assert_eq!(values(&Labels::open(&path).unwrap()), ["a=5", "b=0", "d=1"]);
         }
+    }
+
+    #[test]
+    fn the_version_is_that_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("labels.jsonl");
+        let labels = Labels::open(&path).unwrap();
+        let empty = labels.version();
+        labels.add(label("1", "a", "5")).unwrap();
+        labels.add(label("2", "b", "<0>")).unwrap();
+        let digest = blake3::hash(&std::fs::read(&path).unwrap()).to_hex();
+        assert_eq!(labels.version(), (digest[..12].to_owned(), 2));
+        assert_ne!(labels.version().0, empty.0);
+        assert_eq!(Labels::open(&path).unwrap().version(), labels.version());
     }
 
     #[test]

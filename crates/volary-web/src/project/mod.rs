@@ -2,17 +2,22 @@
 //!
 //! Everything but the labels is read once, by whoever starts the server, and does not change while it runs:
 //! answers have strong entity tags. Numbers are not computed here; they stand in the tables, or
-//! `volary-space` computes them. People's names are not here at all: volunteers come as numbers
-//! ([`Person`]) and leave as groups.
+//! `volary-space` and `volary-crowd` compute them. People's names are not here at all: volunteers come as numbers
+//! ([`Person`], [`Electorate`]) and leave as groups, or, for admins, under names of this run of the server.
 
+pub(crate) mod courses;
 pub(crate) mod crowd;
+pub(crate) mod drift;
+pub(crate) mod electorate;
 pub(crate) mod hilbert;
 pub(crate) mod labels;
+pub(crate) mod one_by_one;
 pub(crate) mod outlook;
 pub(crate) mod query;
 pub(crate) mod sheets;
+pub(crate) mod slices;
 pub(crate) mod table;
-pub(crate) mod votes;
+pub(crate) mod what_if;
 pub(crate) mod wire;
 
 use std::collections::{BTreeMap, HashMap};
@@ -22,9 +27,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use crowd::Person;
+pub use electorate::{Electorate, ElectorateParts, SkillMethod, Standing};
 pub use labels::{LabelError, Labels};
+pub use slices::{SliceError, Slices};
 pub use table::{Table, TableError};
-pub use votes::{Ballot, Ballots};
 
 /// A light curve as it is drawn.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -144,6 +150,30 @@ pub struct RunFile {
     pub blake3: String,
 }
 
+/// What a model learned from, by its folder's records.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct ModelUse {
+    /// Its folder, in the project's folder.
+    pub folder: String,
+    /// What kind of model it is.
+    pub kind: String,
+    /// Its number, as its card has it: what it learned from, then what it learned.
+    pub id: String,
+    /// The record of its training, by the first digits of its digest.
+    pub run: String,
+    /// With which seed.
+    pub seed: Option<u64>,
+    /// What training read: name, bytes, BLAKE3 digest. The digest is the version of the training set.
+    pub learned_from: Vec<RunFile>,
+    /// The commands that what it read went through, the first first.
+    pub steps: Vec<String>,
+    /// Whether one of these left out the votes of those who had opted out.
+    pub leaves_out_opted_out: bool,
+    /// People who have opted out since, as far as is known: their votes may be in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n_out_since: Option<u64>,
+}
+
 /// Everything that the page shows beside the live store.
 #[derive(Debug, Default)]
 pub struct Project {
@@ -159,10 +189,14 @@ pub struct Project {
     pub curves: HashMap<String, Curve>,
     /// What a model looked at, of each subject that it was asked about.
     pub attention: HashMap<String, Attention>,
-    /// Who voted what, without who.
-    pub ballots: Ballots,
-    /// The volunteers, as numbers.
+    /// The votes, without who cast them.
+    pub electorate: Option<Electorate>,
+    /// The volunteers, as numbers; those who opted out are not among them.
     pub people: Vec<Person>,
+    /// People who opted out, as the project's list has them.
+    pub n_opted_out: usize,
+    /// Models of the project, and what each learned from.
+    pub models: Vec<ModelUse>,
     /// The project as a whole.
     pub overview: Overview,
     /// Small tables of results.
@@ -177,6 +211,8 @@ pub struct Project {
     pub left_out: Vec<String>,
     /// Where labels are kept; without it none are taken.
     pub labels: Option<Labels>,
+    /// Where slices are kept; without it none are saved.
+    pub slices: Option<Slices>,
 }
 
 impl Project {

@@ -16,6 +16,18 @@ pub(crate) const OTHER: u8 = 254;
 /// Bin of a missing value.
 const MISSING: u8 = 255;
 
+/// Names of scores, the one that is ranked by first the first: what our networks write, then what others do, then what
+/// people chose.
+const SCORES: [&str; 7] = [
+    "anomaly_score",
+    "autoencoder_score",
+    "score",
+    "product",
+    "image_score",
+    "feature_score",
+    "chosen_fraction",
+];
+
 /// Why a table cannot be shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -72,6 +84,7 @@ pub struct Table {
     vectors: Option<Vectors>,
     prepared: Mutex<HashMap<String, std::sync::Arc<Prepared>>>,
     orders: Mutex<BTreeMap<[String; 2], std::sync::Arc<Vec<u32>>>>,
+    origins: BTreeMap<String, String>,
 }
 
 /// Vectors of those rows that have one.
@@ -131,7 +144,20 @@ impl Table {
             vectors: vectors.transpose()?.filter(|v| !v.rows.is_empty()),
             prepared: Mutex::default(),
             orders: Mutex::default(),
+            origins: BTreeMap::new(),
         })
+    }
+
+    /// The same, with the file that each column was read from.
+    #[must_use]
+    pub fn with_origins(mut self, origins: BTreeMap<String, String>) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// The file that a column was read from, if that is known.
+    pub(crate) fn origin(&self, column: &str) -> Option<&str> {
+        self.origins.get(column).map(String::as_str)
     }
 
     /// What it is called.
@@ -174,6 +200,11 @@ impl Table {
             Some(Column::Number(values)) => Some(values),
             _ => None,
         }
+    }
+
+    /// The column that it is ranked by where nobody says another: a score, if it has one.
+    pub(crate) fn score(&self) -> Option<&'static str> {
+        SCORES.into_iter().find(|name| self.numbers(name).is_some())
     }
 
     /// Pairs of columns that are maps: `x` and `y` as `volary map` writes them, or a name and 0 and 1 behind

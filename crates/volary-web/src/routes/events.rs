@@ -26,6 +26,8 @@ use crate::problem::Problem;
 use crate::server::stopped;
 use crate::tokens::Role;
 
+/// To a listener that cannot go on from where it was: it asks for everything anew.
+const RESET: &str = "event: reset\ndata: {}\n\n";
 /// Events read out of the store at a time.
 const CHUNK: u32 = 256;
 
@@ -48,7 +50,8 @@ struct Wanted {
 /// Listen
 ///
 /// Server-sent events: `alert.created`, `alert.updated`, `subject.retired`, `subject.updated`. `Last-Event-ID`
-/// resumes; without it the stream begins now.
+/// resumes; without it the stream begins now. `reset` says that it cannot go on from there, and everything is to be asked
+/// for anew.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", security(("token" = ["read"])),
     params(StreamParams, ("last-event-id" = Option<String>, Header, description = "Number of the last event that was seen.")),
     responses((status = 200, body = String, content_type = "text/event-stream"),
@@ -112,7 +115,12 @@ async fn tell(
 ) -> Result<(), Over> {
     send(to, ": listening\n\n".to_owned()).await?;
     let mut seen = match last {
-        Some(last) => catch_up(app, last, wanted, to).await?,
+        Some(last) if is_known(app, last).await? => catch_up(app, last, wanted, to).await?,
+        // Another store, or one that begins later: what the listener has is of no use here.
+        Some(_) => {
+            send(to, RESET.to_owned()).await?;
+            i64::MIN
+        }
         None => i64::MIN,
     };
     loop {
@@ -134,11 +142,20 @@ async fn tell(
                 seen = seen.max(catch_up(app, seen, wanted, to).await?);
             }
             Ok(Err(RecvError::Lagged(_))) => {
-                send(to, "event: reset\ndata: {}\n\n".to_owned()).await?;
+                send(to, RESET.to_owned()).await?;
             }
             Ok(Err(RecvError::Closed)) => return Err(Over),
         }
     }
+}
+
+/// Whether this store gave a number out: one from before it began is known, a later one that it does not hold is not.
+async fn is_known(app: &App, last: i64) -> Result<bool, Over> {
+    if last == 0 {
+        return Ok(true);
+    }
+    let Ok(found) = app.live.told_after(last - 1, 1).await else { return Err(Over) };
+    Ok(found.first().is_some_and(|one| one.seq == last))
 }
 
 /// Tells what came after `last`, out of the store; gives the number of the last one told.

@@ -8,6 +8,7 @@ mod media;
 mod openapi;
 mod outbox;
 mod panels;
+mod people;
 mod polling;
 #[path = "../../../volary-live/tests/it/postgres.rs"]
 mod postgres;

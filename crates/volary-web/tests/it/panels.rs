@@ -20,6 +20,8 @@ fn findings_are_told_as_they_stand() {
     assert_eq!(runs["runs"][0]["id"], "0123456789ab");
     let said = site.get("/project", &site.read).is(200).json();
     assert_eq!((said["n_gold"].as_u64(), said["n_tagged"].as_u64()), (Some(1), Some(2)));
+    // All forty voted last on the same day.
+    assert_eq!(said["overview"]["n_active"].as_u64(), Some(40));
     let outlook = &said["overview"]["outlook"];
     assert_eq!((outlook["n_left"].as_u64(), outlook["days"].as_f64()), (Some(290), Some(29.0)));
     assert!(outlook["days_low"].as_f64() < Some(29.0) && outlook["days_high"].as_f64() > Some(29.0));
@@ -66,6 +68,7 @@ fn tags_of_talk_and_of_the_page_are_one_list_and_gold_is_told_after_an_answer() 
     };
     assert!(label("1", "s9", "tag:odd", "yes")["gold"].is_null());
     assert!(label("2", "s5", "tag:odd", "yes")["gold"].is_null(), "a tag is no answer");
+    assert!(label("2b", "s5", "check:centroid", "looked")["gold"].is_null(), "a check is no answer");
     assert_eq!(label("3", "s5", "class", "no")["gold"], json!({ "T0": "yes" }));
     assert!(label("4", "s6", "class", "no")["gold"].is_null());
     let said = site.get("/tables/subjects/tags", &site.read).is(200).json();

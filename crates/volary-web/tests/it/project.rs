@@ -10,7 +10,9 @@ use volary_space::Points;
 use volary_space::boundary::{BoundaryParams, Prepared, Quantity, strata};
 use volary_space::slice::{Column, Columns, Filter};
 use volary_web::Project;
-use volary_web::project::{Curve, Feature, Labels, Overview, Person, Run, Sheet, Table};
+use volary_web::project::{
+    Attention, Curve, Feature, Labels, MapOverlap, Overview, Person, Run, Sheet, Slices, Table,
+};
 
 use crate::site::Site;
 
@@ -18,7 +20,7 @@ pub(crate) const N: usize = 300;
 pub(crate) const WIDTH: usize = 4;
 
 /// The same numbers each time, between 0 and 1.
-fn noise(seed: u64) -> impl FnMut() -> f64 {
+pub(crate) fn noise(seed: u64) -> impl FnMut() -> f64 {
     let mut state = seed;
     move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -79,11 +81,7 @@ fn project(folder: &std::path::Path) -> Project {
     (flux[777], flux[40_000]) = (0.5, f64::NAN);
     let features = vec![Feature { from_days: 16.0, to_days: 16.4, score: 0.9, score_sd: Some(0.1) }];
     project.curves.insert("s0".into(), Curve { time_days, flux, marks: vec![[16.0, 16.5]], features });
-    for (answer, at_ms) in
-        [(Some("yes"), 3_000), (Some("no"), 1_000), (None, 2_000), (Some("yes"), 4_000)]
-    {
-        project.ballots.add("s0", "T0", answer, Some(at_ms));
-    }
+    project.electorate = Some(crate::people::electorate(crate::people::parts()));
     project.people = (1..=40)
         .map(|n| Person {
             n_classifications: n * n,
@@ -91,6 +89,7 @@ fn project(folder: &std::path::Path) -> Project {
             agreement: 0.8,
             first_ms: Some(0),
             last_ms: Some(0),
+            is_anonymous: false,
         })
         .collect();
     project.overview = Overview {
@@ -121,6 +120,16 @@ fn project(folder: &std::path::Path) -> Project {
         ..Run::default()
     }];
     project.labels = Some(Labels::open(&folder.join("labels.jsonl")).expect("opens"));
+    project.slices = Some(Slices::open(&folder.join("slices.json")).expect("opens"));
+    project.n_opted_out = 2;
+    let overlap =
+        |soft_iou: f64| MapOverlap { class: "ring".into(), other: "disk".into(), soft_iou, z: 0.0 };
+    project.attention = [("s0", 0.2), ("s1", 0.3), ("s2", 0.4), ("s3", f64::NAN)]
+        .into_iter()
+        .map(|(id, iou)| {
+            (id.to_owned(), Attention { overlaps: vec![overlap(iou)], ..Attention::default() })
+        })
+        .collect();
     project
 }
 
@@ -368,16 +377,7 @@ fn a_subject_is_told_of_in_full() {
         site.get(&format!("/project/subjects/s0/light_curve?{wrong}"), &site.read).is(400);
     }
     site.get("/project/subjects/s1/light_curve", &site.read).is(404);
-    let votes = site.get("/project/subjects/s0/votes", &site.read).is(200).json();
-    let question = &votes["questions"][0];
-    assert_eq!(question["answers"], json!(["no", "yes"]));
-    let n: Vec<u64> =
-        (0..4).map(|i| question["steps"][i]["n_votes"][1].as_u64().expect("a number")).collect();
-    assert_eq!(n, [0, 0, 1, 2], "by time, the blank vote among them");
-    let [share, low, high] =
-        [0, 1, 2].map(|i| question["steps"][3]["share"][1][i].as_f64().expect("a number"));
-    assert!(share == 0.5 && low < 0.5 && high > 0.5, "{low} {high}");
-    let none = site.get("/project/subjects/s5/votes", &site.read).is(200).json();
+    let none = site.get("/project/subjects/nobody/votes", &site.read).is(200).json();
     assert_eq!(none["questions"], json!([]));
 }
 
@@ -435,7 +435,6 @@ fn volunteers_are_told_of_in_groups_only() {
     assert_eq!(said["n_people"], 40);
     let groups = said["by_experience"].as_array().expect("groups");
     assert!(groups.iter().all(|g| g["n_people"].as_u64() >= Some(10)), "{said}");
-    site.get("/volunteers", &site.admin).is(404);
     site.get("/volunteers/summary", &site.write).is(403);
 }
 

@@ -128,6 +128,29 @@ fn a_listener_that_comes_back_misses_nothing_and_hears_nothing_twice() {
 }
 
 #[test]
+fn who_comes_from_another_store_is_told_to_begin_anew() {
+    let site = Site::start();
+    site.post("/classifications", &site.write, &eight("old")).is(201);
+    let mut first = Listener::open(&site, "", &site.read, Some(0));
+    let told = first.next();
+    // A number that this store gave out: it goes on from there, without a word.
+    site.post("/classifications", &site.write, &eight("next")).is(201);
+    let mut known = Listener::open(&site, "", &site.read, Some(told.id));
+    assert_eq!(known.next().data["subject"], "next");
+    // One that it did not: everything is asked for anew, and what comes then is heard, whatever its number.
+    let mut other = Listener::open(&site, "", &site.read, Some(told.id + 100_000));
+    let mut lines = Vec::new();
+    while lines.len() < 2 {
+        lines.extend(
+            other.line().filter(|line| line.starts_with("event: ") || line.starts_with("data: ")),
+        );
+    }
+    assert_eq!(lines, ["event: reset", "data: {}"]);
+    site.post("/classifications", &site.write, &eight("new")).is(201);
+    assert_eq!(other.next().data["subject"], "new");
+}
+
+#[test]
 fn a_stream_lives_while_nothing_happens_and_streams_are_capped() {
     let site = Site::with(|settings| {
         settings.heartbeat = Duration::from_millis(20);

@@ -19,6 +19,7 @@ mod live;
 mod marks;
 mod models;
 mod optout;
+mod page_people;
 mod panoptes_shapes;
 mod pipeline;
 mod practice;

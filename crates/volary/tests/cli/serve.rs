@@ -9,14 +9,14 @@ use serde_json::Value;
 use crate::support::{Place, VOLARY, root};
 
 /// A server on a free port; told to stop when dropped.
-struct Served {
+pub(crate) struct Served {
     child: Child,
-    url: String,
-    greeting: String,
+    pub(crate) url: String,
+    pub(crate) greeting: String,
 }
 
 impl Served {
-    fn start(place: &Place, arguments: &[&str]) -> Self {
+    pub(crate) fn start(place: &Place, arguments: &[&str]) -> Self {
         let mut child = Command::new(VOLARY)
             .args(["serve", "--address", "127.0.0.1:0"])
             .args(arguments)
@@ -39,7 +39,7 @@ impl Served {
     }
 
     /// Ctrl-C; what it says at its end.
-    fn stop(mut self) -> String {
+    pub(crate) fn stop(mut self) -> String {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill starts").success());
         let started = Instant::now();
@@ -61,7 +61,7 @@ impl Drop for Served {
     }
 }
 
-fn sh(place: &Place, script: &str) -> String {
+pub(crate) fn sh(place: &Place, script: &str) -> String {
     let output = Command::new("sh")
         .args(["-c", script])
         .current_dir(place.path("."))

@@ -19,6 +19,9 @@ use crate::project::labels::{Label, LabelError, MAX_BYTES};
 use crate::reply::Reply;
 use crate::routes::time;
 
+/// The question of a label that says that somebody has looked at a check; its name is the check's column.
+const CHECK: &str = "check:";
+
 /// What is said of a subject.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -119,7 +122,8 @@ pub(crate) async fn post(
     });
     let (label, is_new) = written.await??;
     // Who has said nothing of a subject, or takes it back, is told nothing.
-    let is_answer = label.value.is_some() && !label.question.starts_with(QUESTION);
+    let says_nothing = [QUESTION, CHECK].iter().any(|prefix| label.question.starts_with(prefix));
+    let is_answer = label.value.is_some() && !says_nothing;
     let gold = app.project.gold.get(&label.subject_id).filter(|_| is_answer).cloned();
     let Label { id, subject_id, question, value, by, at, retracts } = label;
     let view = GivenView { id, subject_id, question, value, by, at, retracts, gold };

@@ -1,12 +1,13 @@
 //! The project: what tables, images, light curves and labels there are, and the numbers that the page shows.
 //!
-//! Read-only but for labels. Everything is computed where the command line computes it: the filter by
+//! Read-only but for labels and saved slices. Everything is computed where the command line computes it: the filter by
 //! `volary-space`'s one parser, the boundary by its library.
 
 pub(crate) mod boundary;
 pub(crate) mod findings;
 pub(crate) mod labels;
 pub(crate) mod machine;
+pub(crate) mod slices;
 pub(crate) mod sprites;
 pub(crate) mod subjects;
 pub(crate) mod tables;
@@ -24,10 +25,11 @@ use volary_space::slice::Column;
 use crate::app::{App, Shared};
 use crate::extract::Reader;
 use crate::problem::Problem;
+use crate::project::crowd::K;
 use crate::project::outlook::Outlook;
 use crate::project::query::kind_name;
 use crate::project::table::N_CATEGORIES;
-use crate::project::{Overview, Project, Table};
+use crate::project::{Overview, Person, Project, Table};
 use crate::reply::Reply;
 use crate::server::blocking;
 
@@ -50,6 +52,9 @@ pub(crate) struct ColumnView {
     n_texts: Option<usize>,
     /// Whether its texts are few enough to colour by.
     is_category: bool,
+    /// The file that it was read from: a record of a run names it among what was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
 }
 
 /// Two columns that make a map.
@@ -65,6 +70,9 @@ pub(crate) struct TableView {
     name: String,
     n_rows: usize,
     columns: Vec<ColumnView>,
+    /// The column that it is ranked by where nobody says another; absent where it has no score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<&'static str>,
     /// Maps that it holds.
     maps: Vec<MapView>,
     /// Length of its vectors; absent if it has none.
@@ -84,6 +92,9 @@ pub(crate) struct OverviewView {
     #[serde(skip_serializing_if = "Option::is_none")]
     n_retired: Option<u64>,
     n_volunteers: usize,
+    /// Those with an account who voted in the last fourteen days of the record; absent below ten.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_active: Option<usize>,
     /// By Panoptes' words for the reason.
     retired_by_reason: BTreeMap<String, u64>,
     /// Classifications by day.
@@ -107,6 +118,8 @@ pub(crate) struct ProjectView {
     has_votes: bool,
     /// Whether labels can be given.
     takes_labels: bool,
+    /// Whether slices can be saved.
+    takes_slices: bool,
     /// Subjects whose answer is known.
     n_gold: usize,
     /// Subjects with tags.
@@ -136,12 +149,14 @@ fn table_view(project: &Project, table: &Table) -> TableView {
             high: range.map(|r| r.1),
             n_texts: if let Column::Text { texts, .. } = column { Some(texts.len()) } else { None },
             is_category: is_category(column),
+            file: table.origin(name).map(str::to_owned),
         }
     };
     TableView {
         name: table.name().to_owned(),
         n_rows: table.n_rows(),
         columns: table.columns().iter().map(view).collect(),
+        score: table.score(),
         maps: table.maps().into_iter().map(|[x, y]| MapView { x, y }).collect(),
         vector_length: table.vectors().map(|v| v.points.width()),
         n_images: table.ids().iter().filter(|id| project.images.contains_key(*id)).count(),
@@ -170,7 +185,8 @@ pub(crate) fn project_view(project: &Project) -> ProjectView {
             n_classifications: overview.n_classifications,
             n_subjects: overview.n_subjects,
             n_retired: overview.n_retired,
-            n_volunteers: project.people.len(),
+            n_volunteers: project.people.iter().filter(|p| !p.is_anonymous).count(),
+            n_active: n_active(&project.people),
             retired_by_reason: overview.retired_by_reason.clone(),
             by_day: overview.by_day.clone(),
             retired_by_day: overview.retired_by_day.clone(),
@@ -178,12 +194,21 @@ pub(crate) fn project_view(project: &Project) -> ProjectView {
         },
         n_images: project.images.len(),
         n_light_curves: project.curves.len(),
-        has_votes: !project.ballots.is_empty(),
+        has_votes: project.electorate.is_some(),
         takes_labels: project.labels.is_some(),
+        takes_slices: project.slices.is_some(),
         n_gold: project.gold.len(),
         n_tagged: project.tags.len(),
         left_out: project.left_out.clone(),
     }
+}
+
+/// People who voted in the last two weeks before the last vote of all.
+fn n_active(people: &[Person]) -> Option<usize> {
+    const WINDOW_MS: i64 = 14 * 86_400_000;
+    let last = people.iter().filter_map(|p| p.last_ms).max()?;
+    let is_active = |p: &&Person| !p.is_anonymous && p.last_ms.is_some_and(|ms| ms > last - WINDOW_MS);
+    Some(people.iter().filter(is_active).count()).filter(|n| *n >= K)
 }
 
 fn outlook(overview: &Overview) -> Option<Outlook> {

@@ -10,24 +10,23 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
-use volary_crowd::interval::jeffreys;
+use volary_crowd::retire::Rule;
 use volary_ingest::images::{Limits, read_file, show};
 
+use super::volunteers::{LEVEL, failed};
 use super::{computed, tables::value, tags::tags_of};
 use crate::app::Shared;
 use crate::extract::{Id, Params, Reader};
 use crate::problem::Problem;
+use crate::project::courses::{QuestionView, Threshold, usual};
 use crate::project::{Attention, Curve, MapOverlap};
 use crate::reply::{Reply, etag};
 use crate::routes::media::{decoded, refused};
-use crate::routes::time;
 
 /// Longer sides are made shorter, px.
 pub(crate) const MAX_SIDE_PX: usize = 4_096;
 /// Points of a light curve that a page draws at once.
 pub(crate) const MAX_POINTS: usize = 20_000;
-/// Level of the intervals of a running consensus.
-const LEVEL: f64 = 0.95;
 
 /// A subject.
 #[derive(Debug, Serialize, ToSchema)]
@@ -323,78 +322,69 @@ pub(crate) fn decimated(curve: &Curve, inside: &[usize], most: usize) -> Vec<usi
     kept
 }
 
-/// The consensus after a vote.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct StepView {
-    /// When, if known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<String>,
-    /// What was answered; absent for one who saw it and chose nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    answer: Option<String>,
-    /// Votes so far.
-    n: u64,
-    /// Votes for each answer so far, in the order of the answers.
-    n_votes: Vec<u64>,
-    /// Its share, by answer: the value, and the ends of Jeffreys' 95 % interval.
-    share: Vec<[f64; 3]>,
-}
-
-/// A question.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct QuestionView {
-    task: String,
-    answers: Vec<String>,
-    /// Vote by vote.
-    steps: Vec<StepView>,
-}
-
 /// How the consensus came about.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct VotesView {
     subject_id: String,
+    /// Level of the intervals.
+    level: f64,
     questions: Vec<QuestionView>,
+    /// Votes at which the live store retires a subject, whatever the answer.
+    live_retires_at: u64,
+    /// Where the live store raises an alert, rule by rule.
+    live_alerts: Vec<Threshold>,
+    /// Rules that may be asked for, beside any that `volary retire --rule` takes.
+    rules: Vec<String>,
+}
+
+/// Which rule.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct VotesParams {
+    /// As `volary retire --rule` takes it, such as `agree:8:0.8`; the usual ones that look at a subject alone if
+    /// absent. One that learns from all votes (`swap:0.99`) is replayed over all of them, once.
+    rule: Option<String>,
 }
 
 /// How its consensus came about
 ///
-/// Vote by vote, without who voted.
+/// Vote by vote, without who voted: the share of each answer, with equal votes and with votes weighed by how often
+/// people agree with the others (in bands of ten people or more); and the vote at which retirement rules would have
+/// had enough.
 #[utoipa::path(get, path = "/api/v1/project/subjects/{id}/votes", tag = "project", security(("token" = ["read"])),
-    params(("id" = String, Path)), responses((status = 200, body = VotesView)))]
-pub(crate) async fn votes(State(app): State<Shared>, _: Reader, Id(id): Id) -> Result<Reply, Problem> {
-    let ballots = app.project.ballots.of(&id);
-    let mut tasks: Vec<String> = ballots.iter().map(|b| b.task.clone()).collect();
-    tasks.sort();
-    tasks.dedup();
-    let question = |task: String| {
-        let of: Vec<_> = ballots.iter().filter(|b| b.task == task).collect();
-        let mut answers: Vec<String> = of.iter().filter_map(|b| b.answer.clone()).collect();
-        answers.sort();
-        answers.dedup();
-        let mut n_votes = vec![0_u64; answers.len()];
-        let step = |(at, ballot): (usize, &&crate::project::Ballot)| {
-            let n = at as u64 + 1;
-            if let Some(place) = ballot.answer.as_ref().and_then(|a| answers.binary_search(a).ok()) {
-                n_votes[place] += 1;
-            }
-            let share = |votes: &u64| {
-                let value = *votes as f64 / n as f64;
-                let interval = jeffreys(*votes as f64, n as f64, LEVEL);
-                [value, interval.low, interval.high]
-            };
-            StepView {
-                at: ballot.at_ms.map(time),
-                answer: ballot.answer.clone(),
-                n,
-                n_votes: n_votes.clone(),
-                share: n_votes.iter().map(share).collect(),
-            }
-        };
-        let steps = of.iter().enumerate().map(step).collect();
-        QuestionView { task, answers, steps }
+    params(("id" = String, Path), VotesParams), responses((status = 200, body = VotesView),
+    (status = 400, body = crate::problem::ProblemDocument, description = "The rule is none.")))]
+pub(crate) async fn votes(
+    State(app): State<Shared>,
+    _: Reader,
+    Id(id): Id,
+    Params(params): Params<VotesParams>,
+) -> Result<Reply, Problem> {
+    let rules = match &params.rule {
+        None => usual(),
+        Some(text) => vec![Rule::parse(text).map_err(|e| Problem::bad_request(e.to_string()))?],
     };
-    let questions = tasks.into_iter().map(question).collect();
-    Ok(Reply::new(&VotesView { subject_id: id, questions }))
+    let policy = app.live.policy().await?;
+    let alert = |rule: &volary_live::policy::Rule| Threshold {
+        n: rule.min_positive,
+        share: rule.min_agreement.map(|share| share.value()),
+        answer: rule.positives().first().map(|answer| (*answer).clone()),
+    };
+    let alerts = policy.rules.iter().filter(|rule| rule.min_positive.is_some()).map(alert).collect();
+    let view = move || -> Result<VotesView, Problem> {
+        let electorate = app.project.electorate.as_ref();
+        let questions = electorate.map_or(Ok(Vec::new()), |e| e.courses(&id, &rules));
+        Ok(VotesView {
+            subject_id: id,
+            level: electorate.map_or(LEVEL, |e| e.params.level()),
+            questions: questions.map_err(|e| failed(&e))?,
+            live_retires_at: policy.retire_at,
+            live_alerts: alerts,
+            rules: Rule::defaults().iter().map(ToString::to_string).collect(),
+        })
+    };
+    Ok(Reply::new(&computed(view).await??))
 }
 
 #[cfg(test)]
