@@ -21,6 +21,7 @@ mod mark_tables;
 mod model_metrics;
 mod page_attention;
 mod page_findings;
+mod page_overview;
 mod page_project;
 mod page_votes;
 mod panoptes_clustering;
