@@ -1,17 +1,19 @@
 //! A project as the page shows it: tables in memory, images, light curves, votes, volunteers, labels.
 //!
-//! Everything but the labels is read once, by whoever starts the server, and does not change while it runs:
-//! answers have strong entity tags. Numbers are not computed here; they stand in the tables, or
+//! Everything but the labels is read by whoever starts the server, and again when a job has made something new; then
+//! another [`Project`] stands in its place. None of them ever changes: answers have strong entity tags. Numbers are not computed here; they stand in the tables, or
 //! `volary-space` computes them. People's names are not here at all: volunteers come as numbers
 //! ([`Person`]) and leave as groups.
 
 pub(crate) mod crowd;
+pub(crate) mod expert;
 pub(crate) mod hilbert;
 pub(crate) mod labels;
 pub(crate) mod outlook;
 pub(crate) mod query;
 pub(crate) mod sheets;
 pub(crate) mod table;
+pub(crate) mod unsure;
 pub(crate) mod votes;
 pub(crate) mod wire;
 
@@ -22,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use crowd::Person;
+pub use expert::{of_rows as labels_of_rows, read as read_labels, too_few as too_few_labels};
 pub use labels::{LabelError, Labels};
 pub use table::{Table, TableError};
 pub use votes::{Ballot, Ballots};

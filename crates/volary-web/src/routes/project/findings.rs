@@ -29,7 +29,7 @@ pub(crate) struct RunsView<'p> {
 #[utoipa::path(get, path = "/api/v1/project/sheets", tag = "project", security(("token" = ["read"])),
     responses((status = 200, body = SheetsView)))]
 pub(crate) async fn sheets(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
-    Ok(Reply::new(&SheetsView { sheets: &app.project.sheets }))
+    Ok(Reply::new(&SheetsView { sheets: &app.project().sheets }))
 }
 
 /// What was done
@@ -38,5 +38,5 @@ pub(crate) async fn sheets(State(app): State<Shared>, _: Reader) -> Result<Reply
 #[utoipa::path(get, path = "/api/v1/project/runs", tag = "project", security(("token" = ["read"])),
     responses((status = 200, body = RunsView)))]
 pub(crate) async fn runs(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
-    Ok(Reply::new(&RunsView { runs: &app.project.runs }))
+    Ok(Reply::new(&RunsView { runs: &app.project().runs }))
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use volary_crowd::interval::jeffreys;
 
-use super::{computed, table_at};
+use super::{computed, table_of};
 use crate::app::Shared;
 use crate::extract::{Body, Id, Reader};
 use crate::problem::Problem;
@@ -75,9 +75,9 @@ pub(crate) async fn machine(
     Id(id): Id,
     body: Body,
 ) -> Result<Reply, Problem> {
-    let at = table_at(&app, &id)?;
+    let of = table_of(&app, &id)?;
     let asked: MachineQuery = body.read()?;
-    Ok(Reply::new(&computed(move || compared(&app.project.tables[at], &asked)).await??))
+    Ok(Reply::new(&computed(move || compared(of.table(), &asked)).await??))
 }
 
 fn compared(table: &Table, asked: &MachineQuery) -> Result<MachineView, Problem> {

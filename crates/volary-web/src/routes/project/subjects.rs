@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -112,7 +111,7 @@ fn unknown() -> Problem {
     params(("id" = String, Path)), responses((status = 200, body = SubjectView),
     (status = 404, body = crate::problem::ProblemDocument)))]
 pub(crate) async fn one(State(app): State<Shared>, _: Reader, Id(id): Id) -> Result<Reply, Problem> {
-    let project = &app.project;
+    let project = app.project();
     let (mut rows, mut values) = (BTreeMap::new(), BTreeMap::new());
     for table in &project.tables {
         let Some(row) = table.row_of(&id) else { continue };
@@ -133,7 +132,7 @@ pub(crate) async fn one(State(app): State<Shared>, _: Reader, Id(id): Id) -> Res
         frames: project.frames.get(&id).into_iter().flatten().map(|(name, _)| name.clone()).collect(),
         has_light_curve,
         attention: project.attention.get(&id).map(attention_view),
-        tags: tags_of(project, &id),
+        tags: tags_of(&project, &id),
         rows,
         values,
         previous: beside(at.and_then(|row| row.checked_sub(1))),
@@ -165,9 +164,10 @@ pub(crate) async fn image(
     Id(id): Id,
     Params(params): Params<FrameParams>,
 ) -> Result<Response, Problem> {
+    let project = app.project();
     let path = match params.frame.unwrap_or(0) {
-        0 => app.project.images.get(&id).cloned(),
-        n => app.project.frames.get(&id).and_then(|all| all.get(n - 1)).map(|(_, path)| path.clone()),
+        0 => project.images.get(&id).cloned(),
+        n => project.frames.get(&id).and_then(|all| all.get(n - 1)).map(|(_, path)| path.clone()),
     };
     png(&app, path.ok_or_else(|| Problem::not_found("the subject has no such image"))?).await
 }
@@ -186,7 +186,7 @@ pub(crate) async fn attention(
     _: Reader,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let path = app.project.attention.get(&id).map(|found| found.panels.clone());
+    let path = app.project().attention.get(&id).map(|found| found.panels.clone());
     let none = "no model was asked what it looks at in this subject; `volary attention` asks";
     png(&app, path.ok_or_else(|| Problem::not_found(none))?).await
 }
@@ -267,7 +267,7 @@ pub(crate) async fn light_curve(
     if from.is_nan() || to.is_nan() || from > to {
         return Err(Problem::bad_request("`from` must not lie behind `to`"));
     }
-    let project = Arc::clone(&app.project);
+    let project = app.project();
     let view = move || {
         let curve = project
             .curves
@@ -362,7 +362,8 @@ pub(crate) struct VotesView {
 #[utoipa::path(get, path = "/api/v1/project/subjects/{id}/votes", tag = "project", security(("token" = ["read"])),
     params(("id" = String, Path)), responses((status = 200, body = VotesView)))]
 pub(crate) async fn votes(State(app): State<Shared>, _: Reader, Id(id): Id) -> Result<Reply, Problem> {
-    let ballots = app.project.ballots.of(&id);
+    let project = app.project();
+    let ballots = project.ballots.of(&id);
     let mut tasks: Vec<String> = ballots.iter().map(|b| b.task.clone()).collect();
     tasks.sort();
     tasks.dedup();

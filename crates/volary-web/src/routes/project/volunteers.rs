@@ -15,5 +15,5 @@ use crate::reply::Reply;
 #[utoipa::path(get, path = "/api/v1/volunteers/summary", tag = "project", security(("token" = ["read"])),
     responses((status = 200, body = Crowd)))]
 pub(crate) async fn summary(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
-    Ok(Reply::new(&computed(move || Crowd::of(&app.project.people)).await?))
+    Ok(Reply::new(&computed(move || Crowd::of(&app.project().people)).await?))
 }
