@@ -9,9 +9,9 @@ use super::{computed, table_of};
 use crate::app::Shared;
 use crate::extract::{Body, Id, Reader};
 use crate::problem::Problem;
-use crate::project::{Project, Table};
 use crate::project::drift::{self, Drift};
 use crate::project::query::{Which, no_column};
+use crate::project::{Project, Table};
 use crate::reply::Reply;
 
 /// Bins of the probabilities.
