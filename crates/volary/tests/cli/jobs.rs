@@ -97,14 +97,14 @@ fn the_page_runs_a_step_stops_one_and_says_how_each_stands() {
     let first = page.get("/jobs");
     assert_eq!((&first["may_run"], &first["has_project"]), (&true.into(), &true.into()), "{first}");
     assert_eq!(page.standing(1), "not_done");
-    // The page shows the new table without a restart.
-    let tables = |page: &Page<'_>| page.get("/project")["tables"].to_string();
-    let before = tables(&page);
+    // The page shows the new run without a restart.
+    let runs = |page: &Page<'_>| page.get("/project/runs")["runs"].as_array().expect("runs").len();
+    let before = runs(&page);
     let done = page.ended(&page.start(1));
     assert_eq!((&done["state"], &done["code"]), (&"done".into(), &0.into()), "{done}");
     assert!(place.path("p/far.csv").is_file());
     assert_eq!(page.standing(1), "up_to_date");
-    assert_ne!(tables(&page), before, "{done}");
+    assert_eq!(runs(&page), before + 1, "{done}");
     place.write("p/points.csv", "subject_id,x\na,1\nb,2\nc,3\nd,4\n");
     assert_eq!(page.standing(1), "out_of_date");
 
