@@ -183,14 +183,8 @@ fn two_versions_are_not_joined_and_one_person_is_not_their_difference() {
     let before = project.package(Tier::C);
     let mut later = Project::new();
     let opt_out = |later: &mut Project, n: u64| {
-        let mut log = OptOuts::default();
-        for who in 0..n {
-            let volunteer = key(&name(who)).0;
-            let at = "2026-11-30".to_owned();
-            log.add(Entry { volunteer, state: State::Out, at, channel: String::new() }).unwrap();
-        }
-        log.write(&later.path("optouts.toml")).unwrap();
-        later.inputs.optouts = Some(later.path("optouts.toml"));
+        let names: Vec<String> = (0..n).map(name).collect();
+        later.opt_out(names.iter().map(String::as_str), "2026-11-30");
     };
     later.inputs.previous = Some(before.clone());
     let mut next = settings(Tier::C);
