@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Parser } from '../src/api/events';
 import { folded, gaps, lanes } from '../src/lib/curve';
-import { interval, percent, value, ticks } from '../src/lib/format';
+import { duration, interval, percent, value, ticks } from '../src/lib/format';
 import { isTyping, Keys, nameOf, WAIT_MS, type Press } from '../src/lib/keys';
 import { ends, shown, table } from '../src/lib/picture';
 
@@ -112,5 +112,12 @@ describe('numbers', () => {
     expect(ticks([0, 2.5, 5])).toEqual(['0.0', '2.5', '5.0']);
     expect(ticks([-10, 0, 10])).toEqual(['−10', '0', '10']);
     expect(ticks([1])).toEqual(['1']);
+  });
+});
+
+describe('durations', () => {
+  it('are said as people say them', () => {
+    const said = [0.04, 4, 9.4, 60, 119, 120, 3599, 7260, 7200, 12_000].map(duration);
+    expect(said).toEqual(['0.04 s', '4 s', '9.4 s', '60 s', '119 s', '2 min', '60 min', '2 h 1 min', '2 h', '3 h 20 min']);
   });
 });

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use volary_ingest::Progress;
+use volary_release::attack::Knowledge;
 use volary_release::calendar::Resolution;
 use volary_release::kanon::{Demand, Ladder, anonymise};
 use volary_release::key::ReleaseKey;
@@ -40,6 +41,9 @@ annotators = "None."
 uses = ["To be timed."]
 limits = ["For nothing else."]
 maintenance = "None."
+
+[privacy]
+nobody_is_public = true
 "#;
 
 fn hash(i: u64) -> u64 {
@@ -80,7 +84,13 @@ fn report(what: &str, started: Instant) {
 }
 
 fn package(folder: &Path, n: u64, tier: &str) -> PathBuf {
+    let mut knowledge = Knowledge::default();
+    if tier >= "C" {
+        // What a release that links votes must be attacked with, at least.
+        knowledge.know_names(["nobody"]);
+    }
     let inputs = Inputs {
+        knowledge,
         votes: Some(folder.join("votes.csv")),
         biases: Some(folder.join("biases.toml")),
         ..Inputs::default()

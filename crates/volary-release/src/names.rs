@@ -202,6 +202,25 @@ pub fn read_names(path: &Path, progress: &Progress) -> Result<Vec<String>, Relea
     Ok(all.into_iter().collect())
 }
 
+/// Reads the numbers that people have on the platform (`user_id`) from a table that has them; none from other files.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn read_ids(path: &Path, progress: &Progress) -> Result<Vec<String>, ReleaseError> {
+    let mut all: BTreeSet<String> = BTreeSet::new();
+    if TableFormat::of(path).is_ok() {
+        for_each_batch(path, &[], progress, |cells| {
+            for row in 0..cells.n_rows() {
+                if let Some(id) = cells.text("user_id", row).filter(|id| !all.contains(id.as_ref())) {
+                    all.insert(id.into_owned());
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(all.into_iter().collect())
+}
+
 fn stands_alone(bytes: &[u8], start: usize, stop: usize) -> bool {
     let is_letter = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80;
     let before = start.checked_sub(1).is_none_or(|i| !is_letter(bytes[i]));

@@ -94,6 +94,11 @@ pub struct Privacy {
     pub line: Option<String>,
     /// The most people that the attacks may find, of all whom they look for.
     pub most_found: u64,
+    /// The share of pseudonyms that may be joined with those of the version before by what their rows say.
+    pub most_joined: f64,
+    /// Tier C and D: nobody is credited in public, and nobody writes comments. Otherwise they are to be given, so that
+    /// the attacks can be tried.
+    pub nobody_is_public: bool,
 }
 
 impl Default for Privacy {
@@ -106,6 +111,8 @@ impl Default for Privacy {
             min_volunteers: 3,
             line: None,
             most_found: 0,
+            most_joined: 0.1,
+            nobody_is_public: false,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! What a release does not need is never kept: no id of a classification, no time finer than a day. Rare
 //! answers go here, too: an answer box may hold a name, and an answer that two people gave points at them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use rayon::slice::ParallelSliceMut as _;
@@ -12,6 +12,7 @@ use volary_ingest::tables::{Cells, for_each_batch};
 use volary_ingest::volunteer::is_anonymous;
 use volary_ingest::{IngestError, Progress};
 
+use crate::attack::{Said, said};
 use crate::calendar::day_of;
 use crate::error::ReleaseError;
 use crate::names::NameSet;
@@ -75,8 +76,8 @@ pub(crate) struct Votes {
     anonymous: Vec<Token>,
     /// Rows that are not here, by reason.
     pub(crate) left_out: BTreeMap<&'static str, u64>,
-    /// People of the opt-out list who had voted, by key.
-    pub(crate) opted_out: Vec<String>,
+    /// People of the opt-out list who had voted, by key, and what they said.
+    pub(crate) opted_out: BTreeMap<String, Said>,
 }
 
 /// How often an answer was given.
@@ -100,7 +101,6 @@ struct Reader {
     answers: Pool,
     volunteers: Pool,
     out: Votes,
-    gone: BTreeSet<String>,
     last_question: Option<(String, String, u32)>,
 }
 
@@ -283,8 +283,11 @@ impl Reader {
             return Ok(());
         };
         if let Some(key) = out_as(out_now, &volunteer) {
-            if !self.gone.contains(key) {
-                self.gone.insert(key.to_owned());
+            let answer = cell("answer");
+            let row = (subject.into_owned(), said(&cell("task").unwrap_or_default(), answer.as_deref()));
+            match self.out.opted_out.get_mut(key) {
+                Some(own) => own.push(row),
+                None => drop(self.out.opted_out.insert(key.to_owned(), vec![row])),
             }
             self.leave_out("opted out");
             return Ok(());
@@ -352,7 +355,7 @@ impl Reader {
     }
 
     fn finish(self) -> Votes {
-        let Self { subjects, questions, answers, volunteers, mut out, gone, .. } = self;
+        let Self { subjects, questions, answers, volunteers, mut out, .. } = self;
         let texts = |pool: &Pool| {
             let all: Vec<String> = pool.iter().map(str::to_owned).collect();
             ranked(all)
@@ -387,7 +390,6 @@ impl Reader {
         }
         out.rows.shrink_to_fit();
         out.rows.par_sort_unstable();
-        out.opted_out = gone.into_iter().collect();
         Votes { subjects, questions, answers, volunteers, ..out }
     }
 }
@@ -405,6 +407,8 @@ fn ranked<T: Ord>(values: Vec<T>) -> (Vec<T>, Vec<u32>) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use volary_ingest::volunteer::key;
 
     use super::*;

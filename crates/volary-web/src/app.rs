@@ -11,6 +11,7 @@ use volary_ingest::images::Folder;
 use volary_live::{Event, Kind, Live};
 
 use crate::bucket::Buckets;
+use crate::jobs::{Change, Jobs, changes, is_same};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::project::Project;
@@ -37,8 +38,11 @@ pub(crate) struct App {
     pub(crate) decoders: Semaphore,
     /// The folder of images, if there is one.
     pub(crate) media: Option<Arc<Folder>>,
-    /// What the page shows beside the store.
-    pub(crate) project: Arc<Project>,
+    /// What the page shows beside the store; another one when a job has made something new.
+    pub(crate) project: RwLock<Arc<Project>>,
+    /// How often that was.
+    pub(crate) revision: AtomicU64,
+    pub(crate) jobs: Jobs,
     pub(crate) thumbnails: Kept,
     /// Drawn when first needed, kept nowhere else: names of volunteers hold until the server ends.
     pub(crate) pseudonyms: OnceLock<[u8; 32]>,
@@ -72,6 +76,28 @@ impl App {
         getrandom::fill(&mut drawn)
             .map_err(|_| Problem::busy("the system gives no random bytes; try again"))?;
         Ok(*self.pseudonyms.get_or_init(|| drawn))
+    }
+
+    /// What the page shows. A request takes it once: the next one may find another.
+    pub(crate) fn project(&self) -> Arc<Project> {
+        Arc::clone(&self.project.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts a project in the place of the one that is shown, whose labels it keeps; gives what is new. Whoever still
+    /// answers from the old one ends with it. Where both are the same, the old one stays.
+    pub(crate) fn replace_project(&self, mut project: Project) -> Vec<Change> {
+        let before = self.project();
+        project.labels.clone_from(&before.labels);
+        project.slices.clone_from(&before.slices);
+        let new = changes(&before, &project);
+        // Images may have been painted anew under the same names.
+        self.thumbnails.forget();
+        if new.is_empty() && is_same(&before, &project) {
+            return new;
+        }
+        *self.project.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(project);
+        self.revision.fetch_add(1, Ordering::Relaxed);
+        new
     }
 
     /// The number of a request: when the server started, and its place since.

@@ -317,7 +317,7 @@ fn boundary(table: &Table, quantity: &str) -> Option<Value> {
     let thresholds = (0..N_THRESHOLDS).map(step).collect();
     let asked =
         BoundaryQuery { quantity: quantity.to_owned(), thresholds, groups: Vec::new(), masks: false };
-    serde_json::to_value(judged(table, &asked).ok()?).ok()
+    serde_json::to_value(judged(table, None, &asked).ok()?).ok()
 }
 
 fn images(project: &Project, out: &mut Out<'_>) -> Result<(), CopyError> {

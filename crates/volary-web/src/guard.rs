@@ -5,6 +5,7 @@
 //! their query, because that is where people put secrets.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use axum::body::Body;
@@ -27,12 +28,16 @@ const ENDLESS: &str = "/api/v1/events";
 /// As long as a whole table takes.
 const LONG: &str = "/api/v1/exports/";
 /// What people decide: each time a line in the log.
-const AUDITED: [&str; 4] = [
+const AUDITED: [&str; 6] = [
     "/api/v1/log",
     "/api/v1/workflows/{id}/retired_subjects",
     "/api/v1/workflows/{id}/unretire_subjects",
     "/api/v1/alerts/{id}/actions",
+    "/api/v1/jobs",
+    "/api/v1/jobs/{id}",
 ];
+/// How often the project was read anew since the server started.
+const REVISION: HeaderName = HeaderName::from_static("volary-revision");
 /// Parameters that people put tokens into.
 const SECRET_PARAMETERS: [&str; 7] =
     ["token", "access_token", "auth_token", "bearer", "api_key", "apikey", "authorization"];
@@ -73,6 +78,9 @@ pub(crate) async fn guard(State(app): State<Shared>, mut request: Request, next:
         }
     };
     let why = finish(&mut response, &method, &path, &request_id, wanted.as_ref());
+    // A page that holds a part of one reading of the project must not put a part of another beside it.
+    let revision = app.revision.load(Ordering::Relaxed);
+    response.headers_mut().insert(REVISION, revision.into());
     let status = response.status();
     let labels =
         format!("route=\"{route}\",method=\"{}\",status=\"{}\"", known_method(&method), status.as_u16());
@@ -94,11 +102,16 @@ pub(crate) async fn guard(State(app): State<Shared>, mut request: Request, next:
         }
         app.log("refused", &pairs);
     }
-    if status.is_success() && AUDITED.contains(&route.as_str()) && method == Method::POST {
+    if status.is_success() && AUDITED.contains(&route.as_str()) && changes(&method) {
         let pairs = [("request", request_id.as_str()), ("path", path.as_str()), ("token", who.as_str())];
         app.log("changed", &pairs);
     }
     response
+}
+
+/// Whether a method changes something.
+fn changes(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Methods are a label of a metric; a foreign one must not make new labels.
@@ -208,7 +221,7 @@ fn check_origin(headers: &HeaderMap, method: &Method, host: &str, path: &str) ->
         });
         return if own { Ok(()) } else { Err(forbidden()) };
     }
-    let changes = !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let changes = changes(method);
     let site = text(HeaderName::from_static("sec-fetch-site"));
     // A link to the page may stand anywhere; the page holds nothing until somebody gives it a key.
     let mode = text(HeaderName::from_static("sec-fetch-mode"));

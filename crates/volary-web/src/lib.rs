@@ -5,7 +5,7 @@
 //! loopback only, a token for everything, nothing sent to anybody.
 //!
 //! From the outside in: [`server`] takes connections, `guard` decides who may come in, `routes` are the
-//! resources, `outbox` and [`poll`] run beside them; [`project`] is what the page shows beside the store, `page`
+//! resources, `outbox` and [`poll`] run beside them, [`jobs`] runs the project's steps; [`project`] is what the page shows beside the store, `page`
 //! the page itself, `copy` writes it for a server that is not ours. Nothing here decides anything about votes: that is
 //! `volary-live`'s. HTTP types do not leave this crate.
 
@@ -15,6 +15,7 @@ pub mod choosing;
 mod copy;
 mod extract;
 mod guard;
+pub mod jobs;
 mod metrics;
 mod outbox;
 pub mod outgoing;
@@ -36,6 +37,7 @@ pub mod workflows;
 pub use bucket::Rate;
 pub use choosing::Choosing;
 pub use copy::{Copied, CopyError, CopyParams, write_copy};
+pub use jobs::Runner;
 pub use outgoing::Target;
 pub use page::{files as page_files, is_route as is_page_route};
 pub use poll::Poll;

@@ -21,6 +21,7 @@ use volary_live::{Live, LiveError};
 
 use crate::app::{App, Shared, host_names};
 use crate::bucket::Buckets;
+use crate::jobs::Jobs;
 use crate::metrics::Metrics;
 use crate::project::sheets::Kept;
 use crate::queue::{FewestVotes, Queue};
@@ -113,7 +114,9 @@ impl Server {
             exports: Arc::new(Semaphore::new(MAX_EXPORTS)),
             decoders: Semaphore::new(MAX_DECODERS),
             media,
-            project: Arc::clone(&settings.project),
+            project: RwLock::new(Arc::clone(&settings.project)),
+            revision: AtomicU64::new(0),
+            jobs: Jobs::new(settings.runner.clone()),
             thumbnails: Kept::default(),
             pseudonyms: OnceLock::new(),
             connections: Arc::new(Semaphore::new(settings.max_connections)),
@@ -154,7 +157,11 @@ impl Server {
     /// Lets open requests finish, for a while, and stops. The store stays open: it is not ours to close.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
+        let app = Arc::clone(&self.app);
+        let jobs = tokio::task::spawn_blocking(move || app.jobs.end());
         while self.tasks.join_next().await.is_some() {}
+        // A job that does not end in its time is ended by its own process.
+        let _ = jobs.await;
         // Whoever still asks is cut off; what was acknowledged is on disk.
         drop(self.app);
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::bucket::Rate;
+use crate::jobs::Runner;
 use crate::outgoing::Target;
 use crate::poll::Poll;
 use crate::project::Project;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub media: Option<PathBuf>,
     /// What the page shows beside the store.
     pub project: Arc<Project>,
+    /// Who runs the project's steps for the page, and reads it anew after that; without one, none are run.
+    pub runner: Option<Arc<dyn Runner>>,
     /// Largest image that is taken, in bytes.
     pub max_image_bytes: usize,
     /// How long the head of a request, or the next request of a connection, may take to come.
@@ -103,6 +106,7 @@ impl Settings {
             max_body_bytes: 1 << 20,
             media: None,
             project: Arc::default(),
+            runner: None,
             max_image_bytes: 32 << 20,
             head_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(30),

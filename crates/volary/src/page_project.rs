@@ -11,14 +11,14 @@ use anyhow::{Context as _, Result, bail};
 use volary_ingest::images::{SubjectSource, subjects};
 use volary_ingest::light_curves;
 use volary_ingest::tables::{Cells, for_each_batch};
-use volary_ingest::volunteer::{Without, is_anonymous};
 use volary_release::optout::OptOuts;
 use volary_space::slice::Column;
 use volary_web::Project;
-use volary_web::project::{Curve, Feature, Labels, Overview, Person, Slices, Table};
+use volary_web::project::{Curve, Feature, Labels, Slices, Table};
 
 use crate::page_attention;
 use crate::page_findings;
+use crate::page_overview;
 use crate::page_votes;
 use crate::question_names::QuestionNames;
 use crate::session::Session;
@@ -100,9 +100,10 @@ impl PageArgs {
             // Where the list cannot be read, nothing is served: somebody on it might be told of.
             let out = opted_out(folder, &settings)?;
             shown.votes(folder, &settings, out.as_ref(), session)?;
-            shown.people(folder, out.as_ref(), session)?;
+            shown.project.people = page_votes::people(folder, out.as_ref(), session)?;
+            shown.project.n_opted_out = out.as_ref().map_or(0, |o| o.out().len());
             shown.models(folder, out.as_ref());
-            shown.overview(folder, session)?;
+            shown.project.overview = page_overview::read(folder, session)?;
             match page_attention::read(&folder.join("attention"), session) {
                 Ok(found) => shown.project.attention = found,
                 Err(error) => shown.left_out(&folder.join("attention"), &error),
@@ -389,81 +390,6 @@ impl Shown {
         }
     }
 
-    fn people(&mut self, folder: &Path, out: Option<&OptOuts>, session: &mut Session) -> Result<()> {
-        let without =
-            Without::keys(out.into_iter().flat_map(|o| o.out().into_keys().map(str::to_owned)));
-        self.project.n_opted_out = out.map_or(0, |o| o.out().len());
-        let path = folder.join("consensus/consensus_volunteers.parquet");
-        if !path.is_file() {
-            return Ok(());
-        }
-        let people = &mut self.project.people;
-        for_each_batch(&path, &["n_classifications"], &session.progress, |cells| {
-            for row in 0..cells.n_rows() {
-                let number =
-                    |name: &str| cells.text(name, row).and_then(|text| text.parse::<f64>().ok());
-                let key = cells.text("volunteer", row).unwrap_or_default();
-                if without.has(&key) {
-                    continue;
-                }
-                people.push(Person {
-                    is_anonymous: is_anonymous(&key),
-                    n_classifications: number("n_classifications").unwrap_or(0.0) as u64,
-                    n_compared: number("n_compared").unwrap_or(0.0) as u64,
-                    agreement: number("agreement").unwrap_or(f64::NAN),
-                    first_ms: cells.time_ms("first_at", row),
-                    last_ms: cells.time_ms("last_at", row),
-                });
-            }
-            Ok(())
-        })?;
-        Ok(())
-    }
-
-    fn overview(&mut self, folder: &Path, session: &mut Session) -> Result<()> {
-        let mut overview = Overview::default();
-        let path = folder.join("extracts/classifications.parquet");
-        if path.is_file() {
-            let (mut n, mut by_day) = (0, BTreeMap::<String, u64>::new());
-            for_each_batch(&path, &[], &session.progress, |cells| {
-                n += cells.n_rows() as u64;
-                for row in 0..cells.n_rows() {
-                    if let Some(day) = cells.time_ms("created_at", row).and_then(day) {
-                        *by_day.entry(day).or_default() += 1;
-                    }
-                }
-                Ok(())
-            })?;
-            (overview.n_classifications, overview.by_day) = (Some(n), by_day);
-        }
-        let path = folder.join("extracts/subjects.parquet");
-        if path.is_file() {
-            let (mut n, mut by_reason) = (0, BTreeMap::<String, u64>::new());
-            let by_day = &mut overview.retired_by_day;
-            for_each_batch(&path, &["subject_id"], &session.progress, |cells| {
-                n += cells.n_rows() as u64;
-                for row in 0..cells.n_rows() {
-                    let reason = cells.text("retirement_reason", row);
-                    let retired_ms = cells.time_ms("retired_at", row);
-                    if reason.is_some() || retired_ms.is_some() {
-                        let reason =
-                            reason.filter(|r| !r.is_empty()).unwrap_or("other".into()).into_owned();
-                        if let Some(day) = retired_ms.and_then(day) {
-                            *by_day.entry(day).or_default().entry(reason.clone()).or_default() += 1;
-                        }
-                        *by_reason.entry(reason).or_default() += 1;
-                    }
-                }
-                Ok(())
-            })?;
-            overview.n_subjects = Some(n);
-            overview.n_retired = Some(by_reason.values().sum());
-            overview.retired_by_reason = by_reason;
-        }
-        self.project.overview = overview;
-        Ok(())
-    }
-
     fn curves(&mut self, path: &Path, folder: Option<&Path>, session: &mut Session) -> Result<()> {
         let files = if path.is_dir() { files_in(path)? } else { vec![path.to_owned()] };
         let curves = &mut self.project.curves;
@@ -553,11 +479,6 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(out)
 }
 
-fn day(ms: i64) -> Option<String> {
-    let time = jiff::Timestamp::from_millisecond(ms).ok()?;
-    Some(time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string())
-}
-
 /// Outcome, agreement and entropy of each question, a column each, for these subjects.
 fn per_question(path: &Path, ids: &[String], session: &mut Session) -> Result<Vec<(String, Column)>> {
     if !path.is_file() {
@@ -617,6 +538,5 @@ mod tests {
         let found = tables_in(folder.path()).unwrap();
         let names: Vec<_> = found.iter().map(|p| p.file_name().unwrap().to_string_lossy()).collect();
         assert_eq!(names, ["map.parquet", "scores.CSV"]);
-        assert_eq!(day(1_800_000_000_000).as_deref(), Some("2027-01-15"));
     }
 }

@@ -1,4 +1,5 @@
-//! The votes of a project as the page counts them anew: read, and without who cast them.
+//! The votes of a project as the page counts them anew, and those who cast them as numbers: read, and without who they
+//! are.
 //!
 //! What counts is what the settings say, so that the page's numbers are those of `volary consensus` and
 //! `volary retire` under the same settings. Nothing is counted here.
@@ -8,10 +9,10 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use volary_core::truth::Truth;
 use volary_crowd::skill::model::Pick;
-use volary_ingest::tables::read_votes_without;
+use volary_ingest::tables::{for_each_batch, read_votes_without};
 use volary_ingest::volunteer::{Without, is_anonymous};
 use volary_release::optout::OptOuts;
-use volary_web::project::{Electorate, ElectorateParts, SkillMethod, Standing};
+use volary_web::project::{Electorate, ElectorateParts, Person, SkillMethod, Standing};
 
 use crate::analysis::read_truth;
 use crate::input::{find_votes, read_workflow_export};
@@ -34,7 +35,7 @@ pub(crate) fn read(
     let workflows = read_workflow_export(settings.input.workflows.as_deref(), session)?;
     let without = settings.rows.without()?;
     let (votes, _) = read_votes_without(&table, workflows.as_deref(), &without, &session.progress)?;
-    let gone = Without::keys(out.into_iter().flat_map(|o| o.out().into_keys().map(str::to_owned)));
+    let gone = gone(out);
     let standing = |key: &String| Standing { is_anonymous: is_anonymous(key), is_out: gone.has(key) };
     let people = votes.volunteers.iter().map(standing).collect();
     let consensus = &settings.consensus;
@@ -47,6 +48,43 @@ pub(crate) fn read(
     let methods = methods(consensus, session.global.seed, params.level())?;
     let repeats = consensus.repeats()?;
     Ok(Electorate::new(ElectorateParts { votes, people, repeats, params, truth, gold, methods }))
+}
+
+/// The volunteers as numbers, those who opted out left out: what `volary run` wrote of them.
+pub(crate) fn people(
+    folder: &Path,
+    out: Option<&OptOuts>,
+    session: &mut Session,
+) -> Result<Vec<Person>> {
+    let (gone, mut people) = (gone(out), Vec::new());
+    let path = folder.join("consensus/consensus_volunteers.parquet");
+    if !path.is_file() {
+        return Ok(people);
+    }
+    for_each_batch(&path, &["n_classifications"], &session.progress, |cells| {
+        for row in 0..cells.n_rows() {
+            let number = |name: &str| cells.text(name, row).and_then(|text| text.parse::<f64>().ok());
+            let key = cells.text("volunteer", row).unwrap_or_default();
+            if gone.has(&key) {
+                continue;
+            }
+            people.push(Person {
+                n_classifications: number("n_classifications").unwrap_or(0.0) as u64,
+                n_compared: number("n_compared").unwrap_or(0.0) as u64,
+                agreement: number("agreement").unwrap_or(f64::NAN),
+                first_ms: cells.time_ms("first_at", row),
+                last_ms: cells.time_ms("last_at", row),
+                is_anonymous: is_anonymous(&key),
+            });
+        }
+        Ok(())
+    })?;
+    Ok(people)
+}
+
+/// Those who opted out, by key.
+fn gone(out: Option<&OptOuts>) -> Without {
+    Without::keys(out.into_iter().flat_map(|list| list.out().into_keys().map(str::to_owned)))
 }
 
 /// The project's own model first, where it has one.

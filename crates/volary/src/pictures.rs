@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use volary_ingest::images::{Built, Cache, Channels, Crop, ImageSubject, Resize, Settings, Stretch};
 use volary_ingest::images::{ImageSubjects, SubjectSource, subjects};
 
+use crate::progress_lines;
 use crate::session::Session;
 
 /// Where the images are.
@@ -127,13 +128,13 @@ pub(crate) fn map_file(subject_id: &str, class: &str) -> String {
     format!("{}-{}.npy", plain.trim_start_matches('.'), &hash[..12])
 }
 
-/// A bar of long work, hidden where nobody looks.
+/// A bar of long work, hidden where nobody looks; lines instead, for who reads them.
 pub(crate) fn bar(session: &Session, n: u64, style: &str) -> ProgressBar {
     use std::io::IsTerminal as _;
-    if session.global.json || !std::io::stderr().is_terminal() {
+    if session.global.json || !(std::io::stderr().is_terminal() || progress_lines::are_wanted()) {
         return ProgressBar::hidden();
     }
-    let bar = ProgressBar::new(n);
+    let bar = progress_lines::bar(n);
     if let Ok(style) = ProgressStyle::with_template(style) {
         bar.set_style(style);
     }

@@ -73,10 +73,7 @@ impl Project {
 
     /// Runs every stage that is out of date; returns what was done, stage by stage.
     pub(crate) fn run(&self, session: &mut Session, force: bool) -> Result<Vec<(String, bool)>> {
-        let mut records: BTreeMap<String, Value> = std::fs::read_to_string(self.record_path())
-            .ok()
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default();
+        let mut records = self.records();
         session.settings = self.settings.clone();
         if self.settings.input.exports.is_empty() && !self.settings.steps.is_empty() {
             let done = self.run_steps(session, &mut records, force)?;
@@ -144,6 +141,32 @@ impl Project {
         Ok(done)
     }
 
+    /// Runs one step, named by its number or its line; the report is written anew by the next whole run.
+    pub(crate) fn run_only(
+        &self,
+        session: &mut Session,
+        wanted: &str,
+        force: bool,
+    ) -> Result<Vec<(String, bool)>> {
+        let place = self.steps().place(wanted)?;
+        let mut records = self.records();
+        session.settings = self.settings.clone();
+        let keep = |records: &BTreeMap<String, Value>| self.keep(records);
+        let done = self.steps().run(session, &mut records, (Some(place), force), &keep)?;
+        if done.iter().any(|(_, ran)| *ran) && records.remove("report").is_some() {
+            self.keep(&records)?;
+        }
+        Ok(named(done))
+    }
+
+    /// What stages and steps were made from.
+    pub(crate) fn records(&self) -> BTreeMap<String, Value> {
+        std::fs::read_to_string(self.record_path())
+            .ok()
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default()
+    }
+
     /// Keeps what stages and steps were made from.
     fn keep(&self, records: &BTreeMap<String, Value>) -> Result<()> {
         Ok(write_whole(&self.record_path(), format!("{:#}\n", json!(records)).as_bytes())?)
@@ -159,8 +182,7 @@ impl Project {
         records: &mut BTreeMap<String, Value>,
         force: bool,
     ) -> Result<Vec<(String, bool)>> {
-        let done = self.steps().run(session, records, force, &|records| self.keep(records))?;
-        Ok(done.into_iter().map(|(name, ran)| (format!("step {name}"), ran)).collect())
+        Ok(named(self.steps().run(session, records, (None, force), &|records| self.keep(records))?))
     }
 
     fn stage(&self, name: &str, session: &mut Session, found: &mut Found) -> Result<()> {
@@ -302,6 +324,11 @@ impl Project {
         let truth = self.settings.input.truth.as_ref().map(|p| read_truth(p, session)).transpose()?;
         Analysis::new(votes, &self.settings.consensus, truth.as_ref(), session)
     }
+}
+
+/// Steps among stages.
+fn named(steps: Vec<(String, bool)>) -> Vec<(String, bool)> {
+    steps.into_iter().map(|(name, ran)| (format!("step {name}"), ran)).collect()
 }
 
 /// What one stage leaves for the next.

@@ -18,6 +18,7 @@ use volary_ingest::{InputDigest, Progress, output};
 use volary_release::cost::{Cost, Hardware, POWERCAP, Rapl, Spent, busy_seconds};
 use volary_release::policy::Policy;
 
+use crate::progress_lines;
 use crate::settings::Settings;
 use crate::summary::{Summary, printable};
 
@@ -105,6 +106,27 @@ impl Session {
         })
     }
 
+    /// Another account of the same command, for what is read again while it runs: options, settings and Ctrl-C are
+    /// the same, what it notes is its own.
+    pub(crate) fn beside(&self) -> Self {
+        Self {
+            name: self.name,
+            global: self.global.clone(),
+            settings: self.settings.clone(),
+            progress: self.progress.clone(),
+            summary: Summary::default(),
+            problems: Problems::default(),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            rows: BTreeMap::new(),
+            recorded: None,
+            policy: self.policy.clone(),
+            meter: Meter::start(),
+            bar: None,
+            ticker: None,
+        }
+    }
+
     /// Worker threads to use.
     pub(crate) fn threads(&self) -> usize {
         match self.global.threads {
@@ -120,12 +142,12 @@ impl Session {
 
     /// Shows a bar of bytes read, where there is a terminal to show it on.
     pub(crate) fn show_reading(&mut self, paths: &[PathBuf]) {
-        if self.global.json || !std::io::stderr().is_terminal() {
+        if self.global.json || !(std::io::stderr().is_terminal() || progress_lines::are_wanted()) {
             return;
         }
         let total = paths.iter().filter_map(|p| std::fs::metadata(p).ok()).map(|m| m.len()).sum();
         let style = "{msg:12} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
-        let bar = ProgressBar::new(total).with_message("reading");
+        let bar = progress_lines::bar(total).with_message("reading");
         if let Ok(style) = ProgressStyle::with_template(style) {
             bar.set_style(style);
         }
@@ -142,6 +164,9 @@ impl Session {
     /// Shows that something without a measure is under way, with the time it has taken, until what it gives
     /// is dropped.
     pub(crate) fn working(&self, what: &'static str) -> Working {
+        if !std::io::stderr().is_terminal() && progress_lines::are_wanted() {
+            progress_lines::say(0, 0, what);
+        }
         if self.global.json || !std::io::stderr().is_terminal() {
             return Working(None);
         }

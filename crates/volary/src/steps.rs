@@ -7,10 +7,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use volary_web::jobs::{self, Standing};
 
 use crate::session::Session;
 
@@ -55,6 +57,11 @@ impl Step {
         }
     }
 
+    /// Under what its record is kept.
+    fn key(&self) -> String {
+        format!("step {}", self.run)
+    }
+
     /// What it is called: its command and subcommand.
     fn name(&self) -> Result<String> {
         let words = self.words()?;
@@ -79,25 +86,36 @@ impl Steps<'_> {
         self.folder.join(format!(".volary/steps/{}.json", number + 1))
     }
 
-    /// Runs every step that is out of date. `records` says what each was made from; `save` keeps them after
-    /// each step. Gives what was done, step by step.
+    /// The place of a step that is named by its number, counted from 1, or by its line.
+    pub(crate) fn place(&self, wanted: &str) -> Result<usize> {
+        let by_line = self.steps.iter().position(|step| step.run == wanted);
+        let by_number = || wanted.parse().ok().and_then(|n: usize| n.checked_sub(1));
+        if let Some(place) = by_line.or_else(by_number).filter(|place| *place < self.steps.len()) {
+            return Ok(place);
+        }
+        if self.steps.is_empty() {
+            bail!("volary.toml has no steps; write them under [[steps]]");
+        }
+        let all: Vec<String> =
+            self.steps.iter().zip(1..).map(|(step, n)| format!("{n} `{}`", step.run)).collect();
+        bail!("volary.toml has no step {wanted:?}; there are {}", all.join(", "))
+    }
+
+    /// Runs every step that is out of date, or that one of them. `records` says what each was made from; `save`
+    /// keeps them after each step. Gives what was done, step by step.
     pub(crate) fn run(
         &self,
         session: &Session,
         records: &mut BTreeMap<String, Value>,
-        force: bool,
+        (only, force): (Option<usize>, bool),
         save: &dyn Fn(&BTreeMap<String, Value>) -> Result<()>,
     ) -> Result<Vec<(String, bool)>> {
         let mut done = Vec::new();
-        for (number, step) in self.steps.iter().enumerate() {
-            let (words, key) = (step.words()?, format!("step {}", step.run));
-            let made_from = json!({
-                "version": env!("CARGO_PKG_VERSION"),
-                "seed": session.global.seed,
-                "read": self.read_by(&words)?,
-            });
-            let is_written = || self.outputs(number).is_some_and(|all| all.iter().all(|p| p.exists()));
-            let is_current = !force && records.get(&key) == Some(&made_from) && is_written();
+        let wanted = |number: usize| only.is_none_or(|only| only == number);
+        for (number, step) in self.steps.iter().enumerate().filter(|(number, _)| wanted(*number)) {
+            let (words, key) = (step.words()?, step.key());
+            let made_from = self.made_from(&words, session.global.seed, &mut Digests::default())?;
+            let is_current = !force && records.get(&key) == Some(&made_from) && self.is_written(number);
             if !is_current {
                 // What is known of it belongs to what is overwritten now.
                 let was_done = records.remove(&key).is_some();
@@ -109,6 +127,51 @@ impl Steps<'_> {
             done.push((format!("{} ({})", number + 1, step.name()?), !is_current));
         }
         Ok(done)
+    }
+
+    /// How each step stands. `digests` are those of files that have not changed since.
+    pub(crate) fn standings(
+        &self,
+        records: &BTreeMap<String, Value>,
+        seed: u64,
+        digests: &mut Digests,
+    ) -> Result<Vec<jobs::Step>> {
+        let of = |(number, step): (usize, &Step)| -> Result<jobs::Step> {
+            let standing = match records.get(&step.key()) {
+                None => Standing::NotDone,
+                Some(record) => {
+                    let is_current = *record == self.made_from(&step.words()?, seed, digests)?;
+                    if is_current && self.is_written(number) {
+                        Standing::UpToDate
+                    } else {
+                        Standing::OutOfDate
+                    }
+                }
+            };
+            // A record beside one that was never finished is of another line.
+            let took_s = self.record(number).filter(|_| standing != Standing::NotDone);
+            Ok(jobs::Step {
+                line: step.run.clone(),
+                command: step.name()?,
+                standing,
+                took_s: took_s.and_then(|record| record["wall_s"].as_f64()),
+            })
+        };
+        self.steps.iter().enumerate().map(of).collect()
+    }
+
+    /// What tells whether a step is up to date.
+    fn made_from(&self, words: &[String], seed: u64, digests: &mut Digests) -> Result<Value> {
+        Ok(json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "seed": seed,
+            "read": self.read_by(words, digests)?,
+        }))
+    }
+
+    /// Whether all that a step wrote is there.
+    fn is_written(&self, number: usize) -> bool {
+        self.outputs(number).is_some_and(|all| all.iter().all(|path| path.exists()))
     }
 
     fn carry_out(
@@ -159,10 +222,14 @@ impl Steps<'_> {
         Ok(())
     }
 
+    /// The record that a step wrote of itself.
+    fn record(&self, number: usize) -> Option<Value> {
+        serde_json::from_str(&std::fs::read_to_string(self.record_path(number)).ok()?).ok()
+    }
+
     /// What a step wrote, by its own record.
     fn outputs(&self, number: usize) -> Option<Vec<PathBuf>> {
-        let text = std::fs::read_to_string(self.record_path(number)).ok()?;
-        let record: Value = serde_json::from_str(&text).ok()?;
+        let record = self.record(number)?;
         let outputs = record["outputs"].as_array()?.iter().filter_map(|o| o["path"].as_str());
         Some(outputs.map(|path| self.folder.join(path)).collect())
     }
@@ -188,7 +255,7 @@ impl Steps<'_> {
 
     /// What a line reads, with what tells whether it has changed: bytes of files, names, sizes and times of what
     /// is in a folder.
-    fn read_by(&self, words: &[String]) -> Result<BTreeMap<String, String>> {
+    fn read_by(&self, words: &[String], digests: &mut Digests) -> Result<BTreeMap<String, String>> {
         let mut found = BTreeMap::new();
         let mut is_written = false;
         // A command may be called like a folder.
@@ -198,7 +265,7 @@ impl Steps<'_> {
             });
             let path = self.folder.join(value);
             if !is_written && !value.is_empty() && !value.starts_with('-') && path.exists() {
-                found.insert(value.to_owned(), fingerprint(&path)?);
+                found.insert(value.to_owned(), digests.of(&path)?);
             }
             is_written = WRITTEN.contains(&word.as_str());
         }
@@ -206,13 +273,37 @@ impl Steps<'_> {
     }
 }
 
-fn fingerprint(path: &Path) -> Result<String> {
+/// Digests of files, each by the length and the time at which it was taken: who asks again and again how steps stand
+/// reads no file twice. A run takes them anew.
+#[derive(Debug, Default)]
+pub(crate) struct Digests {
+    of_files: BTreeMap<PathBuf, (u64, SystemTime, String)>,
+}
+
+impl Digests {
+    fn of(&mut self, path: &Path) -> Result<String> {
+        if !path.is_file() {
+            return of_folder(path);
+        }
+        let failed = || format!("reading failed: {}", path.display());
+        let about = std::fs::metadata(path).with_context(failed)?;
+        let (length, modified) = (about.len(), about.modified().with_context(failed)?);
+        if let Some((_, _, digest)) =
+            self.of_files.get(path).filter(|(l, m, _)| (*l, *m) == (length, modified))
+        {
+            return Ok(digest.clone());
+        }
+        let mut hasher = blake3::Hasher::new();
+        std::io::copy(&mut std::fs::File::open(path).with_context(failed)?, &mut hasher)?;
+        let digest = hasher.finalize().to_hex().to_string();
+        self.of_files.insert(path.to_owned(), (length, modified, digest.clone()));
+        Ok(digest)
+    }
+}
+
+fn of_folder(path: &Path) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     let failed = || format!("reading failed: {}", path.display());
-    if path.is_file() {
-        std::io::copy(&mut std::fs::File::open(path).with_context(failed)?, &mut hasher)?;
-        return Ok(hasher.finalize().to_hex().to_string());
-    }
     let mut todo = vec![path.to_owned()];
     let mut all = Vec::new();
     while let Some(next) = todo.pop() {
@@ -270,7 +361,7 @@ mod tests {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
         let line = "score images --with=a.csv -o out.csv --cache=images --level 0.9";
-        let read = || steps.read_by(&step(line).words().unwrap()).unwrap();
+        let read = || steps.read_by(&step(line).words().unwrap(), &mut Digests::default()).unwrap();
         let before = read();
         assert_eq!(before.keys().collect::<Vec<_>>(), ["a.csv", "images"]);
         assert_eq!(read(), before);
@@ -278,5 +369,32 @@ mod tests {
         assert_ne!(read()["images"], before["images"]);
         std::fs::write(folder.path().join("a.csv"), "b").unwrap();
         assert_ne!(read()["a.csv"], before["a.csv"]);
+    }
+
+    #[test]
+    fn a_digest_is_taken_again_where_a_file_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "a").unwrap();
+        let mut kept = Digests::default();
+        let first = kept.of(&path).unwrap();
+        assert_eq!(kept.of(&path).unwrap(), first);
+        std::fs::write(&path, "another").unwrap();
+        let second = kept.of(&path).unwrap();
+        assert_ne!(second, first);
+        assert_eq!(Digests::default().of(&path).unwrap(), second);
+    }
+
+    #[test]
+    fn a_step_is_found_by_its_number_and_by_its_line() {
+        let all = [step("map a.csv -o m.csv"), step("score model a.csv")];
+        let steps = Steps { folder: Path::new("."), steps: &all };
+        assert_eq!((steps.place("2").unwrap(), steps.place("map a.csv -o m.csv").unwrap()), (1, 0));
+        for wanted in ["0", "3", "map", "-1", "map b.csv"] {
+            let said = steps.place(wanted).unwrap_err().to_string();
+            assert!(said.contains("1 `map a.csv"), "{wanted}: {said}");
+        }
+        let none = Steps { folder: Path::new("."), steps: &[] };
+        assert!(none.place("1").unwrap_err().to_string().contains("[[steps]]"));
     }
 }

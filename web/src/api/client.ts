@@ -75,6 +75,8 @@ export function headers(more: Record<string, string> = {}): Record<string, strin
 
 export interface Asked {
   readonly body?: unknown;
+  /** Where it is neither GET nor, with a body, POST. */
+  readonly method?: 'DELETE';
   readonly signal?: AbortSignal;
   /** Told of bytes that came, and of how many there will be if that is known. */
   readonly progress?: (bytes: number, total: number | null) => void;
@@ -92,7 +94,7 @@ async function ask(path: string, asked: Asked): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(`/api/v1${path}`, {
-      method: isPost ? 'POST' : 'GET',
+      method: asked.method ?? (isPost ? 'POST' : 'GET'),
       headers: headers(isPost ? { 'content-type': 'application/json' } : {}),
       body: isPost ? JSON.stringify(asked.body) : undefined,
       signal: asked.signal,
@@ -108,7 +110,24 @@ async function ask(path: string, asked: Asked): Promise<Response> {
     );
   }
   if (!response.ok) throw await problem(response);
+  check(path, response.headers.get('volary-revision'));
   return response;
+}
+
+let revision: string | null = null;
+let isNew = () => {};
+
+/** Told once, when the server has read the project anew: what is shown here is of before. */
+export function onNewProject(told: () => void): void {
+  isNew = told;
+}
+
+/** A part of one reading of the project is never put beside a part of another: rows have other numbers there. */
+function check(path: string, now: string | null): void {
+  revision ??= now;
+  if (now === null || now === revision) return;
+  isNew();
+  if (/^\/(tables|project|sprites)\b/.test(path)) throw new Problem('The project was read anew', 'Show what is new, and go on there.', 409, '', 'revision');
 }
 
 async function problem(response: Response): Promise<Problem> {

@@ -171,6 +171,8 @@ export interface BoundaryRow {
   recall?: Estimate;
   f1?: Estimate;
   sentence: string;
+  /** Why nothing can be concluded from it. */
+  too_few?: string;
   groups: { name: string; n: number; n_selected?: number }[];
   rows?: string;
 }
@@ -182,6 +184,38 @@ export interface Boundary {
   n_components: number;
   level: number;
   rows: BoundaryRow[];
+}
+
+/** A step of `volary.toml`. */
+export interface Step {
+  id: string;
+  line: string;
+  command: string;
+  state: 'up_to_date' | 'out_of_date' | 'not_done';
+  took_s?: number;
+}
+
+export interface Job {
+  id: string;
+  step_id: string;
+  line: string;
+  state: 'running' | 'stopping' | 'reading' | 'done' | 'failed' | 'stopped';
+  started_at: string;
+  ended_at?: string;
+  code?: number;
+  done?: { n: number; of: number; what: string };
+  n_lines: number;
+  log: string[];
+  problem?: string;
+  changes: { table: string; column?: string; became: 'new' | 'changed' | 'gone' }[];
+}
+
+export interface Jobs {
+  may_run: boolean;
+  has_project: boolean;
+  steps: Step[];
+  problem?: string;
+  jobs: Job[];
 }
 
 export interface Label {

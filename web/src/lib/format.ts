@@ -47,6 +47,15 @@ export function clock(date: Date): string {
   return `${date.toISOString().slice(11, 19)} UTC`;
 }
 
+/** Seconds as people say them: `4 s`, `12 min`, `3 h 20 min`. */
+export function duration(s: number): string {
+  if (s < 9.5) return `${Number(s.toPrecision(2))} s`;
+  if (s < 119.5) return `${Math.round(s)} s`;
+  const minutes = Math.round(s / 60);
+  if (minutes < 120) return `${minutes} min`;
+  return minutes % 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : `${minutes / 60} h`;
+}
+
 export function bytes(n: number): string {
   return n < 1e6 ? `${Math.round(n / 1e3)} kB` : `${(n / 1e6).toFixed(1)} MB`;
 }

@@ -1,5 +1,5 @@
 /** What all routes share: where we are, the project, theme, shortcuts, undo, and what is said aloud. */
-import { json, shareKey, takeKey } from '../api/client';
+import { json, onNewProject, shareKey, takeKey } from '../api/client';
 import { address, here } from '../api/site';
 import type { Project } from '../api/types';
 import { isTyping, Keys, type Shortcut } from '../lib/keys';
@@ -14,6 +14,8 @@ class Page {
   theme = $state<'dark' | 'light'>('dark');
   project = new Resource<Project>();
   hasKey = $state(false);
+  /** The server has read the project anew since this page was opened. */
+  isOld = $state(false);
   /** Shown for a moment, and read out. */
   said = $state('');
   isSheetOpen = $state(false);
@@ -35,6 +37,7 @@ class Page {
       if (takeKey()) location.reload();
     });
     shareKey(() => this.project.retry());
+    onNewProject(() => (this.isOld = true));
     void this.project.load((asked) => json<Project>('/project', asked));
   }
 

@@ -34,6 +34,8 @@ pub struct Known {
 pub struct Knowledge {
     /// Everybody's name, hashed in every way that might have been used.
     pub people: Vec<Known>,
+    /// Everybody's number on the platform, hashed likewise.
+    pub ids: Vec<Known>,
     /// Talk comments.
     pub talk: Vec<Sighting>,
     /// Credits for discoveries.
@@ -74,6 +76,15 @@ impl Knowledge {
             // but must not be kept.
             hashes.retain(|h| h != name && *h != name.to_lowercase());
             self.people.push(Known { key, hashes });
+        }
+    }
+
+    /// Adds people by their numbers on the platform, which are public and few enough to be tried one by one.
+    pub fn know_ids<'n>(&mut self, ids: impl IntoIterator<Item = &'n str>) {
+        for id in ids {
+            let mut hashes = unkeyed(id);
+            hashes.retain(|hash| hash != id);
+            self.ids.push(Known { key: key_of(id), hashes });
         }
     }
 

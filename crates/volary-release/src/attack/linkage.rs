@@ -123,14 +123,23 @@ fn content(view: &View) -> BTreeMap<(&str, &str), i64> {
     content
 }
 
-/// Rows of the version before that are not in the one after.
-pub(crate) fn gone(before: &View, after: &View) -> u64 {
-    let after = content(after);
-    let mut gone = 0;
-    for (said, n) in content(before) {
-        gone += (n - after.get(&said).copied().unwrap_or(0)).max(0);
+/// How many of these people left between two versions: most of what they said, as far as the version before has such
+/// rows at all, is gone. Who had left earlier said what others still say.
+pub(crate) fn left_between<'a>(
+    before: &View,
+    after: &View,
+    said: impl Iterator<Item = &'a super::Said>,
+) -> u64 {
+    let (before, after) = (content(before), content(after));
+    let is_gone = |row: &(&str, &str)| before[row] > after.get(row).copied().unwrap_or(0);
+    let mut n_people = 0;
+    for own in said {
+        let rows = own.iter().map(|(subject, said)| (subject.as_str(), said.as_str()));
+        let known: Vec<_> = rows.filter(|row| before.contains_key(row)).collect();
+        let n_gone = known.iter().filter(|row| is_gone(row)).count();
+        n_people += u64::from(n_gone > 0 && 2 * n_gone > known.len());
     }
-    gone as u64
+    n_people
 }
 
 /// Pseudonyms before that have the very rows of exactly one pseudonym after, two subjects at least; and

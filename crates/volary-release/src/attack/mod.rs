@@ -14,11 +14,14 @@ mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use md5::Md5;
 use serde::Serialize;
+use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 pub use knowledge::{Knowledge, Sighting};
 pub use view::View;
+pub(crate) use view::said;
 
 use crate::key::ReleaseKey;
 use crate::pseudonym::{Linking, Pseudonyms};
@@ -78,6 +81,15 @@ pub(crate) type Claims = BTreeMap<String, BTreeSet<String>>;
 #[must_use]
 pub fn run(view: &View, knowledge: &Knowledge, truth: &Truth<'_>, most_found: u64) -> Vec<Outcome> {
     let mut out = Vec::new();
+    if !knowledge.people.is_empty() {
+        // Whose hash stands in the package is found: nobody else has it, and no key is needed to see that.
+        // Names and numbers are of the same people.
+        let found = [&knowledge.people, &knowledge.ids].map(|of| dictionary(view, of).len() as u64);
+        let n_found = found[0].max(found[1]);
+        let n_targets = knowledge.people.len().max(knowledge.ids.len()) as u64;
+        let knows = "names and ids; unkeyed and weakly keyed hashes";
+        out.push(outcome("dictionary", knows, n_targets, n_found, n_found, most_found));
+    }
     let mut add = |attack, knows, n_targets: usize, claims: &Claims| {
         let found = |(person, claimed): &(&String, &BTreeSet<String>)| {
             claimed.iter().any(|c| truth.is_right(person, c))
@@ -85,10 +97,6 @@ pub fn run(view: &View, knowledge: &Knowledge, truth: &Truth<'_>, most_found: u6
         let n_found = claims.iter().filter(found).count() as u64;
         out.push(outcome(attack, knows, n_targets as u64, claims.len() as u64, n_found, most_found));
     };
-    if !knowledge.people.is_empty() {
-        let claims = dictionary(view, &knowledge.people);
-        add("dictionary", "names; unkeyed and weakly keyed hashes", knowledge.people.len(), &claims);
-    }
     if !knowledge.talk.is_empty() {
         let people: BTreeSet<&str> = knowledge.talk.iter().map(|s| s.person.as_str()).collect();
         let claims = linkage::by_time(view, &knowledge.talk);
@@ -108,28 +116,55 @@ pub fn run(view: &View, knowledge: &Knowledge, truth: &Truth<'_>, most_found: u6
     out
 }
 
-/// Difference of two versions: whoever knows that a person opted out between them looks at the rows that
-/// are gone. `opted_out` are the keys of those who did; all are found where they are fewer than `k`, since
-/// the rows that are gone are theirs.
+/// What somebody said who is no longer counted: subject, and task and answer as [`View`] holds them.
+pub(crate) type Said = Vec<(String, String)>;
+
+/// Difference of two versions: whoever knows that a person opted out between them looks at the rows that are gone.
+/// `said` is what those said who have opted out by now, each; who of them left between the versions is told by the
+/// rows that are gone, not by dates, which may be anything. Where fewer than `k` left, all of them are found.
 #[must_use]
-pub fn difference(
+pub(crate) fn difference<'a>(
     before: &View,
     after: &View,
-    opted_out: &[String],
+    said: impl Iterator<Item = &'a Said>,
     k: u32,
     most_found: u64,
 ) -> Outcome {
-    let gone = linkage::gone(before, after);
-    let n_people = opted_out.len() as u64;
-    let isolates = gone > 0 && n_people > 0 && n_people < u64::from(k);
-    let n_found = if isolates { n_people } else { 0 };
+    let n_people = linkage::left_between(before, after, said);
+    let n_found = if n_people < u64::from(k) { n_people } else { 0 };
     outcome("difference of versions", "who opted out in between", n_people, n_found, n_found, most_found)
 }
 
-/// Pseudonyms of two versions that can be joined by what their rows say: how many, of how many.
+/// The same by the keys of both versions: people who opted out, and whose pseudonyms were in the one and are not in
+/// the other. For who has no votes any more.
 #[must_use]
-pub fn rejoined(before: &View, after: &View) -> (u64, u64) {
-    linkage::rejoined(before, after)
+pub fn difference_by_key(
+    before: (&View, &Truth<'_>),
+    after: (&View, &Truth<'_>),
+    opted_out: &[&str],
+    k: u32,
+    most_found: u64,
+) -> Outcome {
+    let stands = |(view, truth): (&View, &Truth<'_>)| {
+        let seen: HashSet<&str> = view.pseudonyms().collect();
+        let is_in = |person: &&str| {
+            let mut tokens = truth.pseudonyms.all_of(person, truth.subjects.iter().copied());
+            tokens.any(|t| seen.contains(t.text(crate::pseudonym::Bearer::Account).as_str()))
+        };
+        opted_out.iter().copied().filter(is_in).collect::<BTreeSet<&str>>()
+    };
+    let n_people = stands(before).difference(&stands(after)).count() as u64;
+    let n_found = if n_people < u64::from(k) { n_people } else { 0 };
+    outcome("difference of versions", "who opted out in between", n_people, n_found, n_found, most_found)
+}
+
+/// Pseudonyms of two versions that can be joined by what their rows say, of those that stand on two subjects or more;
+/// `most_joined` is the share that may be.
+#[must_use]
+pub fn rejoined(before: &View, after: &View, most_joined: f64) -> Outcome {
+    let (n_joined, n_all) = linkage::rejoined(before, after);
+    let most = (most_joined * n_all as f64).floor() as u64;
+    outcome("join of versions", "the rows of both versions", n_all, n_joined, n_joined, most)
 }
 
 fn outcome(
@@ -195,11 +230,16 @@ fn dictionary(view: &View, people: &[knowledge::Known]) -> Claims {
 
 /// The unkeyed hashes of a word, in the forms in which they are used as pseudonyms.
 pub(crate) fn unkeyed(word: &str) -> Vec<String> {
-    let digests = [Sha256::digest(word).to_vec(), blake3::hash(word.as_bytes()).as_bytes().to_vec()];
+    let digests = [
+        Sha256::digest(word).to_vec(),
+        blake3::hash(word.as_bytes()).as_bytes().to_vec(),
+        Sha1::digest(word).to_vec(),
+        Md5::digest(word).to_vec(),
+    ];
     let mut out = vec![word.to_owned()];
     for digest in digests {
         let hex = data_encoding::HEXLOWER.encode(&digest);
-        out.extend([8, 10, 12, 16, 20, 32, 40].map(|n| hex[..n].to_owned()));
+        out.extend([8, 10, 12, 16, 20, 32, 40].iter().filter_map(|n| Some(hex.get(..*n)?.to_owned())));
         out.push(format!("v{}", &hex[..16]));
         let base32 = data_encoding::BASE32_NOPAD.encode(&digest[..10]).to_lowercase();
         out.extend(["p", "q", ""].map(|letter| format!("{letter}{base32}")));

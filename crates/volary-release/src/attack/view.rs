@@ -62,7 +62,7 @@ impl View {
                 };
                 let answer = cells.text("answer", row);
                 let task = cells.text("task", row).unwrap_or_default();
-                let said = format!("{task}\u{1f}{}", answer.as_deref().unwrap_or_default());
+                let said = said(&task, answer.as_deref());
                 let when = match cells.time_ms("created_at", row) {
                     Some(ms) => Some((ms, ms)),
                     None => cells.text("time", row).and_then(|text| {
@@ -123,4 +123,9 @@ impl View {
         }
         counts
     }
+}
+
+/// What a row says, as one text.
+pub(crate) fn said(task: &str, answer: Option<&str>) -> String {
+    format!("{task}\u{1f}{}", answer.unwrap_or_default())
 }

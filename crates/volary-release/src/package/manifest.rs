@@ -103,6 +103,8 @@ pub(crate) struct Manifest<'a> {
     pub(crate) others: Vec<FileEntry>,
     pub(crate) biases: &'a Registry,
     pub(crate) policy_version: Option<String>,
+    /// Whether a list of those who opted out was given.
+    pub(crate) knows_optouts: bool,
     /// `run.json` files, read.
     pub(crate) runs: Vec<Value>,
     pub(crate) privacy: Value,
@@ -140,8 +142,13 @@ impl Manifest<'_> {
     /// What is done for volunteers, in sentences.
     pub(crate) fn personal(&self) -> String {
         let p = &self.settings.privacy;
+        let optouts = if self.knows_optouts {
+            "Those who opted out are left out."
+        } else {
+            "No list of people who opted out was given."
+        };
         format!(
-            "{} No names, no addresses, no sessions, no free text, no exact times. Groups of volunteers have at least {} members; answers that fewer than {} volunteers gave, and subjects that fewer saw, are left out. Those who opted out are left out.",
+            "{} No names, no addresses, no sessions, no free text, no exact times. Groups of volunteers have at least {} members; answers that fewer than {} volunteers gave, and subjects that fewer saw, are left out. {optouts}",
             self.settings.tier.promise(),
             p.k,
             p.min_volunteers

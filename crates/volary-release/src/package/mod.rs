@@ -204,12 +204,18 @@ pub fn build(
     let utility =
         utility::report([&all_counts, &counts], on_gold, [n_rows_read, n_released], skill_ranks);
     votes.rows = Vec::new();
+    if settings.tier >= Tier::C && !votes_are_attacked(settings, inputs) {
+        return Err(ReleaseError::Refused(format!(
+            "tier {:?} leaves with the report of its attacks only: give --names, and --talk or --credits (or say `nobody_is_public = true` under [privacy] where nobody is credited and nobody comments)",
+            settings.tier
+        )));
+    }
     let is_attacked = !inputs.knowledge.is_empty() || inputs.previous.is_some();
     let view = if is_attacked { View::open(folder.path(), progress)? } else { View::default() };
     let truth = Truth::new(&pseudonyms, &view);
     let mut attacks = attack::run(&view, &inputs.knowledge, &truth, settings.privacy.most_found);
     if let Some(previous) = &inputs.previous {
-        attacks.push(difference(settings, &optouts, &votes.opted_out, previous, &view, progress)?);
+        attacks.extend(between(settings, &votes, previous, &view, progress)?);
     }
     if let Some(broken) = attacks.iter().find(|a| !a.holds()) {
         return Err(ReleaseError::Refused(format!(
@@ -251,6 +257,7 @@ pub fn build(
         others: models::copy(&inputs.models, folder.path(), &biases, policy.as_ref(), &optouts)?,
         biases: &biases,
         policy_version: policy.as_ref().map(|p| p.version.clone()),
+        knows_optouts: inputs.optouts.is_some(),
         runs: inputs.runs.iter().map(|p| read_json(p)).collect::<Result<_, _>>()?,
         privacy: privacy.clone(),
         votes_per_subject: seen.iter().sum::<u64>() as f64 / seen.len().max(1) as f64,
@@ -361,23 +368,33 @@ fn nobody_out_drew(
     Ok(())
 }
 
-fn difference(
+/// Whether the attacks of a release that links votes have what they need.
+fn votes_are_attacked(settings: &Settings, inputs: &Inputs) -> bool {
+    let known = &inputs.knowledge;
+    let is_public = !known.talk.is_empty() || !known.credits.is_empty();
+    inputs.votes.is_none()
+        || !known.people.is_empty() && (is_public || settings.privacy.nobody_is_public)
+}
+
+/// What two versions say together that neither says alone.
+fn between(
     settings: &Settings,
-    optouts: &OptOuts,
-    gone: &[String],
+    votes: &Votes,
     previous: &Path,
     view: &View,
     progress: &Progress,
-) -> Result<Outcome, ReleaseError> {
-    let about = read_json(&previous.join("datapackage.json"))?;
-    let date =
-        about.get("created").and_then(Value::as_str).and_then(|c| c.get(..10)).unwrap_or_default();
-    // Whoever never voted here makes no difference.
-    let out = optouts.out();
-    let is_since = |v: &&String| out.get(v.as_str()).is_some_and(|at| *at >= date);
-    let since: Vec<String> = gone.iter().filter(is_since).cloned().collect();
+) -> Result<Vec<Outcome>, ReleaseError> {
+    // Any package has one; another folder is none.
+    read_json(&previous.join("datapackage.json"))?;
     let before = View::open(previous, progress)?;
-    Ok(attack::difference(&before, view, &since, settings.privacy.k, settings.privacy.most_found))
+    let privacy = &settings.privacy;
+    let said = votes.opted_out.values();
+    let mut out = vec![attack::difference(&before, view, said, privacy.k, privacy.most_found)];
+    // Of one line they are the same, on purpose.
+    if privacy.line.is_none() {
+        out.push(attack::rejoined(&before, view, privacy.most_joined));
+    }
+    Ok(out)
 }
 
 pub(crate) fn read_json(path: &Path) -> Result<Value, ReleaseError> {

@@ -85,6 +85,12 @@ fn noise(m: &Manifest<'_>, put: &mut impl FnMut(std::fmt::Arguments<'_>)) {
 
 fn attacks(m: &Manifest<'_>, put: &mut impl FnMut(std::fmt::Arguments<'_>)) {
     let Some(attacks) = m.privacy.get("attacks").and_then(Value::as_array) else { return };
+    if attacks.is_empty() {
+        put(format_args!(
+            "\nNo attack was tried on this package: it was not told what strangers may know.\n"
+        ));
+        return;
+    }
     put(format_args!(
         "\nThe team attacked this package with what strangers may know. Found are people whose pseudonym was named rightly.\n\n| attack | looked for | named | found | at most |\n|---|---|---|---|---|\n"
     ));

@@ -75,15 +75,16 @@ fn words_of_every_package() -> String {
         },
     });
     let run = json!({"volary": "", "command": "", "inputs": [{"blake3": "", "path": ""}]});
-    let m = Manifest {
+    let mut m = Manifest {
         settings: &settings,
         tables: tables.collect(),
         others: Vec::new(),
         biases: &Registry::default(),
         policy_version: Some(none()),
+        knows_optouts: true,
         runs: vec![run],
         privacy: json!({
-            "attacks": [{"attack": "dictionary exact times Talk linkage credit intersection singling out difference versions"}],
+            "attacks": [{"attack": "dictionary exact times Talk linkage credit intersection singling out difference join versions"}],
             "noise": "law discrete Laplace unit volunteer with an account scale epsilon of all versions week activity answer",
         }),
         votes_per_subject: 0.0,
@@ -102,5 +103,9 @@ fn words_of_every_package() -> String {
         words.push_str(tier.promise());
     }
     words.push_str(&KINDS.join(" "));
+    // What a package says of what it was not given.
+    m.knows_optouts = false;
+    m.privacy["attacks"] = json!([]);
+    words.push_str(&readme::readme(&m));
     words
 }

@@ -199,7 +199,16 @@ fn groups(
     if k < 2 || l < 1 {
         out.find(Check::Groups, REPORT, "no k of 2 or more is promised");
     }
-    for attack in described.privacy["attacks"].as_array().into_iter().flatten() {
+    let attacks = described.privacy["attacks"].as_array();
+    if tier >= Tier::C
+        && attacks.is_none_or(Vec::is_empty)
+        && package.join("data/votes.parquet").exists()
+    {
+        let what =
+            format!("tier {tier:?} leaves with the report of its attacks only, and there is none");
+        out.find(Check::Groups, REPORT, what);
+    }
+    for attack in attacks.into_iter().flatten() {
         let number = |name: &str| attack[name].as_u64();
         let (Some(found), Some(most)) = (number("n_found"), number("most_found")) else {
             out.find(Check::Groups, REPORT, "an attack without its numbers");
@@ -385,6 +394,12 @@ pub(crate) fn optouts(
     progress: &Progress,
 ) -> Result<(), ReleaseError> {
     let Ok(view) = View::open(package, progress) else { return Ok(()) };
+    if !package.join("data/votes.parquet").exists() {
+        out.not_checked.push(
+            "opt-outs: no row is about a volunteer, so that nobody can be looked for; the records tell whose votes were counted, `volary rebuild --without-optouts`",
+        );
+        return Ok(());
+    }
     let mut seen: BTreeSet<String> = view.pseudonyms().map(str::to_owned).collect();
     let path = package.join("data/volunteers.parquet");
     if path.exists() {

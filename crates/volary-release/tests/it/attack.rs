@@ -7,13 +7,15 @@ use std::path::Path;
 
 use volary_ingest::Progress;
 use volary_ingest::volunteer::key;
-use volary_release::attack::{Knowledge, Outcome, Sighting, Truth, View, difference, rejoined, run};
+use volary_release::attack::{
+    Knowledge, Outcome, Sighting, Truth, View, difference_by_key, rejoined, run,
+};
 use volary_release::optout::{Entry, OptOuts, State};
 use volary_release::package::pseudonyms;
 use volary_release::pseudonym::{Bearer, Pseudonyms};
 use volary_release::tier::Tier;
 
-use crate::support::{Project, knowledge, mix, name, release_key, settings, visits};
+use crate::support::{N_VOLUNTEERS, Project, knowledge, mix, name, release_key, settings, visits};
 
 fn tokens(tier: Tier) -> Pseudonyms {
     pseudonyms(&settings(tier), &release_key()).unwrap()
@@ -159,22 +161,40 @@ fn hashes_are_no_pseudonyms() {
     let hex = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
     type Mutant<'m> = &'m dyn Fn(u64) -> String;
     let sha = |text: &str| <sha2::Sha256 as sha2::Digest>::digest(text.as_bytes()).to_vec();
-    let mutants: [Mutant<'_>; 5] = [
+    let base32 = |digest: &[u8]| data_encoding::BASE32_NOPAD.encode(&digest[..10]).to_lowercase();
+    let mutants: [Mutant<'_>; 9] = [
         &|v| hex(&sha(&name(v)))[..16].to_owned(),
         &|v| hex(&sha(&name(v).to_lowercase())),
         &|v| blake3::hash(name(v).as_bytes()).to_hex().to_string(),
         &|v| key(&name(v)).0,
-        &|v| format!("p{}", data_encoding::BASE32_NOPAD.encode(&sha(&name(v))[..10]).to_lowercase()),
+        // As ours look.
+        &|v| format!("p{}", base32(&sha(&name(v)))),
+        &|v| hex(&<sha1::Sha1 as sha2::Digest>::digest(name(v).as_bytes())),
+        &|v| hex(&<md5::Md5 as sha2::Digest>::digest(name(v).as_bytes())),
+        // Of the number that the platform gave.
+        &|v| hex(&sha(&id(v))),
+        &|v| format!("p{}", base32(&<md5::Md5 as sha2::Digest>::digest(id(v).as_bytes()))),
     ];
-    let known = knowledge();
+    let mut known = knowledge();
+    let ids: Vec<String> = (0..N_VOLUNTEERS).map(id).collect();
+    known.know_ids(ids.iter().map(String::as_str));
     for (i, mutant) in mutants.iter().enumerate() {
         naive(&path, mutant, false);
         let view = View::read(&path, &Progress::default()).unwrap();
         let tokens = tokens(Tier::C);
         let outcome = &run(&view, &known, &Truth::new(&tokens, &view), 0)[0];
-        // The truth knows only our pseudonyms, so the claims are what counts here.
-        assert!(outcome.n_claims >= 140, "mutant {i}: {outcome:?}");
+        assert!(outcome.n_found >= 140 && !outcome.holds(), "mutant {i}: {outcome:?}");
     }
+    // Pseudonyms of a key are none of these.
+    let tokens = tokens(Tier::C);
+    naive(&path, |v| tokens.person(&key(&name(v)).0).text(Bearer::Account), false);
+    let view = View::read(&path, &Progress::default()).unwrap();
+    assert!(run(&view, &known, &Truth::new(&tokens, &view), 0)[0].holds());
+}
+
+/// Somebody's number on the platform.
+fn id(volunteer: u64) -> String {
+    (1_500_000 + 7 * volunteer).to_string()
 }
 
 #[test]
@@ -182,16 +202,20 @@ fn two_versions_are_not_joined_and_one_person_is_not_their_difference() {
     let project = Project::new();
     let before = project.package(Tier::C);
     let mut later = Project::new();
+    // Dates say nothing: a request may be dealt with late, and a package be dated ahead.
     let opt_out = |later: &mut Project, n: u64| {
         let names: Vec<String> = (0..n).map(name).collect();
-        later.opt_out(names.iter().map(String::as_str), "2026-11-30");
+        later.opt_out(names.iter().map(String::as_str));
     };
     later.inputs.previous = Some(before.clone());
     let mut next = settings(Tier::C);
     next.version = "1.1".to_owned();
-    opt_out(&mut later, 1);
-    let refused = later.release(&later.path("one"), &next).unwrap_err().to_string();
-    assert!(refused.contains("difference of versions") && refused.contains("1 of 1"), "{refused}");
+    for n in [1, 2] {
+        opt_out(&mut later, n);
+        let refused = later.release(&later.path("few"), &next).unwrap_err().to_string();
+        let words = format!("found {n} of {n}");
+        assert!(refused.contains("difference of versions") && refused.contains(&words), "{refused}");
+    }
     opt_out(&mut later, 12);
     let built = later.release(&later.path("twelve"), &next).unwrap();
     assert_eq!(built.n_opted_out, 12);
@@ -203,13 +227,31 @@ fn two_versions_are_not_joined_and_one_person_is_not_their_difference() {
         (View::open(&before, &progress).unwrap(), View::open(&later.path("twelve"), &progress).unwrap());
     let shared: Vec<&str> = old.pseudonyms().filter(|p| new.pseudonyms().any(|q| q == *p)).collect();
     assert!(shared.is_empty(), "versions share pseudonyms");
-    let (n_joined, n_all) = rejoined(&old, &new);
-    eprintln!("joined by content: {n_joined} of {n_all}");
-    assert!(n_all > 20 && n_joined * 10 < n_all, "{n_joined} of {n_all}");
-    assert!(difference(&old, &new, &[], 10, 0).holds());
+    let joined = rejoined(&old, &new, 0.1);
+    eprintln!("joined by content: {joined:?}");
+    assert!(joined.n_targets > 20 && joined.holds(), "{joined:?}");
+    // By the keys of both: the same twelve.
+    let keyed = [settings(Tier::C), next].map(|of| pseudonyms(&of, &release_key()).unwrap());
+    let truths = [Truth::new(&keyed[0], &old), Truth::new(&keyed[1], &new)];
+    let people: Vec<String> = (0..12).map(|who| key(&name(who)).0).collect();
+    let people: Vec<&str> = people.iter().map(String::as_str).collect();
+    let by_key =
+        |n: usize, k: u32| difference_by_key((&old, &truths[0]), (&new, &truths[1]), &people[..n], k, 0);
+    let told = |of: Outcome| (of.n_targets, of.n_found, of.holds());
+    assert_eq!([told(by_key(12, 10)), told(by_key(12, 13))], [(12, 0, true), (12, 12, false)]);
+    assert_eq!([told(by_key(2, 10)), told(by_key(0, 10))], [(2, 2, false), (0, 0, true)]);
+    // Somebody who had left before, and rows that are gone for other reasons: nobody left in between.
+    let mut third = Project::new();
+    third.inputs.previous = Some(later.path("twelve"));
+    opt_out(&mut third, 12);
+    let mut last = settings(Tier::C);
+    last.version = "1.2".to_owned();
+    let built = third.release(&third.path("third"), &last).unwrap();
+    let between = built.attacks.iter().find(|a| a.attack == "difference of versions").unwrap();
+    assert_eq!((between.n_targets, between.n_found), (0, 0));
     // Tier A has no rows to subtract.
     let a = View::open(&project.package(Tier::A), &progress).unwrap();
-    assert!(difference(&a, &a, &["v".to_owned()], 10, 0).holds());
+    assert!(rejoined(&a, &a, 0.0).holds());
 }
 
 #[test]
@@ -217,6 +259,38 @@ fn the_same_version_twice_is_joined_by_its_rows() {
     let project = Project::new();
     let progress = Progress::default();
     let view = View::open(&project.package(Tier::C), &progress).unwrap();
-    let (n_joined, n_all) = rejoined(&view, &view);
-    assert!(n_joined * 10 > n_all * 9, "the attack itself works: {n_joined} of {n_all}");
+    let joined = rejoined(&view, &view, 0.1);
+    assert!(joined.n_found * 10 > joined.n_targets * 9, "the attack itself works: {joined:?}");
+    assert!(!joined.holds());
+}
+
+/// Votes that are linked leave with the report of the attacks on them, or not at all.
+#[test]
+fn tier_c_leaves_with_its_attacks_only() {
+    let mut project = Project::new();
+    let mut public = settings(Tier::C);
+    public.privacy.nobody_is_public = false;
+    let refused = project.release(&project.path("names"), &public).unwrap_err().to_string();
+    assert!(
+        refused.contains("the report of its attacks only") && refused.contains("--talk"),
+        "{refused}"
+    );
+    project.inputs.knowledge = Knowledge::default();
+    let refused = project.release(&project.path("nothing"), &settings(Tier::C)).unwrap_err().to_string();
+    assert!(refused.contains("give --names"), "{refused}");
+    // Tier A may; what was not done is said, and not that it was done.
+    let read = |package: &Path| std::fs::read_to_string(package.join("README.md")).unwrap();
+    let readme = read(&project.package(Tier::A));
+    assert!(readme.contains("No attack was tried on this package"), "{readme}");
+    assert!(readme.contains("No list of people who opted out was given."), "{readme}");
+    assert!(!readme.contains("attacked this package") && !readme.contains("Those who opted out"));
+    let mut log = OptOuts::default();
+    let at = "2026-11-30".to_owned();
+    let volunteer = key(&name(0)).0;
+    log.add(Entry { volunteer, state: State::Out, at, channel: String::new() }).unwrap();
+    log.write(&project.path("optouts.toml")).unwrap();
+    project.inputs.optouts = Some(project.path("optouts.toml"));
+    let target = project.path("without");
+    project.release(&target, &settings(Tier::A)).unwrap();
+    assert!(read(&target).contains("Those who opted out are left out."));
 }

@@ -127,11 +127,15 @@ fn whoever_opted_out_might_never_have_voted() {
     let gone = [4, 9, 33];
     for tier in [Tier::A, Tier::B, Tier::C] {
         let mut project = Project::new();
-        project.opt_out(gone.map(name).iter().map(String::as_str), "2026-10-01");
+        project.opt_out(gone.map(name).iter().map(String::as_str));
         // Agreement of the others was computed by somebody else; here it is the same in both worlds, and
         // theirs is not looked at.
         let with = files(&project.package(tier));
-        let without = files(&Project::without(&gone).package(tier));
+        // A list with nobody on it: that one was given is said in the package.
+        let mut never = Project::without(&gone);
+        OptOuts::default().write(&never.path("optouts.toml")).unwrap();
+        never.inputs.optouts = Some(never.path("optouts.toml"));
+        let without = files(&never.package(tier));
         for (path, bytes) in &with {
             assert!(*bytes == without[path], "{path} differs in tier {tier:?}");
         }
@@ -142,7 +146,7 @@ fn whoever_opted_out_might_never_have_voted() {
 #[test]
 fn what_was_made_of_votes_before_stays_unless_its_run_knew_of_everybody() {
     let mut project = Project::new();
-    project.opt_out([name(4).as_str()], "2026-10-01");
+    project.opt_out([name(4).as_str()]);
     let attempt = |project: &Project, target: &str| {
         project.release(&project.path(target), &settings(Tier::A)).map_err(|e| e.to_string())
     };
@@ -264,7 +268,7 @@ fn shapes_of_enough_people_leave_and_no_single_stroke() {
     // Whoever opted out must be shown not to be among those who drew.
     let volunteer = key("ann").0;
     let members = |who: &str| format!("volunteer,shape\n{who},circle\n");
-    project.opt_out(["ann"], "2026-10-01");
+    project.opt_out(["ann"]);
     let attempt =
         |project: &Project, name: &str| project.release(&project.path(name), &settings(Tier::A));
     assert!(attempt(&project, "one").unwrap_err().to_string().contains("table of their members"));

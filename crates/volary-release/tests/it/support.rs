@@ -155,6 +155,8 @@ impl Project {
             r#"{"volary": "0.1.0", "command": "extract", "seed": 1, "command_line": ["/home/zaphod/volary"],
                "inputs": [{"path": "/home/zaphod/export.csv", "bytes": 3, "blake3": "00ff"}]}"#,
         )];
+        // Names are public; how much each did is not, for most platforms.
+        inputs.knowledge.know_names(names().iter().map(String::as_str));
         Self { folder, inputs }
     }
 
@@ -169,10 +171,10 @@ impl Project {
 
     /// Gives a list of people who opted out. The skill was computed by a run that knew of them, and experts gave
     /// the known answers.
-    pub(crate) fn opt_out<'a>(&mut self, people: impl IntoIterator<Item = &'a str>, at: &str) {
+    pub(crate) fn opt_out<'a>(&mut self, people: impl IntoIterator<Item = &'a str>) {
         let mut log = OptOuts::default();
         log.seal().unwrap();
-        for person in people {
+        for (person, at) in people.into_iter().zip(["2026-11-30", "2020-01-01"].into_iter().cycle()) {
             let (volunteer, _) = key(person);
             let (at, channel) = (at.to_owned(), String::new());
             log.add(Entry { volunteer, state: State::Out, at, channel }).unwrap();
@@ -214,6 +216,7 @@ pub(crate) fn release_key() -> ReleaseKey {
 pub(crate) fn settings(tier: Tier) -> Settings {
     let mut settings = Settings::parse(SETTINGS).unwrap();
     settings.tier = tier;
+    settings.privacy.nobody_is_public = true;
     settings
 }
 

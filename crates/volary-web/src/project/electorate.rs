@@ -66,7 +66,7 @@ pub struct Electorate {
     pub(crate) params: FractionParams,
     pub(crate) truth: Option<Truth>,
     pub(crate) gold: Option<Truth>,
-    pub(crate) methods: Vec<(SkillMethod, OnceLock<Result<Arc<WhatIf>, CrowdError>>)>,
+    pub(crate) methods: Vec<(SkillMethod, Made)>,
     /// Place of each classification in the order in which they came.
     pub(crate) rank: Vec<u32>,
     /// Classifications of each volunteer.
@@ -79,6 +79,8 @@ pub struct Electorate {
     wrong: OnceLock<Result<Wrong, CrowdError>>,
 }
 
+/// What a way of weighing changes, once it was asked for.
+type Made = OnceLock<Result<Arc<WhatIf>, CrowdError>>;
 /// By task and place of the subject: whether the crowd's answer is wrong, of those whose answer is known.
 pub(crate) type Wrong = BTreeMap<String, HashMap<u32, bool>>;
 
@@ -152,7 +154,7 @@ impl Electorate {
     /// How often people say what the others say, question by question and answer by answer.
     pub(crate) fn classes(&self) -> Result<&[QuestionClasses], CrowdError> {
         let made = self.classes.get_or_init(|| {
-            type Sums = BTreeMap<(u32, u32), HashMap<u32, (u64, u64)>>;
+            type Sums = BTreeMap<(u32, u32), BTreeMap<u32, (u64, u64)>>;
             let add = |sums: &mut Sums, one: Compared| {
                 // Of a question with several answers: whether they see what the others see.
                 if one.is_yes && !self.people[one.volunteer as usize].is_out {
@@ -176,9 +178,7 @@ impl Electorate {
             let mut out: BTreeMap<u32, QuestionClasses> = BTreeMap::new();
             for ((index, answer), people) in all {
                 let question = &self.votes.questions[index as usize];
-                let mut people: Vec<(u32, (u64, u64))> = people.into_iter().collect();
-                people.sort_unstable();
-                let found = group_share(people.into_iter().map(|(_, kn)| kn), self.params.level());
+                let found = group_share(people.into_values(), self.params.level());
                 let Some(found) = found.filter(|f| f.n_people >= K as u64) else { continue };
                 let group = ClassGroup::of(&question.answers[answer as usize], &found);
                 let of = out.entry(index).or_insert_with(|| QuestionClasses::of(question));
@@ -208,7 +208,7 @@ impl Electorate {
     /// How often new and experienced people say what the others say, on subjects; merged where one of the groups has
     /// fewer than ten, and nothing where both together have.
     pub(crate) fn sides(&self, is_meant: &[bool]) -> Result<Vec<Side>, CrowdError> {
-        type Sums = HashMap<u32, (u64, u64)>;
+        type Sums = BTreeMap<u32, (u64, u64)>;
         let add = |sums: &mut Sums, one: Compared| {
             let person = self.people[one.volunteer as usize];
             if !person.is_anonymous && !person.is_out {
@@ -259,7 +259,8 @@ impl Electorate {
                 let mut said: Vec<&str> =
                     agreed.iter().map(|&a| question.answers[a as usize].as_str()).collect();
                 let mut right: Vec<&str> = listed.iter().map(String::as_str).collect();
-                (said.sort_unstable(), right.sort_unstable());
+                said.sort_unstable();
+                right.sort_unstable();
                 out.entry(question.task.clone()).or_default().insert(item.subject, said != right);
             }
             Ok(out)

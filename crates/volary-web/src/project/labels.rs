@@ -70,11 +70,11 @@ pub(crate) struct Label {
     pub(crate) retracts: Option<String>,
 }
 
-/// The log.
-#[derive(Debug)]
+/// The log. Clones are the same log: a project that is read anew keeps it.
+#[derive(Clone, Debug)]
 pub struct Labels {
     path: PathBuf,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug)]
@@ -105,25 +105,14 @@ impl Labels {
             .map_err(|e| io("opening", e))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|e| io("reading", e))?;
-        let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        let (lines, end) = parsed(&bytes, path)?;
         if end < bytes.len() {
             file.set_len(end as u64).map_err(|e| io("repairing", e))?;
         }
         file.seek(SeekFrom::Start(end as u64)).map_err(|e| io("reading", e))?;
-        let mut state = State { file, lines: Vec::new(), by_id: HashMap::new() };
-        for (line, text) in bytes[..end].split(|b| *b == b'\n').enumerate() {
-            if text.is_empty() {
-                continue;
-            }
-            let label: Label = serde_json::from_slice(text).map_err(|e| LabelError::Line {
-                line: line + 1,
-                reason: e.to_string(),
-                path: path.to_owned(),
-            })?;
-            state.by_id.insert(label.id.clone(), state.lines.len());
-            state.lines.push(label);
-        }
-        Ok(Self { path: path.to_owned(), state: Mutex::new(state) })
+        let by_id = lines.iter().enumerate().map(|(at, label)| (label.id.clone(), at)).collect();
+        let state = State { file, lines, by_id };
+        Ok(Self { path: path.to_owned(), state: Arc::new(Mutex::new(state)) })
     }
 
     /// Adds a line; on disk when it comes back. `false`: it was there.
@@ -180,17 +169,46 @@ impl Labels {
     /// What holds: the last label of each person on each subject and question that was not taken back, in the
     /// order of subject, question, person.
     pub(crate) fn current(&self) -> Vec<Label> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let gone: std::collections::HashSet<&str> =
-            state.lines.iter().filter_map(|line| line.retracts.as_deref()).collect();
-        let mut last: BTreeMap<(&str, &str, &str), &Label> = BTreeMap::new();
-        for line in &state.lines {
-            if line.value.is_some() && !gone.contains(line.id.as_str()) {
-                last.insert((&line.subject_id, &line.question, &line.by), line);
-            }
-        }
-        last.into_values().cloned().collect()
+        current(&self.state.lock().unwrap_or_else(PoisonError::into_inner).lines)
     }
+}
+
+/// Lines of a log, and where the last whole one ends.
+fn parsed(bytes: &[u8], path: &Path) -> Result<(Vec<Label>, usize), LabelError> {
+    let end = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    let mut lines = Vec::new();
+    for (line, text) in bytes[..end].split(|b| *b == b'\n').enumerate() {
+        if text.is_empty() {
+            continue;
+        }
+        let label = serde_json::from_slice(text).map_err(|e| LabelError::Line {
+            line: line + 1,
+            reason: e.to_string(),
+            path: path.to_owned(),
+        });
+        lines.push(label?);
+    }
+    Ok((lines, end))
+}
+
+/// What holds of some lines; see [`Labels::current`].
+fn current(lines: &[Label]) -> Vec<Label> {
+    let gone: std::collections::HashSet<&str> =
+        lines.iter().filter_map(|line| line.retracts.as_deref()).collect();
+    let mut last: BTreeMap<(&str, &str, &str), &Label> = BTreeMap::new();
+    for line in lines {
+        if line.value.is_some() && !gone.contains(line.id.as_str()) {
+            last.insert((&line.subject_id, &line.question, &line.by), line);
+        }
+    }
+    last.into_values().cloned().collect()
+}
+
+/// What holds in a log that another process may be writing; nothing is opened for writing.
+pub(crate) fn read_current(path: &Path) -> Result<Vec<Label>, LabelError> {
+    let io =
+        |reason| LabelError::Io { action: "reading", reason: Arc::new(reason), path: path.to_owned() };
+    Ok(current(&parsed(&std::fs::read(path).map_err(io)?, path)?.0))
 }
 
 #[cfg(test)]

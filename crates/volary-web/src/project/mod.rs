@@ -1,14 +1,16 @@
 //! A project as the page shows it: tables in memory, images, light curves, votes, volunteers, labels.
 //!
-//! Everything but the labels is read once, by whoever starts the server, and does not change while it runs:
-//! answers have strong entity tags. Numbers are not computed here; they stand in the tables, or
-//! `volary-space` and `volary-crowd` compute them. People's names are not here at all: volunteers come as numbers
-//! ([`Person`], [`Electorate`]) and leave as groups, or, for admins, under names of this run of the server.
+//! Everything but the labels is read by whoever starts the server, and again when a job has made something new; then
+//! another [`Project`] stands in its place. None of them ever changes: answers have strong entity tags. Numbers are not
+//! computed here; they stand in the tables, or `volary-space` and `volary-crowd` compute them. People's names are not
+//! here at all: volunteers come as numbers ([`Person`], [`Electorate`]) and leave as groups, or, for admins, under names
+//! of this run of the server.
 
 pub(crate) mod courses;
 pub(crate) mod crowd;
 pub(crate) mod drift;
 pub(crate) mod electorate;
+pub(crate) mod expert;
 pub(crate) mod hilbert;
 pub(crate) mod labels;
 pub(crate) mod one_by_one;
@@ -17,6 +19,7 @@ pub(crate) mod query;
 pub(crate) mod sheets;
 pub(crate) mod slices;
 pub(crate) mod table;
+pub(crate) mod unsure;
 pub(crate) mod what_if;
 pub(crate) mod wire;
 
@@ -28,6 +31,7 @@ use utoipa::ToSchema;
 
 pub use crowd::Person;
 pub use electorate::{Electorate, ElectorateParts, SkillMethod, Standing};
+pub use expert::{of_rows as labels_of_rows, read as read_labels, too_few as too_few_labels};
 pub use labels::{LabelError, Labels};
 pub use slices::{SliceError, Slices};
 pub use table::{Table, TableError};

@@ -33,6 +33,11 @@ impl Kept {
         self.of.lock().unwrap_or_else(PoisonError::into_inner).get(subject).cloned()
     }
 
+    /// Images may have changed.
+    pub(crate) fn forget(&self) {
+        self.of.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn put(&self, subject: &str, made: &Arc<Vec<u8>>) {
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         // Which ones are wanted again, nobody knows; to begin anew is rare and cheap.

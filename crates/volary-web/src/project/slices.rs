@@ -62,11 +62,11 @@ impl SavedSlice {
     }
 }
 
-/// The slices.
-#[derive(Debug)]
+/// The slices. Clones are the same ones: a project that is read anew keeps them.
+#[derive(Clone, Debug)]
 pub struct Slices {
     path: PathBuf,
-    held: Mutex<Vec<SavedSlice>>,
+    held: Arc<Mutex<Vec<SavedSlice>>>,
 }
 
 impl Slices {

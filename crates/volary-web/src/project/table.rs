@@ -1,9 +1,10 @@
 //! One table: its columns, and what is counted of them again and again.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use volary_space::boundary::{BoundaryParams, Prepared, strata};
+use volary_space::pca::{Pca, PcaParams};
 use volary_space::slice::{Column, Columns, Mask, Table as _};
 use volary_space::{Points, SpaceError};
 
@@ -82,8 +83,11 @@ pub struct Table {
     row_of: HashMap<String, usize>,
     binned: BTreeMap<String, OnceLock<Binned>>,
     vectors: Option<Vectors>,
-    prepared: Mutex<HashMap<String, std::sync::Arc<Prepared>>>,
-    orders: Mutex<BTreeMap<[String; 2], std::sync::Arc<Vec<u32>>>>,
+    /// By the digest of the quantity.
+    prepared: Mutex<HashMap<[u8; 32], Arc<Prepared>>>,
+    /// With its seed.
+    reduced: Mutex<Option<(u64, Arc<Points>)>>,
+    orders: Mutex<BTreeMap<[String; 2], Arc<Vec<u32>>>>,
     origins: BTreeMap<String, String>,
 }
 
@@ -99,6 +103,11 @@ impl Vectors {
     /// The point of a row.
     pub(crate) fn point_of(&self, row: usize) -> Option<usize> {
         self.rows.binary_search(&row).ok()
+    }
+
+    /// Principal components of a boundary: as many as the command line keeps, where there are so many.
+    fn n_components(&self) -> usize {
+        BoundaryParams::default().n_components.min(self.points.width()).min(self.points.len())
     }
 }
 
@@ -143,6 +152,7 @@ impl Table {
             binned,
             vectors: vectors.transpose()?.filter(|v| !v.rows.is_empty()),
             prepared: Mutex::default(),
+            reduced: Mutex::default(),
             orders: Mutex::default(),
             origins: BTreeMap::new(),
         })
@@ -237,39 +247,59 @@ impl Table {
         Some(self.binned.get(name)?.get_or_init(|| Binned::of(column)))
     }
 
-    /// What all thresholds of a boundary on a column share, made when first asked for: that of `volary boundary`
-    /// with its defaults.
-    pub(crate) fn prepared(&self, name: &str) -> Result<Option<std::sync::Arc<Prepared>>, SpaceError> {
-        let (Some(vectors), Some(numbers)) = (&self.vectors, self.numbers(name)) else {
-            return Ok(None);
-        };
+    /// What all thresholds of a boundary on a quantity share, made when first asked for: that of `volary boundary`
+    /// with its defaults. `values` are those of the points with a vector; they go into what is kept, since those of
+    /// labels change.
+    pub(crate) fn prepared(
+        &self,
+        name: &str,
+        values: &[f64],
+    ) -> Result<Option<Arc<Prepared>>, SpaceError> {
+        let Some(vectors) = &self.vectors else { return Ok(None) };
+        let strata = strata(values);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(name.as_bytes());
+        strata.iter().for_each(|stratum| _ = hasher.update(&stratum.to_le_bytes()));
+        let key = *hasher.finalize().as_bytes();
         let mut held = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(prepared) = held.get(name) {
+        if let Some(prepared) = held.get(&key) {
             return Ok(Some(prepared.clone()));
         }
-        let defaults = BoundaryParams::default();
-        let most = vectors.points.width().min(vectors.points.len());
-        let params = BoundaryParams { n_components: defaults.n_components.min(most), ..defaults };
-        let values: Vec<f64> = vectors.rows.iter().map(|&row| numbers[row]).collect();
-        let prepared = Prepared::stratified(&vectors.points, &strata(&values), None, &params)?;
+        let params =
+            BoundaryParams { n_components: vectors.n_components(), ..BoundaryParams::default() };
+        let prepared = Prepared::stratified(&vectors.points, &strata, None, &params)?;
         // Somebody who asks for every column must not fill the memory.
         if held.len() >= 8 {
             held.clear();
         }
-        let prepared = std::sync::Arc::new(prepared);
-        held.insert(name.to_owned(), prepared.clone());
+        let prepared = Arc::new(prepared);
+        held.insert(key, prepared.clone());
         Ok(Some(prepared))
     }
 
+    /// The principal components of all vectors, as many as a boundary has, and the places of the points along them;
+    /// made when first asked for with a seed.
+    pub(crate) fn reduced(&self, seed: u64) -> Result<Option<Arc<Points>>, SpaceError> {
+        let Some(vectors) = &self.vectors else { return Ok(None) };
+        let mut held = self.reduced.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, reduced)) = held.as_ref().filter(|(of, _)| *of == seed) {
+            return Ok(Some(Arc::clone(reduced)));
+        }
+        let params = PcaParams { seed, ..PcaParams::new(vectors.n_components()) };
+        let reduced = Arc::new(Pca::fit(&vectors.points, &params)?.transform(&vectors.points)?);
+        *held = Some((seed, Arc::clone(&reduced)));
+        Ok(Some(reduced))
+    }
+
     /// Rows in the order of the Hilbert curve through two columns; rows without a place come last, by number.
-    pub(crate) fn hilbert_order(&self, x: &str, y: &str) -> Option<std::sync::Arc<Vec<u32>>> {
+    pub(crate) fn hilbert_order(&self, x: &str, y: &str) -> Option<Arc<Vec<u32>>> {
         let (xs, ys) = (self.numbers(x)?, self.numbers(y)?);
         let key = [x.to_owned(), y.to_owned()];
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(order) = orders.get(&key) {
             return Some(order.clone());
         }
-        let order = std::sync::Arc::new(super::hilbert::order(xs, ys));
+        let order = Arc::new(super::hilbert::order(xs, ys));
         // Somebody who asks for every pair of columns must not fill the memory.
         if orders.len() >= 16 {
             orders.clear();

@@ -28,6 +28,7 @@ use crate::tokens::Role;
 
 /// To a listener that cannot go on from where it was: it asks for everything anew.
 const RESET: &str = "event: reset\ndata: {}\n\n";
+const TOPICS: [&str; 3] = ["alerts", "subjects", "jobs"];
 /// Events read out of the store at a time.
 const CHUNK: u32 = 256;
 
@@ -36,7 +37,7 @@ const CHUNK: u32 = 256;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct StreamParams {
-    /// `alerts`, `subjects`, or both with a comma; all if absent.
+    /// `alerts`, `subjects`, `jobs`, or several with commas; all if absent.
     topics: Option<String>,
 }
 
@@ -44,14 +45,15 @@ pub(crate) struct StreamParams {
 struct Wanted {
     alerts: bool,
     subjects: bool,
+    jobs: bool,
     voters: bool,
 }
 
 /// Listen
 ///
-/// Server-sent events: `alert.created`, `alert.updated`, `subject.retired`, `subject.updated`. `Last-Event-ID`
-/// resumes; without it the stream begins now. `reset` says that it cannot go on from there, and everything is to be asked
-/// for anew.
+/// Server-sent events: `alert.created`, `alert.updated`, `subject.retired`, `subject.updated`; and
+/// `job.progress`, four times a second at most, which has no number. `Last-Event-ID` resumes; without it the stream
+/// begins now. `reset` says that it cannot go on from there, and everything is to be asked for anew.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", security(("token" = ["read"])),
     params(StreamParams, ("last-event-id" = Option<String>, Header, description = "Number of the last event that was seen.")),
     responses((status = 200, body = String, content_type = "text/event-stream"),
@@ -62,16 +64,20 @@ pub(crate) async fn stream(
     Params(params): Params<StreamParams>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let mut wanted = Wanted { alerts: true, subjects: true, voters: asker.may(Role::Admin) };
+    let voters = asker.may(Role::Admin);
+    let mut wanted = Wanted { alerts: true, subjects: true, jobs: true, voters };
     if let Some(topics) = &params.topics {
         let named: Vec<&str> = topics.split(',').map(str::trim).collect();
-        if let Some(other) = named.iter().find(|name| !["alerts", "subjects"].contains(name)) {
+        if let Some(other) = named.iter().find(|name| !TOPICS.contains(name)) {
             let other: String = other.chars().take(40).collect();
             return Err(Problem::bad_request(format!(
-                "there is no topic {other:?}; use alerts, subjects"
+                "there is no topic {other:?}; use {}",
+                TOPICS.join(", ")
             )));
         }
-        (wanted.alerts, wanted.subjects) = (named.contains(&"alerts"), named.contains(&"subjects"));
+        let is_named = |topic: &str| named.contains(&topic);
+        (wanted.alerts, wanted.subjects, wanted.jobs) =
+            (is_named("alerts"), is_named("subjects"), is_named("jobs"));
     }
     let last = match headers.get("last-event-id") {
         None => None,
@@ -113,6 +119,7 @@ async fn tell(
     wanted: Wanted,
     to: &To,
 ) -> Result<(), Over> {
+    let mut jobs = app.jobs.told();
     send(to, ": listening\n\n".to_owned()).await?;
     let mut seen = match last {
         Some(last) if is_known(app, last).await? => catch_up(app, last, wanted, to).await?,
@@ -127,6 +134,10 @@ async fn tell(
         let heard = tokio::select! {
             () = stopped(app) => return Err(Over),
             () = to.closed() => return Err(Over),
+            Ok(job) = jobs.recv(), if wanted.jobs => {
+                send(to, format!("event: job.progress\ndata: {job}\n\n")).await?;
+                continue;
+            }
             heard = tokio::time::timeout(app.settings.heartbeat, told.recv()) => heard,
         };
         match heard {

@@ -4,6 +4,7 @@ pub(crate) mod alerts;
 pub(crate) mod classifications;
 pub(crate) mod events;
 pub(crate) mod exports;
+pub(crate) mod jobs;
 pub(crate) mod learner;
 pub(crate) mod log;
 pub(crate) mod media;
@@ -78,6 +79,8 @@ fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(log::list, log::post))
         .routes(routes!(log::policy))
         .routes(routes!(learner::status))
+        .routes(routes!(jobs::list, jobs::start))
+        .routes(routes!(jobs::one, jobs::stop))
         .routes(routes!(project::one))
         .routes(routes!(project::findings::sheets))
         .routes(routes!(project::findings::runs))

@@ -4,6 +4,7 @@ mod choosing;
 mod contract;
 mod deeds;
 mod hostile;
+mod jobs;
 mod media;
 mod openapi;
 mod outbox;

@@ -3,9 +3,12 @@
 use serde_json::{Value, json};
 use volary_space::Points;
 use volary_space::boundary::{BoundaryParams, Prepared, Quantity, strata};
+use volary_space::logistic::Logistic;
+use volary_space::pca::{Pca, PcaParams};
 use volary_space::slice::Column;
 
 use crate::project::{Data, N, WIDTH, data, site};
+use crate::site::Site;
 
 #[test]
 fn findings_are_told_as_they_stand() {
@@ -204,4 +207,116 @@ fn further_frames_are_images_too() {
     }
     site.get("/project/subjects/s2/image?frame=1", &site.read).is(404);
     assert_eq!(site.get("/project/subjects/s0/image?frame=-1", &site.read).status, 400);
+}
+
+/// Gives labels on relevance: by the true score of each of these rows, from 0 to 5.
+fn label(site: &Site, rows: impl Iterator<Item = usize>) -> Vec<(usize, f64)> {
+    let data = data();
+    let value = |row: usize| (data.score[row] / 1.3 * 5.0).round().clamp(0.0, 5.0);
+    let labels: Vec<(usize, f64)> = rows.map(|row| (row, value(row))).collect();
+    for (row, value) in &labels {
+        let body = json!({
+            "id": format!("l{row}"), "subject_id": format!("s{row}"), "question": "relevance", "value": value.to_string(),
+        });
+        site.post("/labels", &site.write, &body).is(201);
+    }
+    labels
+}
+
+#[test]
+fn a_learner_says_of_what_it_is_least_sure_once_it_has_labels() {
+    let folder = tempfile::tempdir().expect("made");
+    let site = site(&folder);
+    let ask = |sort: &str| {
+        site.post(
+            "/tables/subjects/rows",
+            &site.read,
+            &json!({ "sort": sort, "limit": 1000, "columns": [] }),
+        )
+    };
+    let few = ask("unsure(relevance)").is(409).json();
+    assert_eq!(few["type"], "/problems/too-few-labels");
+    assert!(few["detail"].as_str().is_some_and(|d| d.contains("5 of either")), "{few}");
+    let labels = label(&site, (0..N).step_by(4));
+    let rows = |answer: crate::site::Answer| -> Vec<usize> {
+        let said = answer.is(200).json();
+        let all = said["rows"].as_array().expect("a list").iter();
+        all.map(|row| row["row"].as_u64().expect("a number") as usize).collect()
+    };
+    let found = rows(ask("unsure(relevance)"));
+    // The same by the library: components of all vectors, a balanced regression on the labels, least sure first.
+    let vectors = Points::new(data().vectors, WIDTH).expect("fits");
+    let pca = Pca::fit(&vectors, &PcaParams { seed: 1, ..PcaParams::new(WIDTH) }).expect("fits");
+    let reduced = pca.transform(&vectors).expect("fits");
+    let known: Vec<usize> = labels.iter().map(|(row, _)| *row).collect();
+    let yes: Vec<f64> = labels.iter().map(|(_, v)| f64::from(u8::from(*v >= 3.0))).collect();
+    let params = BoundaryParams::default().logistic;
+    let learner = Logistic::fit(&reduced.select(&known), &yes, None, &params, None).expect("fits");
+    let p = learner.predict(&reduced).expect("fits");
+    let mut wanted: Vec<usize> = (0..N).filter(|row| !known.contains(row)).collect();
+    wanted.sort_by(|a, b| (p[*a] - 0.5).abs().total_cmp(&(p[*b] - 0.5).abs()));
+    assert_eq!(found[..wanted.len()], wanted);
+    assert_eq!(found[wanted.len()..], known);
+    assert_eq!(rows(ask("unsure(relevance, 1)")), found, "1 is the seed where none is named");
+    ask("unsure(class)").is(409);
+    site.post(
+        "/tables/subjects/rows",
+        &site.read,
+        &json!({ "sort": "unsure(relevance)", "filter": "x >" }),
+    )
+    .is(400);
+}
+
+#[test]
+fn the_boundary_of_labels_is_the_librarys() {
+    let folder = tempfile::tempdir().expect("made");
+    let site = site(&folder);
+    let thresholds = [0.5, 1.5, 2.5, 3.5, 4.5];
+    let body = json!({ "quantity": "label(relevance)", "thresholds": thresholds });
+    let ask = || site.post("/tables/subjects/boundary", &site.read, &body).is(200).json();
+    let nothing = ask();
+    assert_eq!((nothing["n_train"].as_u64(), nothing["n_held_out"].as_u64()), (Some(0), Some(0)));
+    assert!(
+        nothing["rows"][2]["too_few"].as_str().is_some_and(|t| t.contains("0 labelled subjects")),
+        "{nothing}"
+    );
+    assert!(nothing["rows"][2]["precision"].is_null());
+    let labels = label(&site, (0..N).step_by(2));
+    let mut values = vec![f64::NAN; N];
+    labels.iter().for_each(|(row, value)| values[*row] = *value);
+    let vectors = Points::new(data().vectors, WIDTH).expect("fits");
+    let params = BoundaryParams { n_components: WIDTH, ..BoundaryParams::default() };
+    let prepared = Prepared::stratified(&vectors, &strata(&values), None, &params).expect("fits");
+    let quantity =
+        Quantity { name: "label".into(), values: values.clone(), thresholds: thresholds.to_vec() };
+    let rows = prepared.sweep(&[quantity], None).expect("fits");
+    let said = ask();
+    let mut n_compared = 0;
+    for (said, row) in said["rows"].as_array().expect("a list").iter().zip(&rows) {
+        for (name, estimate) in [
+            ("precision", row.precision),
+            ("recall", row.recall),
+            ("f1", row.f1),
+            ("selected", row.selected),
+        ] {
+            let Some(estimate) = estimate else {
+                assert!(said[name].is_null(), "{said}");
+                continue;
+            };
+            for (end, value) in
+                [("value", estimate.value), ("low", estimate.low), ("high", estimate.high)]
+            {
+                let close = said[name][end].as_f64().is_some_and(|v| (v - value).abs() < 1e-12);
+                assert!(close || value.is_nan(), "{name} {end}: {value} {said}");
+                n_compared += 1;
+            }
+        }
+    }
+    assert!(n_compared >= 36, "{n_compared}");
+    let n_of = |rows: &[usize]| rows.iter().filter(|row| !values[**row].is_nan()).count() as u64;
+    assert_eq!(said["n_held_out"].as_u64(), Some(n_of(prepared.held())));
+    assert_eq!(said["n_train"].as_u64(), Some(n_of(prepared.train())));
+    assert!(said["rows"][2]["too_few"].is_null(), "{said}");
+    let unknown = json!({ "quantity": "label(", "thresholds": [1.0] });
+    site.post("/tables/subjects/boundary", &site.read, &unknown).is(400);
 }

@@ -376,7 +376,8 @@ fn single_people_are_for_admins_and_have_no_name() {
                 .collect(),
         );
     }
-    (expected.sort(), found.sort());
+    expected.sort();
+    found.sort();
     assert!(expected.len() > 5 && expected.len() < n_told, "{}", expected.len());
     assert_eq!(found, expected);
     // The widest first, and nothing by skill.

@@ -10,7 +10,7 @@ use volary_release::attack::{self, Knowledge, Outcome, Truth, View};
 use volary_release::bias::Registry;
 use volary_release::card::Folder;
 use volary_release::key::ReleaseKey;
-use volary_release::names::read_names;
+use volary_release::names::{read_ids, read_names};
 use volary_release::optout::OptOuts;
 use volary_release::package::{self, Inputs};
 use volary_release::settings::Settings;
@@ -180,9 +180,15 @@ struct Attack {
     /// The key of the package's pseudonyms: only with it claims can be told right or wrong.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// The package of the version before.
+    /// The package of the version before: joins the two, and looks at what is gone.
     #[arg(long, value_name = "DIR")]
     previous: Option<PathBuf>,
+    /// Who opted out: whether the difference of the two versions is theirs.
+    #[arg(long, value_name = "TOML", requires = "previous")]
+    optouts: Option<PathBuf>,
+    /// The key of the version before, where it is another one.
+    #[arg(long, value_name = "FILE", requires = "previous")]
+    previous_key: Option<PathBuf>,
     #[command(flatten)]
     knows: Knows,
 }
@@ -202,6 +208,8 @@ fn knowledge(knows: &Knows, session: &Session) -> Result<Knowledge> {
     if let Some(path) = &knows.names {
         let names = read_names(path, progress)?;
         knowledge.know_names(names.iter().map(String::as_str));
+        let ids = read_ids(path, progress)?;
+        knowledge.know_ids(ids.iter().map(String::as_str));
     }
     if let Some(path) = &knows.talk {
         knowledge.talk = Knowledge::read_sightings(path, progress)?;
@@ -368,23 +376,59 @@ fn run_attack(args: &Attack, mut session: Session) -> Result<ExitCode> {
         );
     }
     let view = open(&args.package, &session)?;
-    let outcomes =
-        attack::run(&view, &knowledge, &Truth::new(&pseudonyms, &view), settings.privacy.most_found);
+    let truth = Truth::new(&pseudonyms, &view);
+    let mut outcomes = attack::run(&view, &knowledge, &truth, settings.privacy.most_found);
     session.summary.count("n_votes", "votes in the package", view.n_rows() as u64);
-    tell_attacks(&mut session, &outcomes);
     if let Some(previous) = &args.previous {
-        let before = open(previous, &session)?;
-        let (joined, all) = attack::rejoined(&before, &view);
-        session.summary.note(&format!(
-            "pseudonyms of both versions joined by what their rows say: {} of {}",
-            grouped(joined),
-            grouped(all)
-        ));
-        session.summary.value("rejoined", json!([joined, all]));
+        outcomes.extend(between(args, &settings, previous, (&view, &truth), &mut session)?);
     }
+    tell_attacks(&mut session, &outcomes);
     let holds = outcomes.iter().all(Outcome::holds);
     session.finish(None)?;
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What two versions say together. Who opted out in between is told by the keys of both.
+fn between(
+    args: &Attack,
+    settings: &Settings,
+    previous: &Path,
+    after: (&View, &Truth<'_>),
+    session: &mut Session,
+) -> Result<Vec<Outcome>> {
+    let privacy = &settings.privacy;
+    let before = open(previous, session)?;
+    let mut out = Vec::new();
+    if let Some(optouts) = &args.optouts {
+        let optouts = OptOuts::read(optouts)?;
+        let about = read_record(&previous.join("datapackage.json"))?;
+        let version =
+            about["version"].as_str().context("the version before does not say which it is")?;
+        let key = ReleaseKey::read(args.previous_key.as_ref().unwrap_or(&args.key), previous)?;
+        let of_before = Settings { version: version.to_owned(), ..settings.clone() };
+        let pseudonyms = package::pseudonyms(&of_before, &key)?;
+        let truth = Truth::new(&pseudonyms, &before);
+        let out_now = optouts.out();
+        let people: Vec<&str> = out_now.keys().copied().collect();
+        out.push(attack::difference_by_key(
+            (&before, &truth),
+            after,
+            &people,
+            privacy.k,
+            privacy.most_found,
+        ));
+    } else {
+        session.summary.note("the difference of versions needs to know who opted out: --optouts FILE");
+    }
+    if privacy.line.is_none() {
+        out.push(attack::rejoined(&before, after.0, privacy.most_joined));
+    }
+    Ok(out)
+}
+
+fn read_record(path: &Path) -> Result<serde_json::Value> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("no JSON: {}", path.display()))
 }
 
 fn open(package: &Path, session: &Session) -> Result<View> {

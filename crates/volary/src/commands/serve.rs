@@ -18,6 +18,7 @@ use volary_web::{Choosing, Poll, Role, Secret, Server, Settings, Target, Tokens,
 use crate::input::read_workflow_export;
 use crate::live::{RulesArgs, StoreArgs};
 use crate::live_tables;
+use crate::page_jobs;
 use crate::page_project::PageArgs;
 use crate::session::Session;
 
@@ -156,6 +157,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let project = args.page.read(&mut session)?;
     let left_out = project.left_out.clone();
     settings.project = std::sync::Arc::new(project);
+    settings.runner = page_jobs::runner(&args.page, &session)?;
     let tokens = settings.tokens.clone();
     let store = match &args.page.folder {
         Some(folder) => args.store.inside(folder),

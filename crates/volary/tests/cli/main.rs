@@ -14,6 +14,7 @@ mod formulas;
 mod gold;
 mod house;
 mod images;
+mod jobs;
 mod lightcurves;
 mod live;
 mod marks;

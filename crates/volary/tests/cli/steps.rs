@@ -55,6 +55,35 @@ fn steps_run_once_and_again_where_what_they_read_has_changed() {
 }
 
 #[test]
+fn one_step_is_run_by_its_number_or_its_line_and_nothing_else() {
+    let place = Place::new();
+    place.write("points.csv", "subject_id,x\na,1\nb,2\n");
+    let toml = "[[steps]]\nrun = \"slice points.csv 'x > 1' -o one.csv\"\n\n[[steps]]\nrun = \"slice points.csv 'x > 0' -o two.csv\"\n";
+    place.write("volary.toml", toml);
+    let state = |arguments: &[&str]| {
+        let record = place.record(arguments);
+        let summary = record["summary"].as_object().unwrap().clone();
+        let stages: Vec<_> = summary.into_iter().filter(|(key, _)| key.starts_with("stage_")).collect();
+        assert_eq!(stages.len(), 1, "{stages:?}");
+        stages[0].1.as_str().unwrap().to_owned()
+    };
+    assert_eq!(state(&["run", "--only", "2"]), "done");
+    assert!(place.path("two.csv").is_file() && !place.path("one.csv").exists());
+    assert!(!place.path("report.html").exists() && !place.path("run.json").exists());
+    assert_eq!(state(&["run", "--only", "slice points.csv 'x > 0' -o two.csv"]), "up to date");
+    assert_eq!(state(&["run", "--only", "2", "--force"]), "done");
+    for wrong in ["3", "0", "slice points.csv 'x > 0' -o three.csv", "token list"] {
+        place.volary(&["run", "--only", wrong]).fails_with("has no step");
+    }
+    assert_eq!(place.volary(&["run", "--while-stdin"]).code, 2, "with --only, or not at all");
+    // A whole run takes what was done as done, and writes the report.
+    let record = place.record(&["run"]);
+    let summary = record["summary"].to_string();
+    assert!(summary.contains("done") && summary.contains("up to date"), "{summary}");
+    assert!(place.path("report.html").is_file() && place.path("one.csv").is_file());
+}
+
+#[test]
 fn a_step_that_fails_is_named_and_what_was_done_stays_done() {
     let place = Place::new();
     std::fs::create_dir(place.path("cutouts")).unwrap();

@@ -5,16 +5,16 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use volary_space::boundary::{BoundaryParams, Quantity, Row, SELECTED_FROM};
+use volary_space::boundary::{BoundaryParams, Prepared, Quantity, Row, SELECTED_FROM};
 use volary_space::resample::Estimate;
 use volary_space::slice::Mask;
 
-use super::{computed, table_at};
+use super::{computed, table_of};
 use crate::app::Shared;
 use crate::extract::{Body, Id, Reader};
 use crate::problem::Problem;
-use crate::project::Table;
 use crate::project::query::{Which, encoded, no_column};
+use crate::project::{Labels, Table, expert};
 use crate::reply::Reply;
 
 /// Thresholds at once; each costs a regression.
@@ -35,7 +35,8 @@ pub(crate) struct GroupBody {
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BoundaryQuery {
-    /// The column whose values above a threshold are "chosen".
+    /// The column whose values above a threshold are "chosen"; or `label(QUESTION)`, what experts said on the page:
+    /// the mean of a subject's labels that are numbers, and no value where it has none.
     pub(crate) quantity: String,
     /// The thresholds, 64 at most.
     pub(crate) thresholds: Vec<f64>,
@@ -87,6 +88,9 @@ pub(crate) struct BoundaryRow {
     f1: Option<EstimateView>,
     /// What it means for who has to decide.
     sentence: String,
+    /// Why nothing can be concluded from it; of labels, where there are fewer than five on a side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    too_few: Option<String>,
     groups: Vec<KeptView>,
     /// The rows that it selects, of all with a vector: a bit a row, the first lowest, in base64. Absent where there is
     /// no boundary, or it was not asked for.
@@ -98,9 +102,9 @@ pub(crate) struct BoundaryRow {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct BoundaryView {
     quantity: String,
-    /// Subjects that were trained on.
+    /// Subjects that were trained on; of labels, those with one.
     n_train: usize,
-    /// Subjects that were held out.
+    /// Subjects that were held out; of labels, those with one.
     n_held_out: usize,
     n_components: usize,
     /// Level of the intervals.
@@ -112,7 +116,7 @@ pub(crate) struct BoundaryView {
 /// The boundary at some thresholds
 ///
 /// Principal components and a balanced logistic regression on four fifths of the subjects, judged on the others.
-/// Judged against what volunteers chose, which is not the truth.
+/// Judged against what volunteers chose, or experts said, which is not the truth.
 #[utoipa::path(post, path = "/api/v1/tables/{id}/boundary", tag = "project", security(("token" = ["read"])),
     params(("id" = String, Path)), request_body = BoundaryQuery, responses((status = 200, body = BoundaryView),
     (status = 400, body = crate::problem::ProblemDocument),
@@ -125,12 +129,16 @@ pub(crate) async fn boundary(
     Id(id): Id,
     body: Body,
 ) -> Result<Reply, Problem> {
-    let at = table_at(&app, &id)?;
+    let of = table_of(&app, &id)?;
     let asked: BoundaryQuery = body.read()?;
-    Ok(Reply::new(&computed(move || judged(&app.project.tables[at], &asked)).await??))
+    Ok(Reply::new(&computed(move || judged(of.table(), of.project.labels.as_ref(), &asked)).await??))
 }
 
-pub(crate) fn judged(table: &Table, asked: &BoundaryQuery) -> Result<BoundaryView, Problem> {
+pub(crate) fn judged(
+    table: &Table,
+    labels: Option<&Labels>,
+    asked: &BoundaryQuery,
+) -> Result<BoundaryView, Problem> {
     let wrong = |error: volary_space::SpaceError| Problem::unprocessable(error.to_string());
     let no_vectors = || {
         let detail =
@@ -146,14 +154,19 @@ pub(crate) fn judged(table: &Table, asked: &BoundaryQuery) -> Result<BoundaryVie
         let detail = "rows are told of one threshold at a time; ask for one, or without `masks`";
         return Err(Problem::unprocessable(detail));
     }
-    let numbers = table.numbers(&asked.quantity).ok_or_else(|| no_column(table, &asked.quantity))?;
-    let vectors = table.vectors().ok_or_else(no_vectors)?;
-    let prepared = table.prepared(&asked.quantity).map_err(wrong)?.ok_or_else(no_vectors)?;
-    let quantity = Quantity {
-        name: asked.quantity.clone(),
-        values: vectors.rows.iter().map(|&row| numbers[row]).collect(),
-        thresholds: asked.thresholds.clone(),
+    let question =
+        expert::question(&asked.quantity).filter(|_| table.numbers(&asked.quantity).is_none());
+    let said = question.map(|question| expert::values(labels, question));
+    let of_labels = said.as_ref().map(|said| expert::of_rows(said, table.ids()));
+    let numbers = match &of_labels {
+        Some(values) => values.as_slice(),
+        None => table.numbers(&asked.quantity).ok_or_else(|| no_column(table, &asked.quantity))?,
     };
+    let vectors = table.vectors().ok_or_else(no_vectors)?;
+    let values: Vec<f64> = vectors.rows.iter().map(|&row| numbers[row]).collect();
+    let prepared = table.prepared(&asked.quantity, &values).map_err(wrong)?.ok_or_else(no_vectors)?;
+    let quantity =
+        Quantity { name: asked.quantity.clone(), values, thresholds: asked.thresholds.clone() };
     let group = |group: &GroupBody| -> Result<Vec<usize>, Problem> {
         let which = Which { filter: Some(group.filter.clone()), region: None };
         let mask = which.choose(table)?.passing;
@@ -171,6 +184,7 @@ pub(crate) fn judged(table: &Table, asked: &BoundaryQuery) -> Result<BoundaryVie
         recall: row.recall.map(estimate),
         f1: row.f1.map(estimate),
         sentence: row.sentence(table.n_rows()),
+        too_few: question.and_then(|_| expert::too_few(&quantity.values, row.threshold)),
         groups: kept
             .into_iter()
             .zip(&asked.groups)
@@ -182,10 +196,13 @@ pub(crate) fn judged(table: &Table, asked: &BoundaryQuery) -> Result<BoundaryVie
             .collect(),
         rows: asked.masks.then(|| selected_rows(table, row)).flatten(),
     };
+    let n_of = |prepared: &Prepared, of: fn(&Prepared) -> &[usize]| {
+        of(prepared).iter().filter(|&&i| question.is_none() || !quantity.values[i].is_nan()).count()
+    };
     Ok(BoundaryView {
         quantity: asked.quantity.clone(),
-        n_train: prepared.train().len(),
-        n_held_out: prepared.held().len(),
+        n_train: n_of(&prepared, Prepared::train),
+        n_held_out: n_of(&prepared, Prepared::held),
         n_components: prepared.reduced().width(),
         level: BoundaryParams::default().bootstrap.level(),
         rows: rows.iter().zip(kept).map(view).collect(),

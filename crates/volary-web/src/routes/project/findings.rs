@@ -30,7 +30,7 @@ pub(crate) struct RunsView<'p> {
 #[utoipa::path(get, path = "/api/v1/project/sheets", tag = "project", security(("token" = ["read"])),
     responses((status = 200, body = SheetsView)))]
 pub(crate) async fn sheets(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
-    Ok(Reply::new(&SheetsView { sheets: &app.project.sheets }))
+    Ok(Reply::new(&SheetsView { sheets: &app.project().sheets }))
 }
 
 /// What was done
@@ -39,7 +39,7 @@ pub(crate) async fn sheets(State(app): State<Shared>, _: Reader) -> Result<Reply
 #[utoipa::path(get, path = "/api/v1/project/runs", tag = "project", security(("token" = ["read"])),
     responses((status = 200, body = RunsView)))]
 pub(crate) async fn runs(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
-    Ok(Reply::new(&RunsView { runs: &app.project.runs }))
+    Ok(Reply::new(&RunsView { runs: &app.project().runs }))
 }
 
 /// What the labels of experts are at this moment.
@@ -73,7 +73,7 @@ pub(crate) struct DataUse<'p> {
     responses((status = 200, body = DataUse)))]
 pub(crate) async fn data_use(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
     let view = move || {
-        let project = &app.project;
+        let project = &app.project();
         let label_set = project.labels.as_ref().map(|labels| {
             let (version, n_lines) = labels.version();
             LabelSet { version, n_lines, n_labels: labels.current().len() }

@@ -1,7 +1,6 @@
 //! Labels of experts: given in the page, on disk before the page goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -70,7 +69,8 @@ pub(crate) struct GivenView {
     responses((status = 200, body = LabelsView)))]
 pub(crate) async fn list(State(app): State<Shared>, Reader(asker): Reader) -> Result<Reply, Problem> {
     let me = asker.0.as_ref().map(|token| token.id.clone()).unwrap_or_default();
-    let view = move || match &app.project.labels {
+    let project = app.project();
+    let view = move || match &project.labels {
         Some(labels) => LabelsView { labels: labels.current(), n_log: labels.log().len(), me },
         None => LabelsView { labels: Vec::new(), n_log: 0, me },
     };
@@ -110,7 +110,7 @@ pub(crate) async fn post(
         at: time(app.now_ms()),
         retracts: new.retracts,
     };
-    let project = Arc::clone(&app.project);
+    let project = app.project();
     let written = computed(move || {
         let labels = project.labels.as_ref().ok_or_else(|| {
             Problem::new(
@@ -124,7 +124,7 @@ pub(crate) async fn post(
     // Who has said nothing of a subject, or takes it back, is told nothing.
     let says_nothing = [QUESTION, CHECK].iter().any(|prefix| label.question.starts_with(prefix));
     let is_answer = label.value.is_some() && !says_nothing;
-    let gold = app.project.gold.get(&label.subject_id).filter(|_| is_answer).cloned();
+    let gold = app.project().gold.get(&label.subject_id).filter(|_| is_answer).cloned();
     let Label { id, subject_id, question, value, by, at, retracts } = label;
     let view = GivenView { id, subject_id, question, value, by, at, retracts, gold };
     Ok(Reply::new(&view).status(if is_new { StatusCode::CREATED } else { StatusCode::OK }))
@@ -184,7 +184,7 @@ pub(crate) async fn readers(
     Params(params): Params<ReadersParams>,
 ) -> Result<Reply, Problem> {
     let view = move || {
-        let labels = app.project.labels.as_ref().map(|labels| labels.current()).unwrap_or_default();
+        let labels = app.project().labels.as_ref().map(|labels| labels.current()).unwrap_or_default();
         read_by_several(labels.into_iter().filter(|l| l.question == params.question).collect())
     };
     Ok(Reply::new(&computed(view).await??))

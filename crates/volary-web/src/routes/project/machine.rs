@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use volary_crowd::interval::{jeffreys, wilson};
 
-use super::{computed, table_at};
+use super::{computed, table_of};
 use crate::app::Shared;
 use crate::extract::{Body, Id, Reader};
 use crate::problem::Problem;
-use crate::project::Project;
 use crate::project::drift::{self, Drift};
 use crate::project::query::{Which, no_column};
+use crate::project::{Project, Table};
 use crate::reply::Reply;
 
 /// Bins of the probabilities.
@@ -85,13 +85,12 @@ pub(crate) async fn machine(
     Id(id): Id,
     body: Body,
 ) -> Result<Reply, Problem> {
-    let at = table_at(&app, &id)?;
+    let of = table_of(&app, &id)?;
     let asked: MachineQuery = body.read()?;
-    Ok(Reply::new(&computed(move || compared(&app.project, at, &asked)).await??))
+    Ok(Reply::new(&computed(move || compared(&of.project, of.table(), &asked)).await??))
 }
 
-fn compared(project: &Project, at: usize, asked: &MachineQuery) -> Result<MachineView, Problem> {
-    let table = &project.tables[at];
+fn compared(project: &Project, table: &Table, asked: &MachineQuery) -> Result<MachineView, Problem> {
     let numbers = |name: &str| table.numbers(name).ok_or_else(|| no_column(table, name));
     let (machine, crowd) = (numbers(&asked.machine)?, numbers(&asked.crowd)?);
     let which = Which { filter: asked.filter.clone(), region: None };

@@ -170,7 +170,7 @@ fn table_view(project: &Project, table: &Table) -> TableView {
 #[utoipa::path(get, path = "/api/v1/project", tag = "project", security(("token" = ["read"])),
     responses((status = 200, body = ProjectView)))]
 pub(crate) async fn one(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
-    let project = Arc::clone(&app.project);
+    let project = app.project();
     let view = move || project_view(&project);
     Ok(Reply::new(&computed(view).await?))
 }
@@ -223,14 +223,29 @@ pub(crate) async fn computed<T: Send + 'static>(
     blocking(work).await.ok_or_else(|| Problem::failed("a computation for the page failed"))
 }
 
-/// The place of a table that is asked for.
-pub(crate) fn table_at(app: &App, name: &str) -> Result<usize, Problem> {
-    let tables = &app.project.tables;
-    tables.iter().position(|table| table.name() == name).ok_or_else(|| {
+/// A table that is asked for, and the project that it is of: both stay as they are while an answer is made.
+#[derive(Clone)]
+pub(crate) struct Asked {
+    pub(crate) project: Arc<Project>,
+    at: usize,
+}
+
+impl Asked {
+    pub(crate) fn table(&self) -> &Table {
+        &self.project.tables[self.at]
+    }
+}
+
+/// The table of a name.
+pub(crate) fn table_of(app: &App, name: &str) -> Result<Asked, Problem> {
+    let project = app.project();
+    let tables = &project.tables;
+    let at = tables.iter().position(|table| table.name() == name).ok_or_else(|| {
         let names: Vec<&str> = tables.iter().map(Table::name).collect();
         Problem::not_found(match names.as_slice() {
             [] => "this server has no project; start it as `volary serve DIR`".to_owned(),
             names => format!("there is no such table; there are {}", names.join(", ")),
         })
-    })
+    })?;
+    Ok(Asked { project, at })
 }

@@ -11,7 +11,7 @@ use volary_crowd::interval::{jeffreys, student_half_width};
 use volary_space::slice::Mask;
 
 use super::volunteers::{LEVEL, failed};
-use super::{computed, table_at};
+use super::{computed, table_of};
 use crate::app::Shared;
 use crate::extract::{Body, Either, Id, Reader, Writer};
 use crate::problem::Problem;
@@ -98,10 +98,10 @@ pub(crate) async fn slice(
     Id(id): Id,
     body: Body,
 ) -> Result<Reply, Problem> {
-    let at = table_at(&app, &id)?;
+    let of = table_of(&app, &id)?;
     let asked: SliceQuery = body.read()?;
     let view = move || {
-        let (project, table) = (&app.project, &app.project.tables[at]);
+        let (project, table) = (&of.project, of.table());
         let chosen = Which { filter: asked.filter, region: asked.region }.choose(table)?.selected;
         known(project, table, &chosen)
     };
@@ -237,7 +237,7 @@ pub(crate) struct SavedSlices {
     responses((status = 200, body = SavedSlices)))]
 pub(crate) async fn list(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
     let view = move || -> Result<SavedSlices, Problem> {
-        let project = &app.project;
+        let project = &app.project();
         let held = project.slices.as_ref().map(|slices| slices.all()).unwrap_or_default();
         let slices = held.into_iter().map(|slice| saved(project, slice)).collect::<Result<_, _>>()?;
         Ok(SavedSlices { takes_slices: project.slices.is_some(), few: FEW, slices })
@@ -325,11 +325,11 @@ pub(crate) async fn post(
         );
         return Err(Problem::unprocessable(detail));
     }
-    let at = table_at(&app, &new.table)?;
+    let at = table_of(&app, &new.table)?;
     let by = asker.0.as_ref().map(|token| token.id.clone()).unwrap_or_default();
     let now = time(app.now_ms());
     let write = move || {
-        let project = Arc::clone(&app.project);
+        let project = app.project();
         let kept = project.slices.as_ref().ok_or_else(|| {
             let detail = "this server keeps no slices; start it as `volary serve DIR`";
             Problem::new(StatusCode::CONFLICT, detail)
@@ -355,7 +355,8 @@ pub(crate) async fn remove(
 ) -> Result<StatusCode, Problem> {
     let none = || Problem::not_found("no slice has this id");
     let gone = move || {
-        let kept = app.project.slices.as_ref().ok_or_else(none)?;
+        let project = app.project();
+        let kept = project.slices.as_ref().ok_or_else(none)?;
         kept.remove(&id).map_err(|e| refused(&e))
     };
     if computed(gone).await?? { Ok(StatusCode::NO_CONTENT) } else { Err(none()) }

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::tables::arrow;
-use super::{computed, table_at};
+use super::{Asked, computed, table_of};
 use crate::app::Shared;
 use crate::extract::{Id, Params, Reader};
 use crate::problem::Problem;
 use crate::project::sheets::{CELL_PX, PER_ROW, PER_SHEET, sheet};
-use crate::project::{Project, wire};
+use crate::project::wire;
 use crate::reply::{Reply, etag};
 use crate::routes::media::decoded;
 
@@ -45,8 +45,8 @@ pub(crate) struct Manifest {
 }
 
 /// Rows with an image, in the order of the curve.
-fn in_order(project: &Project, at: usize, map: &MapParams) -> Result<Vec<u32>, Problem> {
-    let table = &project.tables[at];
+fn in_order(of: &Asked, map: &MapParams) -> Result<Vec<u32>, Problem> {
+    let (project, table) = (&of.project, of.table());
     let order = table.hilbert_order(&map.x, &map.y).ok_or_else(|| {
         Problem::bad_request("x and y must be columns of numbers of this table")
             .kind("unknown-column", "No such column")
@@ -66,8 +66,8 @@ pub(crate) async fn manifest(
     Id(id): Id,
     Params(map): Params<MapParams>,
 ) -> Result<Reply, Problem> {
-    let at = table_at(&app, &id)?;
-    let n = computed(move || in_order(&app.project, at, &map)).await??.len();
+    let of = table_of(&app, &id)?;
+    let n = computed(move || in_order(&of, &map)).await??.len();
     let n_sheets = n.div_ceil(PER_SHEET);
     Ok(Reply::new(&Manifest { cell_px: CELL_PX, per_row: PER_ROW, per_sheet: PER_SHEET, n_sheets, n }))
 }
@@ -84,8 +84,8 @@ pub(crate) async fn rows(
     Id(id): Id,
     Params(map): Params<MapParams>,
 ) -> Result<Response, Problem> {
-    let at = table_at(&app, &id)?;
-    let rows = computed(move || in_order(&app.project, at, &map)).await??;
+    let of = table_of(&app, &id)?;
+    let rows = computed(move || in_order(&of, &map)).await??;
     arrow(wire::rows("row", &rows))
 }
 
@@ -103,16 +103,16 @@ pub(crate) async fn one(
     Path((id, n)): Path<(String, String)>,
     Params(map): Params<MapParams>,
 ) -> Result<Response, Problem> {
-    let at = table_at(&app, &id)?;
+    let of = table_of(&app, &id)?;
     let n: usize = n.parse().map_err(|_| Problem::bad_request("sheets are counted from 0"))?;
-    let project = Arc::clone(&app.project);
-    let rows = computed(move || in_order(&project, at, &map)).await??;
+    let ordered = of.clone();
+    let rows = computed(move || in_order(&ordered, &map)).await??;
     let n_sheets = rows.len().div_ceil(PER_SHEET);
     if n >= n_sheets {
         return Err(Problem::not_found(format!("there are {n_sheets} sheets, counted from 0")));
     }
     let end = rows.len().min((n + 1) * PER_SHEET);
-    jpeg(app, at, rows[n * PER_SHEET..end].to_vec()).await
+    jpeg(app, of, rows[n * PER_SHEET..end].to_vec()).await
 }
 
 /// Which rows.
@@ -138,25 +138,25 @@ pub(crate) async fn thumbnails(
     Id(id): Id,
     Params(params): Params<RowsParams>,
 ) -> Result<Response, Problem> {
-    let at = table_at(&app, &id)?;
+    let of = table_of(&app, &id)?;
     let rows: Vec<u32> = params.rows.split(',').map_while(|row| row.trim().parse().ok()).collect();
     let n_asked = params.rows.split(',').count();
-    let n_rows = app.project.tables[at].n_rows();
+    let n_rows = of.table().n_rows();
     let is_whole = rows.len() == n_asked && rows.iter().all(|row| (*row as usize) < n_rows);
     if !is_whole || rows.len() > PER_SHEET {
         let detail =
             format!("rows are {PER_SHEET} numbers at most, from 0 to {}", n_rows.saturating_sub(1));
         return Err(Problem::bad_request(detail));
     }
-    jpeg(app, at, rows).await
+    jpeg(app, of, rows).await
 }
 
-async fn jpeg(app: Shared, at: usize, rows: Vec<u32>) -> Result<Response, Problem> {
+async fn jpeg(app: Shared, of: Asked, rows: Vec<u32>) -> Result<Response, Problem> {
     let held = Arc::clone(&app);
     let bytes = decoded(&app, move || {
-        let table = &held.project.tables[at];
+        let table = of.table();
         let subjects: Vec<&str> = rows.iter().map(|row| table.ids()[*row as usize].as_str()).collect();
-        sheet(&held.project, &held.thumbnails, &subjects)
+        sheet(&of.project, &held.thumbnails, &subjects)
             .map_err(|error| Problem::failed(format!("writing a sheet failed: {error}")))
     })
     .await?;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -111,7 +110,7 @@ fn unknown() -> Problem {
     params(("id" = String, Path)), responses((status = 200, body = SubjectView),
     (status = 404, body = crate::problem::ProblemDocument)))]
 pub(crate) async fn one(State(app): State<Shared>, _: Reader, Id(id): Id) -> Result<Reply, Problem> {
-    let project = &app.project;
+    let project = app.project();
     let (mut rows, mut values) = (BTreeMap::new(), BTreeMap::new());
     for table in &project.tables {
         let Some(row) = table.row_of(&id) else { continue };
@@ -132,7 +131,7 @@ pub(crate) async fn one(State(app): State<Shared>, _: Reader, Id(id): Id) -> Res
         frames: project.frames.get(&id).into_iter().flatten().map(|(name, _)| name.clone()).collect(),
         has_light_curve,
         attention: project.attention.get(&id).map(attention_view),
-        tags: tags_of(project, &id),
+        tags: tags_of(&project, &id),
         rows,
         values,
         previous: beside(at.and_then(|row| row.checked_sub(1))),
@@ -164,9 +163,10 @@ pub(crate) async fn image(
     Id(id): Id,
     Params(params): Params<FrameParams>,
 ) -> Result<Response, Problem> {
+    let project = app.project();
     let path = match params.frame.unwrap_or(0) {
-        0 => app.project.images.get(&id).cloned(),
-        n => app.project.frames.get(&id).and_then(|all| all.get(n - 1)).map(|(_, path)| path.clone()),
+        0 => project.images.get(&id).cloned(),
+        n => project.frames.get(&id).and_then(|all| all.get(n - 1)).map(|(_, path)| path.clone()),
     };
     png(&app, path.ok_or_else(|| Problem::not_found("the subject has no such image"))?).await
 }
@@ -185,7 +185,7 @@ pub(crate) async fn attention(
     _: Reader,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let path = app.project.attention.get(&id).map(|found| found.panels.clone());
+    let path = app.project().attention.get(&id).map(|found| found.panels.clone());
     let none = "no model was asked what it looks at in this subject; `volary attention` asks";
     png(&app, path.ok_or_else(|| Problem::not_found(none))?).await
 }
@@ -266,7 +266,7 @@ pub(crate) async fn light_curve(
     if from.is_nan() || to.is_nan() || from > to {
         return Err(Problem::bad_request("`from` must not lie behind `to`"));
     }
-    let project = Arc::clone(&app.project);
+    let project = app.project();
     let view = move || {
         let curve = project
             .curves
@@ -373,7 +373,8 @@ pub(crate) async fn votes(
     };
     let alerts = policy.rules.iter().filter(|rule| rule.min_positive.is_some()).map(alert).collect();
     let view = move || -> Result<VotesView, Problem> {
-        let electorate = app.project.electorate.as_ref();
+        let project = app.project();
+        let electorate = project.electorate.as_ref();
         let questions = electorate.map_or(Ok(Vec::new()), |e| e.courses(&id, &rules));
         Ok(VotesView {
             subject_id: id,

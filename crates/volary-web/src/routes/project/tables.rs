@@ -1,7 +1,6 @@
 //! Tables: their columns as Arrow, what a predicate selects, and rows to read.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
@@ -12,12 +11,12 @@ use utoipa::{IntoParams, ToSchema};
 use volary_space::neighbours::{Metric, Queries, exact};
 use volary_space::slice::{Column, Mask, Table as _};
 
-use super::{computed, table_at};
+use super::{Asked, computed, table_of};
 use crate::app::Shared;
 use crate::extract::{Body, Id, Params, Reader};
 use crate::problem::Problem;
 use crate::project::query::{self, Found, Query, RegionBody, Which, no_column};
-use crate::project::{Table, wire};
+use crate::project::{Project, Table, expert, unsure, wire};
 use crate::reply::Reply;
 
 /// Rows that are sent at once.
@@ -53,9 +52,9 @@ pub(crate) async fn column(
     _: Reader,
     Path((id, name)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    let at = table_at(&app, &id)?;
+    let of = table_of(&app, &id)?;
     let made = computed(move || {
-        let table = &app.project.tables[at];
+        let table = of.table();
         let column = table.columns().column(&name).ok_or_else(|| no_column(table, &name))?;
         Ok::<_, Problem>(wire::column(&name, column))
     });
@@ -77,9 +76,9 @@ pub(crate) async fn query(
     Id(id): Id,
     body: Body,
 ) -> Result<Reply, Problem> {
-    let at = table_at(&app, &id)?;
+    let of = table_of(&app, &id)?;
     let asked: Query = body.read()?;
-    let answer = computed(move || query::answer(&app.project.tables[at], &asked)).await??;
+    let answer = computed(move || query::answer(of.table(), &asked)).await??;
     Ok(Reply::new(&answer))
 }
 
@@ -95,7 +94,8 @@ pub(crate) struct RowsQuery {
     rows: Option<Vec<u32>>,
     /// A column to sort by, with `-` before it the largest first; missing values come last. `random(SEED)` mixes the
     /// rows, the same way for the same seed; `unseen(QUESTION)` puts those first whose vectors lie furthest from
-    /// everything that has a label on the question.
+    /// everything that has a label on the question; `unsure(QUESTION)` or `unsure(QUESTION, SEED)` puts those first of
+    /// which a learner, taught by the labels on the question, is least sure whether they would get 3 or more.
     sort: Option<String>,
     /// Rows whose subject has a label on this question come last.
     labelled_last: Option<String>,
@@ -145,6 +145,7 @@ pub(crate) fn value(column: &Column, row: usize) -> Value {
     params(("id" = String, Path)), request_body = RowsQuery, responses((status = 200, body = RowsView),
     (status = 400, body = crate::problem::ProblemDocument),
     (status = 404, body = crate::problem::ProblemDocument),
+    (status = 409, body = crate::problem::ProblemDocument, description = "Too few labels to learn from."),
     (status = 422, body = crate::problem::ProblemDocument)))]
 pub(crate) async fn rows(
     State(app): State<Shared>,
@@ -152,10 +153,10 @@ pub(crate) async fn rows(
     Id(id): Id,
     body: Body,
 ) -> Result<Reply, Problem> {
-    let at = table_at(&app, &id)?;
+    let of = table_of(&app, &id)?;
     let asked: RowsQuery = body.read()?;
     let view = move || -> Result<RowsView, Problem> {
-        let table = &app.project.tables[at];
+        let (project, table) = (&of.project, of.table());
         let limit = asked.limit.unwrap_or(100);
         if limit > MAX_ROWS || asked.rows.as_ref().is_some_and(|rows| rows.len() > MAX_ROWS) {
             return Err(Problem::unprocessable(format!(
@@ -177,10 +178,16 @@ pub(crate) async fn rows(
                 let mut sorted = match order(asked.sort.as_deref()) {
                     Order::Column(sort) => sorted(table, &chosen, sort)?,
                     Order::Random(seed) => mixed(&chosen, seed),
-                    Order::Unseen(question) => unseen(table, &chosen, &labelled(&app, question))?,
+                    Order::Unsure(question, seed) => unsure::order(
+                        table,
+                        &chosen,
+                        &expert::values(project.labels.as_ref(), question),
+                        seed,
+                    )?,
+                    Order::Unseen(question) => unseen(table, &chosen, &labelled(project, question))?,
                 };
                 if let Some(question) = &asked.labelled_last {
-                    let known = labelled(&app, question);
+                    let known = labelled(project, question);
                     sorted.sort_by_key(|row| known.contains(&table.ids()[*row]));
                 }
                 (sorted.len(), sorted.into_iter().skip(asked.offset).take(limit).collect())
@@ -199,8 +206,8 @@ pub(crate) async fn rows(
         let row = |row: usize| RowView {
             row,
             subject_id: table.ids()[row].clone(),
-            has_image: app.project.images.contains_key(&table.ids()[row]),
-            has_light_curve: app.project.curves.contains_key(&table.ids()[row]),
+            has_image: project.images.contains_key(&table.ids()[row]),
+            has_light_curve: project.curves.contains_key(&table.ids()[row]),
             values: columns.iter().map(|(name, c)| ((*name).to_owned(), value(c, row))).collect(),
         };
         Ok(RowsView { n, rows: wanted.into_iter().map(row).collect() })
@@ -216,10 +223,18 @@ enum Order<'a> {
     Random(u64),
     /// The distance to what has a label on a question.
     Unseen(&'a str),
+    /// What a learner, taught by the labels on a question, is least sure of; with the seed of its components.
+    Unsure(&'a str, u64),
 }
 
 fn order(sort: Option<&str>) -> Order<'_> {
     let inside = |name: &str| sort?.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
+    if let Some(inside) = inside("unsure") {
+        let with_seed =
+            inside.rsplit_once(',').and_then(|(q, seed)| Some((q.trim(), seed.trim().parse().ok()?)));
+        let (question, seed) = with_seed.unwrap_or((inside, unsure::SEED));
+        return Order::Unsure(question, seed);
+    }
     match (inside("random").and_then(|seed| seed.parse().ok()), inside("unseen")) {
         (Some(seed), _) => Order::Random(seed),
         (None, Some(question)) => Order::Unseen(question),
@@ -228,8 +243,8 @@ fn order(sort: Option<&str>) -> Order<'_> {
 }
 
 /// Subjects with a label on a question.
-fn labelled(app: &Shared, question: &str) -> HashSet<String> {
-    let labels = app.project.labels.as_ref().map(|labels| labels.current()).unwrap_or_default();
+fn labelled(project: &Project, question: &str) -> HashSet<String> {
+    let labels = project.labels.as_ref().map(|labels| labels.current()).unwrap_or_default();
     labels.into_iter().filter(|l| l.question == question).map(|l| l.subject_id).collect()
 }
 
@@ -344,14 +359,13 @@ pub(crate) async fn neighbours(
     Id(id): Id,
     Params(params): Params<NeighbourParams>,
 ) -> Result<Reply, Problem> {
-    let at = table_at(&app, &id)?;
-    let found = computed(move || nearest(&app, at, &params)).await??;
+    let of = table_of(&app, &id)?;
+    let found = computed(move || nearest(&of, &params)).await??;
     Ok(Reply::new(&NeighboursView { neighbours: found }))
 }
 
-fn nearest(app: &Shared, at: usize, params: &NeighbourParams) -> Result<Vec<NeighbourView>, Problem> {
-    let (project, k) = (Arc::clone(&app.project), params.k.unwrap_or(12));
-    let table = &project.tables[at];
+fn nearest(of: &Asked, params: &NeighbourParams) -> Result<Vec<NeighbourView>, Problem> {
+    let (project, table, k) = (&of.project, of.table(), params.k.unwrap_or(12));
     if !(1..=MAX_K).contains(&k) {
         return Err(Problem::bad_request(format!("k is {k}; use 1 to {MAX_K}")));
     }

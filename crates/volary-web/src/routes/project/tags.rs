@@ -6,7 +6,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{computed, table_at};
+use super::{computed, table_of};
 use crate::app::Shared;
 use crate::extract::{Id, Reader};
 use crate::problem::Problem;
@@ -57,9 +57,9 @@ pub(crate) fn tags_of(project: &Project, subject: &str) -> Vec<String> {
     params(("id" = String, Path)), responses((status = 200, body = TagsView),
     (status = 404, body = crate::problem::ProblemDocument)))]
 pub(crate) async fn tags(State(app): State<Shared>, _: Reader, Id(id): Id) -> Result<Reply, Problem> {
-    let at = table_at(&app, &id)?;
+    let of = table_of(&app, &id)?;
     let view = move || {
-        let (project, table) = (&app.project, &app.project.tables[at]);
+        let (project, table) = (&of.project, of.table());
         let mut rows: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
         let mut add = |tag: String, subject: &str| {
             if let Some(row) = table.row_of(subject) {

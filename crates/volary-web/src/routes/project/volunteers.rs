@@ -33,7 +33,8 @@ pub(crate) fn failed(error: &CrowdError) -> Problem {
 #[utoipa::path(get, path = "/api/v1/volunteers/summary", tag = "project", security(("token" = ["read"])),
     responses((status = 200, body = Crowd)))]
 pub(crate) async fn summary(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
-    let view = move || Crowd::of(&app.project.people, app.project.n_opted_out);
+    let project = app.project();
+    let view = move || Crowd::of(&project.people, project.n_opted_out);
     Ok(Reply::new(&computed(view).await?))
 }
 
@@ -53,7 +54,8 @@ pub(crate) struct ClassesView {
     responses((status = 200, body = ClassesView)))]
 pub(crate) async fn classes(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
     let view = move || -> Result<ClassesView, Problem> {
-        let Some(electorate) = &app.project.electorate else {
+        let project = app.project();
+        let Some(electorate) = &project.electorate else {
             return Ok(ClassesView { level: LEVEL, questions: Vec::new() });
         };
         let questions = electorate.classes().map_err(|e| failed(&e))?.to_vec();
@@ -84,7 +86,8 @@ pub(crate) async fn what_if(
     Params(params): Params<WhatIfParams>,
 ) -> Result<Reply, Problem> {
     let view = move || {
-        let Some(electorate) = &app.project.electorate else { return Ok(WhatIf::default()) };
+        let project = app.project();
+        let Some(electorate) = &project.electorate else { return Ok(WhatIf::default()) };
         match electorate.what_if(params.method.as_deref()) {
             Some(found) => found.map(|found| (*found).clone()).map_err(|e| failed(&e)),
             None => {
@@ -143,11 +146,12 @@ pub(crate) async fn list(
     let by = params.sort.unwrap_or_default();
     let key = app.pseudonym_key()?;
     let view = move || {
-        let (rows, anonymous) = match &app.project.electorate {
+        let project = app.project();
+        let (rows, anonymous) = match &project.electorate {
             Some(electorate) => (electorate.one_by_one(&key, by), electorate.anonymous()),
             None => (Vec::new(), AnonymousView::default()),
         };
-        let (n, n_opted_out) = (rows.len(), app.project.n_opted_out);
+        let (n, n_opted_out) = (rows.len(), project.n_opted_out);
         let volunteers: Vec<OneView> = rows.into_iter().skip(from).take(size).collect();
         let next = (from + volunteers.len() < n).then(|| paging::cursor(&(from + volunteers.len())));
         let sort = params.sort.map(|by| json!(by).as_str().unwrap_or_default().to_owned());

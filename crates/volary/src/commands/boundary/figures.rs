@@ -101,13 +101,16 @@ fn held_map(found: &Found<'_>) -> Result<String> {
         }
         None => vec![f64::NAN; held.len()],
     };
-    // As in the paper, the fraction is cut off at ½.
+    let is_label = found.quantities[0].name == super::LABEL;
+    let name = if is_label { "held out: label" } else { "held out: chosen fraction" };
+    // As in the paper, the fraction is cut off at ½; labels go to 5.
+    let high = if is_label { 5.0 } else { 0.5 };
     let panel = |name: &str, values: Vec<f64>| Panel {
         name: name.to_owned(),
         values,
-        range: (0.0, 0.5),
+        range: (0.0, high),
         ..Panel::default()
     };
-    let panels = [panel("held out: chosen fraction", chosen), panel("of them selected", selected)];
+    let panels = [panel(name, chosen), panel("of them selected", selected)];
     Ok(map(&Places::flat(&x, &y), &panels, 2, "subjects held out, and those that are selected")?.svg)
 }

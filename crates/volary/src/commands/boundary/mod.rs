@@ -16,6 +16,7 @@ use volary_space::boundary::{BoundaryParams, Kept, Prepared, Quantity, Row, stra
 use volary_space::logistic::LogisticParams;
 use volary_space::slice::Table as _;
 use volary_space::{Bootstrap, Points};
+use volary_web::project::{labels_of_rows, read_labels, too_few_labels};
 
 pub(crate) use bundle::Opened;
 pub(crate) use saved::{ModelName, Saved, Seen, model_name};
@@ -29,8 +30,8 @@ use crate::whole_table::WholeTable;
 /// Learn which vectors people choose, and say what that selects, at many thresholds.
 ///
 /// Principal components, then logistic regression with balanced classes. The label is yes where a quantity
-/// exceeds a threshold: the chosen fraction, a score, or their product. Precision, recall, F1, selected share
-/// and prevalence are measured on subjects held out (the same share of every label), with bootstrap intervals.
+/// exceeds a threshold: the chosen fraction, a score, or their product; or what experts said on the page.
+/// Precision, recall, F1, selected share and prevalence are measured on subjects held out (the same share of every label), with bootstrap intervals.
 /// Writes the sweep to FILE, by lower limits of the score to FILE_cuts, what is kept of every tag to FILE_tags,
 /// the subjects held out to FILE_held. --save keeps one boundary for `volary select`.
 #[derive(Clone, Debug, clap::Args)]
@@ -39,7 +40,8 @@ use crate::whole_table::WholeTable;
   volary boundary embeddings.parquet --with chosen.csv --with scores.csv --chosen weighted_fraction \\
       --score feature_score --tags tags_subjects.csv --at 0.5 --save taste.json --figures figures -o sweep.csv
   volary boundary embeddings.parquet --with chosen.csv --chosen fraction --thresholds 0.1:0.9:0.1 \\
-      --names paper -o sweep.csv")]
+      --names paper -o sweep.csv
+  volary boundary embeddings.parquet --labels labels.jsonl --save experts.json -o experts.csv")]
 pub(crate) struct Args {
     /// Table with vectors: .parquet, .csv, .json, .arrow or .npy.
     #[arg(value_name = "TABLE")]
@@ -48,17 +50,25 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TABLE")]
     with: Vec<PathBuf>,
     /// Column of the chosen fraction.
-    #[arg(long, value_name = "COLUMN")]
-    chosen: String,
+    #[arg(long, value_name = "COLUMN", required_unless_present = "labels")]
+    chosen: Option<String>,
+    /// What experts said, instead of a chosen fraction: labels.jsonl, as the page writes it. A subject's value is the
+    /// mean of its labels that are numbers.
+    #[arg(long, value_name = "JSONL", conflicts_with_all = ["chosen", "score"])]
+    labels: Option<PathBuf>,
+    /// Which question of the labels.
+    #[arg(long, value_name = "NAME", default_value = "relevance", requires = "labels")]
+    question: String,
     /// Column of a score; adds sweeps over it and over fraction × score, and the cuts.
     #[arg(long, value_name = "COLUMN")]
     score: Option<String>,
     /// Table to write: .parquet, .csv, .json or .arrow.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Thresholds of the chosen fraction: a list, or from:to:step.
-    #[arg(long, value_name = "NUMBERS", default_value = "0.1:0.9:0.1")]
-    thresholds: String,
+    /// Thresholds of the chosen fraction, or of labels: a list, or from:to:step [default: 0.1:0.9:0.1, of labels
+    /// 0.5:4.5:1, which is from 1, 2, 3, 4, 5 on].
+    #[arg(long, value_name = "NUMBERS")]
+    thresholds: Option<String>,
     /// Thresholds of the score [default: ten, from its median to its 99th percentile].
     #[arg(long, value_name = "NUMBERS", requires = "score")]
     score_thresholds: Option<String>,
@@ -71,9 +81,9 @@ pub(crate) struct Args {
     /// The quantity of the boundary that is cut, drawn and saved.
     #[arg(long, default_value = "chosen", value_name = "NAME", value_parser = ["chosen", "score", "product"])]
     of: String,
-    /// Its threshold.
-    #[arg(long, default_value_t = 0.5, value_name = "THRESHOLD")]
-    at: f64,
+    /// Its threshold [default: 0.5, of labels 2.5].
+    #[arg(long, value_name = "THRESHOLD")]
+    at: Option<f64>,
     /// Tags of subjects, as `volary tags` writes them (subject_id, tags): FILE_tags says which are lost.
     #[arg(long, value_name = "TABLE")]
     tags: Option<PathBuf>,
@@ -122,7 +132,7 @@ pub(crate) struct Found<'a> {
     ids: Vec<&'a str>,
     points: Points,
     prepared: Prepared,
-    /// Chosen fraction, then score and product where there is a score.
+    /// Chosen fraction, then score and product where there is a score; or the labels alone.
     quantities: Vec<Quantity>,
     rows: Vec<Row>,
     /// The one that is cut, drawn and saved.
@@ -132,6 +142,42 @@ pub(crate) struct Found<'a> {
     /// Places for the map.
     map: (Vec<f64>, Vec<f64>),
 }
+
+/// The quantity that people decide: what it is called, and what it is unless something else is asked for.
+struct Decided {
+    name: &'static str,
+    values: Vec<f64>,
+    thresholds: &'static str,
+    at: f64,
+}
+
+impl Args {
+    /// The chosen fraction of each point, or what experts said of it.
+    fn decided(&self, table: &WholeTable, row_of: &[usize], session: &mut Session) -> Result<Decided> {
+        if let Some(path) = &self.labels {
+            let said = read_labels(path, &self.question)?;
+            session.input_file(path)?;
+            let ids: Vec<&str> = row_of.iter().map(|&row| table.ids[row].as_str()).collect();
+            let values = labels_of_rows(&said, &ids);
+            return Ok(Decided { name: LABEL, values, thresholds: "0.5:4.5:1", at: 2.5 });
+        }
+        let column = self
+            .chosen
+            .as_deref()
+            .context("the chosen fraction has no column; name it with --chosen")?;
+        let all = table.numbers("--chosen", column)?;
+        let values = row_of.iter().map(|&row| all[row]).collect();
+        Ok(Decided { name: "chosen", values, thresholds: "0.1:0.9:0.1", at: 0.5 })
+    }
+
+    /// What the saved file says of the quantity.
+    fn column(&self) -> String {
+        self.chosen.clone().unwrap_or_else(|| format!("label({})", self.question))
+    }
+}
+
+/// The quantity of labels.
+const LABEL: &str = "label";
 
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
@@ -183,22 +229,27 @@ fn find<'a>(
     session: &mut Session,
 ) -> Result<Found<'a>> {
     let pick = |values: &[f64]| row_of.iter().map(|&row| values[row]).collect::<Vec<f64>>();
-    let chosen = pick(table.numbers("--chosen", &args.chosen)?);
+    let decided = args.decided(table, row_of, session)?;
+    let chosen = decided.values;
     let score =
         args.score.as_deref().map(|name| table.numbers("--score", name).map(pick)).transpose()?;
     let n_known = chosen.iter().filter(|v| !v.is_nan()).count();
     session.summary.count("n_subjects", "subjects with a vector", points.len() as u64);
-    session.summary.count("n_chosen_known", "  with a chosen fraction", n_known as u64);
+    let what = if args.labels.is_some() { "  with a label" } else { "  with a chosen fraction" };
+    session.summary.count("n_chosen_known", what, n_known as u64);
     if n_known == 0 {
         bail!(
             "no subject with a vector has a value in {:?}; compare the tables' columns subject_id",
-            args.chosen
+            args.column()
         );
     }
     let mut quantities = vec![Quantity {
-        name: "chosen".to_owned(),
+        name: decided.name.to_owned(),
         values: chosen.clone(),
-        thresholds: number_list("--thresholds", &args.thresholds)?,
+        thresholds: number_list(
+            "--thresholds",
+            args.thresholds.as_deref().unwrap_or(decided.thresholds),
+        )?,
     }];
     if let Some(score) = &score {
         let product: Vec<f64> = chosen.iter().zip(score).map(|(c, s)| c * s).collect();
@@ -233,15 +284,16 @@ fn find<'a>(
     drop(sign);
     let sign = session.working("sweeping thresholds");
     let rows = prepared.sweep(&quantities, None)?;
-    let quantity = quantities.iter().find(|q| q.name == args.of).context("a quantity of that name")?;
-    let main = prepared.at(quantity, args.at)?;
+    let (of, at) = (if args.labels.is_some() { LABEL } else { &args.of }, args.at.unwrap_or(decided.at));
+    let quantity = quantities.iter().find(|q| q.name == of).context("a quantity of that name")?;
+    let main = prepared.at(quantity, at)?;
     let mut cuts = Vec::new();
     if let Some(score) = &score {
         let limits = match &args.cuts {
             Some(text) => number_list("--cuts", text)?,
             None => spread(score, 0.0, 0.95),
         };
-        let judged = prepared.by_cut(quantity, args.at, score, &limits)?;
+        let judged = prepared.by_cut(quantity, at, score, &limits)?;
         cuts = limits.into_iter().zip(judged).collect();
     }
     drop(sign);
@@ -369,6 +421,16 @@ fn summarise(found: &Found<'_>, kept: &Option<KeptTags>, session: &mut Session) 
     let sentence = main.sentence(found.points.len());
     summary.note(&format!("At {} {}: {sentence}.", main.quantity, main.threshold));
     summary.value("sentence", sentence);
+    if main.quantity == LABEL {
+        summary.note(
+            "(who was labelled was chosen, mostly, and not drawn: the numbers hold for such subjects)",
+        );
+        let too_few = too_few_labels(&found.quantities[0].values, main.threshold);
+        if let Some(sentence) = &too_few {
+            summary.note(sentence);
+        }
+        summary.value("too_few_labels", json!(too_few));
+    }
     if found.quantities.len() > 1 {
         summary.note(
             "(score and vectors come from one network: that a product with the score is predicted better does \

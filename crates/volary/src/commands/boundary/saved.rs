@@ -31,7 +31,7 @@ pub(crate) struct Saved {
     volary: String,
     /// Whose vectors; must be given again for `volary select` to compare.
     pub(crate) model: Option<ModelName>,
-    /// chosen, score or product.
+    /// chosen, score, product or label.
     pub(crate) quantity: String,
     chosen_column: String,
     score_column: Option<String>,
@@ -146,7 +146,7 @@ impl Saved {
             volary: env!("CARGO_PKG_VERSION").to_owned(),
             model,
             quantity: row.quantity.clone(),
-            chosen_column: found.args.chosen.clone(),
+            chosen_column: found.args.column(),
             score_column: found.args.score.clone(),
             threshold: row.threshold,
             selected_from: SELECTED_FROM,
