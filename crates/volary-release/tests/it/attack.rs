@@ -10,7 +10,6 @@ use volary_ingest::volunteer::key;
 use volary_release::attack::{
     Knowledge, Outcome, Sighting, Truth, View, difference_by_key, rejoined, run,
 };
-use volary_release::optout::{Entry, OptOuts, State};
 use volary_release::package::pseudonyms;
 use volary_release::pseudonym::{Bearer, Pseudonyms};
 use volary_release::tier::Tier;
@@ -284,12 +283,7 @@ fn tier_c_leaves_with_its_attacks_only() {
     assert!(readme.contains("No attack was tried on this package"), "{readme}");
     assert!(readme.contains("No list of people who opted out was given."), "{readme}");
     assert!(!readme.contains("attacked this package") && !readme.contains("Those who opted out"));
-    let mut log = OptOuts::default();
-    let at = "2026-11-30".to_owned();
-    let volunteer = key(&name(0)).0;
-    log.add(Entry { volunteer, state: State::Out, at, channel: String::new() }).unwrap();
-    log.write(&project.path("optouts.toml")).unwrap();
-    project.inputs.optouts = Some(project.path("optouts.toml"));
+    project.opt_out([name(0).as_str()]);
     let target = project.path("without");
     project.release(&target, &settings(Tier::A)).unwrap();
     assert!(read(&target).contains("Those who opted out are left out."));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use volary_ingest::volunteer::key;
+use volary_release::optout::OptOuts;
 use volary_release::pseudonym::is_pseudonym;
 use volary_release::tier::Tier;
 
