@@ -230,6 +230,9 @@ impl Job {
 struct Held {
     jobs: VecDeque<Job>,
     n_started: u64,
+    /// The steps as they stood when a job was looked at first, by its id: a page that watches it asks often, and to
+    /// tell how steps stand takes a look at all that they read.
+    steps: Option<(String, Vec<Step>)>,
     /// No job starts any more.
     is_over: bool,
 }
@@ -272,9 +275,22 @@ impl Jobs {
         self.runner.is_some()
     }
 
-    /// The steps as they stand; none where there is no runner.
+    /// The steps as they stand, or stood at the first look while a job runs; none where there is no runner.
     pub(crate) fn steps(&self) -> Result<Vec<Step>, String> {
-        self.runner.as_ref().map_or(Ok(Vec::new()), |runner| runner.steps())
+        let Some(runner) = &self.runner else { return Ok(Vec::new()) };
+        let running = {
+            let mut held = self.held();
+            let running = held.running().map(|job| job.id.clone());
+            if let (Some(id), Some((of, steps))) = (&running, &held.steps)
+                && id == of
+            {
+                return Ok(steps.clone());
+            }
+            running
+        };
+        let steps = runner.steps()?;
+        self.held().steps = running.map(|id| (id, steps.clone()));
+        Ok(steps)
     }
 
     /// The jobs, the newest first, with the last lines of each or none.

@@ -459,8 +459,6 @@ mod tests {
         assert_eq!(filter.to_string(), "consensus(w1.T1.ring) > 0.5");
         // The same answer again: which of the two is meant?
         let twice = ["a", "a", "a", "b"].map(str::to_owned);
-        let mut long = long;
-        let _ = long.insert("x", Column::Number(vec![0.0; 4]));
         let mut again = Columns::default();
         for (name, column) in long.iter().filter(|(name, _)| *name != "workflow_id" && *name != "answer")
         {

@@ -172,6 +172,11 @@ export async function bytes(path: string, asked: Asked = {}): Promise<Uint8Array
   return out;
 }
 
+/** What TypeScript does not know of it yet: how much is waited for. Where a browser does not either, less comes at a time. */
+interface Filler {
+  read(room: Uint8Array<ArrayBuffer>, how: { min: number }): Promise<{ done: boolean; value?: Uint8Array<ArrayBuffer> }>;
+}
+
 /** So many bytes at a time are told of. */
 const PIECE = 1 << 19;
 
@@ -180,7 +185,7 @@ const PIECE = 1 << 19;
  * and whoever reads it finds that.
  */
 async function inPlace(body: ReadableStream<Uint8Array>, total: number, told: (n: number) => void): Promise<Uint8Array | null> {
-  let reader: ReadableStreamBYOBReader;
+  let reader: Filler;
   try {
     reader = body.getReader({ mode: 'byob' });
   } catch {
@@ -191,7 +196,7 @@ async function inPlace(body: ReadableStream<Uint8Array>, total: number, told: (n
   while (n < total) {
     const room = new Uint8Array(memory, n, total - n);
     const part = await reader.read(room, { min: Math.min(PIECE, room.length) });
-    if (part.value) [memory, n] = [part.value.buffer as ArrayBuffer, n + part.value.length];
+    if (part.value) [memory, n] = [part.value.buffer, n + part.value.length];
     if (part.done) break;
     told(n);
   }

@@ -84,7 +84,7 @@ impl Slices {
                 return Err(SliceError::Io { action: "reading", reason, path: path.to_owned() });
             }
         };
-        Ok(Self { path: path.to_owned(), held: Mutex::new(held) })
+        Ok(Self { path: path.to_owned(), held: Arc::new(Mutex::new(held)) })
     }
 
     /// All of them, in the order of their names.

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use volary_space::slice::{Column, Columns};
@@ -18,10 +19,13 @@ use crate::site::{Site, until};
 struct Scripts {
     folder: PathBuf,
     all: Vec<(&'static str, &'static str)>,
+    /// How often it was asked how the steps stand.
+    n_looks: Arc<AtomicUsize>,
 }
 
 impl Runner for Scripts {
     fn steps(&self) -> Result<Vec<Step>, String> {
+        self.n_looks.fetch_add(1, Ordering::Relaxed);
         if self.folder.join("broken").exists() {
             return Err("volary.toml: a quote is not closed; close it".to_owned());
         }
@@ -86,12 +90,19 @@ const STEPS: [(&str, &str); 6] = [
 ];
 
 fn site(folder: &Path) -> Site {
-    let folder = folder.to_owned();
-    Site::with(move |settings| {
+    counted(folder).0
+}
+
+/// With the number of looks at the steps.
+fn counted(folder: &Path) -> (Site, Arc<AtomicUsize>) {
+    let (folder, n_looks) = (folder.to_owned(), Arc::<AtomicUsize>::default());
+    let counter = Arc::clone(&n_looks);
+    let site = Site::with(move |settings| {
         let labels = Some(Labels::open(&folder.join("labels.jsonl")).expect("opens"));
         settings.project = Arc::new(Project { labels, ..project(&folder) });
-        settings.runner = Some(Arc::new(Scripts { folder, all: STEPS.to_vec() }));
-    })
+        settings.runner = Some(Arc::new(Scripts { folder, all: STEPS.to_vec(), n_looks: counter }));
+    });
+    (site, n_looks)
 }
 
 fn step(site: &Site, line: &str) -> String {
@@ -252,6 +263,28 @@ fn only_who_may_read_and_write_runs_steps_and_nothing_else_can_be_run() {
     assert_eq!((&nothing["has_project"], &nothing["steps"]), (&json!(false), &json!([])));
     let refused = bare.post("/jobs", &bare.admin, &body).is(409).json();
     assert!(refused["detail"].as_str().is_some_and(|d| d.contains("volary serve DIR")), "{refused}");
+}
+
+#[test]
+fn who_watches_a_job_does_not_have_every_step_looked_at_again() {
+    let folder = tempfile::tempdir().expect("made");
+    let (site, n_looks) = counted(folder.path());
+    let id = start(&site, "train model");
+    site.get("/jobs", &site.admin).is(200);
+    let before = n_looks.load(Ordering::Relaxed);
+    for _ in 0..20 {
+        let listed = site.get("/jobs", &site.admin).is(200).json();
+        assert_eq!(listed["steps"].as_array().map(Vec::len), Some(STEPS.len()));
+    }
+    assert_eq!(n_looks.load(Ordering::Relaxed), before);
+    stop(&site, &id, &site.admin).is(202);
+    ended(&site, &id);
+    site.get("/jobs", &site.admin).is(200);
+    assert_eq!(
+        n_looks.load(Ordering::Relaxed),
+        before + 1,
+        "when it has ended they may stand otherwise"
+    );
 }
 
 #[test]

@@ -19,6 +19,7 @@ use volary_loop::pool::Mixture;
 use volary_web::{Choosing, Queue as _, Server, Settings};
 
 use crate::commands::{ingest, serve};
+use crate::page_jobs;
 use crate::page_project::PageArgs;
 use crate::session::Session;
 
@@ -61,7 +62,9 @@ pub(crate) async fn run(
 ) -> Result<Night> {
     let seed = session.global.seed;
     let sky = sky(seed);
-    let project = PageArgs::of(folder).read(session)?;
+    let page = PageArgs::of(folder);
+    let project = page.read(session)?;
+    settings.runner = page_jobs::runner(&page, session)?;
     let left_out = project.left_out.clone();
     settings.project = Arc::new(project);
     let first_token = serve::first_token(&settings.tokens)?;

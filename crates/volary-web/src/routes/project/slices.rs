@@ -1,7 +1,6 @@
 //! Slices: what is known of one beside its count, and those that people saved.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -325,20 +324,19 @@ pub(crate) async fn post(
         );
         return Err(Problem::unprocessable(detail));
     }
-    let at = table_of(&app, &new.table)?;
+    let of = table_of(&app, &new.table)?;
     let by = asker.0.as_ref().map(|token| token.id.clone()).unwrap_or_default();
     let now = time(app.now_ms());
     let write = move || {
-        let project = app.project();
-        let kept = project.slices.as_ref().ok_or_else(|| {
+        let kept = of.project.slices.as_ref().ok_or_else(|| {
             let detail = "this server keeps no slices; start it as `volary serve DIR`";
             Problem::new(StatusCode::CONFLICT, detail)
         })?;
         let which = Which { filter: Some(new.filter), region: None };
-        let filter = which.choose(&project.tables[at])?.canonical.unwrap_or_default();
+        let filter = which.choose(of.table())?.canonical.unwrap_or_default();
         let slice = SavedSlice { name, table: new.table, filter, by, at: now };
         let is_new = kept.save(slice.clone()).map_err(|e| refused(&e))?;
-        saved(&project, slice).map(|view| (view, is_new))
+        saved(&of.project, slice).map(|view| (view, is_new))
     };
     let (view, is_new) = computed(write).await??;
     Ok(Reply::new(&view).status(if is_new { StatusCode::CREATED } else { StatusCode::OK }))
