@@ -437,7 +437,7 @@ mod tests {
         let early = [stamped("extract", &[1], &[2]), run("consensus", &[2], &[3]), train.clone()];
         assert_eq!(standing(&early, 4), Standing::Without);
         assert_eq!(standing(&told, 9), Standing::Unknown);
-        assert_eq!(standing(&[train.clone()], 4), Standing::Unknown);
+        assert_eq!(standing(std::slice::from_ref(&train), 4), Standing::Unknown);
         // A release that was told leaves them out of the votes (2), and not out of gold (6) of an earlier day.
         let release = stamped("release", &[2, 6], &[7]);
         let gold = run("gold", &[1], &[6]);
