@@ -260,13 +260,18 @@ impl Lineage {
         let place: BTreeMap<&Run, usize> = self.runs.iter().zip(0..).collect();
         for hash in of {
             let Some(made_by) = makers.get(hash) else { return Standing::Unknown };
-            let chain = self.ancestors([hash]);
             if made_by.iter().all(|maker| with[*maker]) {
-                let first = chain.iter().find(|run| run.reads_votes && with[place[*run]]);
-                return Standing::With(
-                    first.map_or_else(|| "volary".to_owned(), |run| run.command.clone()),
-                );
+                // Back along what holds their votes, to where they were read.
+                let (mut at, mut seen) = (made_by[0], BTreeSet::new());
+                while seen.insert(at) {
+                    let held = self.runs[at].inputs.iter().filter(|file| is_with(&with, at, file));
+                    let mut before = held.filter_map(|file| makers.get(file.blake3.as_str())?.first());
+                    let Some(next) = before.next() else { break };
+                    at = *next;
+                }
+                return Standing::With(self.runs[at].command.clone());
             }
+            let chain = self.ancestors([hash]);
             if !chain.iter().any(|run| run.reads_votes && left_out[place[*run]]) {
                 return Standing::Unknown;
             }

@@ -169,6 +169,13 @@ fn an_opt_out_end_to_end() {
 #[test]
 fn gold_and_skill_of_before_an_opt_out_stay() {
     let place = project();
+    // Everybody agrees, so that a few are enough for hard labels.
+    let votes = (0..12).flat_map(|subject| NAMES.iter().zip(1..).map(move |of| (subject, of)));
+    let rows: Vec<Row> = votes
+        .map(|(subject, (name, i))| Row::answer(subject * 10 + i, name, &format!("s{subject}"), "Cat"))
+        .collect();
+    place.write("export.csv", export(&rows));
+    place.record(&["extract", "export.csv", "-o", "extracts", "--to", "csv"]);
     let make = |more: &[&str]| {
         place.record(&[&["gold", "export.csv", "--least", "3", "-o", "gold.csv"], more].concat());
         place.record(&[&["consensus", "export.csv", "-o", "consensus.csv"], more].concat());
