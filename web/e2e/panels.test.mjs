@@ -164,6 +164,12 @@ test('slices show where they lie and how mixed their votes are', async () => {
   await card.locator('canvas.points').waitFor();
   await page.waitForFunction(() => Number(document.querySelector('[aria-label="The slice"] canvas.points')?.dataset.drawn) > 0);
   assert.match(await card.locator('section.histogram').first().textContent(), /entropy_bits\(T0\)/);
+  // How far a model's maps lie on each other, over the subjects of the slice that have some.
+  await settledAt(page, 'confusion?filter=' + encodeURIComponent("subject_id in ('g4', 'g5', 'g6')"));
+  const known = await site.api('/tables/subjects/slice', { filter: "subject_id in ('g4', 'g5', 'g6')" });
+  assert.deepEqual([known.n, known.n_attention, known.overlaps.map((pair) => [pair.n, pair.mean])], [3, 1, [[1, 0.25]]]);
+  assert.equal(await card.locator('[data-overlap]').getAttribute('data-overlap'), '0.25');
+  assert.match(await card.textContent(), /Fewer than ten people/);
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });

@@ -2,7 +2,7 @@
 // of single people are for admins, and nobody has a name.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -12,13 +12,28 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 let site;
 let browser;
 let names;
-/** A project of the demo, and two who opted out. */
+/**
+ * A project of the demo whose subjects are seen week after week, a sixth of them in each, with a machine that knows the
+ * answers and turns them round in the last week; and two who opted out.
+ */
 function demo(folder) {
   const run = (...args) => execFileSync(VOLARY, args, { cwd: folder, stdio: 'ignore' });
   run('demo', '.', '--subjects', '120', '--volunteers', '80');
   const rows = readFileSync(join(folder, 'classifications.csv'), 'utf8').split('\n').slice(1, -1);
   names = [...new Set(rows.map((row) => row.split(',')[1]).filter((name) => !name.startsWith('not-logged-in')))].sort();
   for (const name of names.slice(0, 2)) run('optout', 'add', '--user', name);
+  const week = (subject) => Number(subject) % 6;
+  const dated = rows.map((row, i) => {
+    const at = new Date(Date.UTC(2024, 0, 1) + week(/(\d+)$/.exec(row)[1]) * 7 * 86_400_000 + i * 10_000);
+    return row.replace(/,\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC,/, `,${at.toISOString().slice(0, 19).replace('T', ' ')} UTC,`);
+  });
+  const head = readFileSync(join(folder, 'classifications.csv'), 'utf8').split('\n')[0];
+  writeFileSync(join(folder, 'classifications.csv'), `${[head, ...dated].join('\n')}\n`);
+  const truth = readFileSync(join(folder, 'truth.csv'), 'utf8').split('\n').slice(1, -1).map((line) => line.split(','));
+  const predicted = truth.map(([id, answer]) => `${id},${(answer === 'Smooth') === (week(id) < 5) ? 0.9 : 0.1}`);
+  writeFileSync(join(folder, 'machine.csv'), `subject_id,predicted(T0.Smooth)\n${predicted.join('\n')}\n`);
+  writeFileSync(join(folder, 'checks.csv'), 'subject_id,momentum_dump,centroid_shift\n91000001,true,0.25\n91000002,false,\n');
+  run('run', '.');
 }
 before(async () => {
   site = await Site.start(demo);
@@ -167,6 +182,37 @@ test('the overview says what is used for what', async () => {
   const api = await site.api('/project/data_use');
   assert.equal(await use.locator('[data-labels]').getAttribute('data-labels'), api.label_set.version);
   assert.equal(await use.locator('[data-out]').getAttribute('data-out'), '2');
+  // The machine was turned round in the last week, and the flag says so.
+  const { drift } = await site.api('/tables/subjects/machine', { machine: 'predicted(T0.Smooth)', crowd: 'consensus(T0.Smooth)' });
+  assert.deepEqual([drift.is_off, drift.n, drift.n_windows, drift.n_before], [true, 20, 5, 100]);
+  assert.ok(drift.share < 0.3 && drift.band_low > 0.5, JSON.stringify(drift));
+  const flag = page.locator('[data-drift]');
+  assert.equal(await flag.getAttribute('data-drift'), 'true');
+  assert.match(await flag.textContent(), new RegExp(`Drift\\..*${drift.from} to ${drift.to}`, 's'));
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('a check of a light curve is ticked when the tick is on disk, and taken back', async () => {
+  const page = await open(browser, site, 'subjects/91000001');
+  await settled(page);
+  const box = page.getByLabel('no momentum dump at the dip');
+  await box.waitFor();
+  assert.equal(await page.getByLabel('the star does not move').count(), 1);
+  await box.click();
+  await page.locator('fieldset input:checked').waitFor();
+  assert.ok(await box.isChecked());
+  const held = () => readFileSync(join(site.folder, 'labels.jsonl'), 'utf8').split('\n').slice(0, -1).map((line) => JSON.parse(line));
+  assert.deepEqual(held().map((l) => [l.subject_id, l.question, l.value]), [['91000001', 'check:momentum_dump', 'looked']]);
+  await page.reload();
+  await settled(page);
+  await page.locator('fieldset input:checked').waitFor();
+  await page.getByLabel('no momentum dump at the dip').click();
+  await page.waitForFunction(() => !document.querySelector('fieldset input:checked, fieldset input:disabled'));
+  assert.equal(held()[1].retracts, held()[0].id);
+  await page.goto(`${site.url}subjects/91000003`);
+  await settled(page);
+  assert.equal(await page.locator('fieldset').count(), 0);
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });
@@ -175,7 +221,7 @@ test('axe finds nothing on these panels, and nothing is wider than the screen', 
   const said = [];
   for (const [colorScheme, viewport] of [['dark', { width: 1280, height: 800 }], ['light', { width: 390, height: 844 }]]) {
     const page = await open(browser, { ...site, url: site.url, key: site.token }, '', { colorScheme, viewport });
-    for (const path of ['', 'volunteers', 'subjects/90000003', 'confusion?filter=n_seen+%3E%3D+8', 'live']) {
+    for (const path of ['', 'volunteers', 'subjects/90000003', 'subjects/91000001', 'confusion?filter=n_seen+%3E%3D+8', 'live']) {
       await page.goto(site.url + path);
       await settled(page);
       if (path === 'volunteers') {

@@ -19,14 +19,19 @@ const MISSING: u8 = 255;
 
 /// Names of scores, the one that is ranked by first the first: what our networks write, then what others do, then what
 /// people chose.
-const SCORES: [&str; 7] = [
+const SCORES: [&str; 12] = [
     "anomaly_score",
     "autoencoder_score",
     "score",
     "product",
     "image_score",
     "feature_score",
+    "forest",
+    "knn",
+    "pca",
     "chosen_fraction",
+    "weighted_fraction",
+    "fraction",
 ];
 
 /// Why a table cannot be shown.

@@ -17,7 +17,7 @@ const MOST_NAMED: usize = 200;
 
 /// A subject whose answer depends on how votes are weighed.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub(crate) struct Change {
+pub(crate) struct AnswerChange {
     subject_id: String,
     /// What equal votes come to; absent where they decide nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,7 @@ pub(crate) struct WhatIfQuestion {
     share_low: f64,
     share_high: f64,
     /// The first 200 of them.
-    changed: Vec<Change>,
+    changed: Vec<AnswerChange>,
 }
 
 /// Equal votes beside votes weighed by skill.
@@ -76,9 +76,9 @@ impl Electorate {
             let questions = (0..).zip(&votes.questions).filter_map(|(index, question)| {
                 let both = equal.of_question(index).iter().zip(fitted.consensus.of_question(index));
                 let n = both.clone().count() as u64;
-                let changed: Vec<Change> = both
+                let changed: Vec<AnswerChange> = both
                     .filter(|(a, b)| a.outcome != b.outcome)
-                    .map(|(a, b)| Change {
+                    .map(|(a, b)| AnswerChange {
                         subject_id: votes.subjects[a.subject as usize].clone(),
                         equal: self.outcome(a),
                         weighted: self.outcome(b),
