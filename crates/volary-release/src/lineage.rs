@@ -15,6 +15,24 @@ use crate::error::ReleaseError;
 /// Folders that are never looked into: packages of others, build folders and the like have records too.
 const SKIPPED: [&str; 3] = ["target", "node_modules", "__pycache__"];
 
+/// Commands that read votes, and so take `--optouts`.
+pub const READS_VOTES: [&str; 12] = [
+    "agreement",
+    "bias",
+    "check",
+    "chosen",
+    "consensus",
+    "dedup",
+    "extract",
+    "gold",
+    "practice",
+    "retire",
+    "run",
+    "shapes",
+];
+/// Tables of `volary extract` in which each row is a volunteer's.
+const OF_VOLUNTEERS: [&str; 5] = ["classifications", "votes", "marks", "shapes", "texts"];
+
 /// A file by its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Artefact {
@@ -41,13 +59,16 @@ pub struct Run {
     /// Whether it left out the votes of those who had opted out. How many there were would help to find them.
     #[serde(default)]
     pub without_opted_out: bool,
+    /// Which list of them it was given: [`OptOuts::stamp`](crate::optout::OptOuts::stamp).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optouts: Option<String>,
+    /// Whether it reads votes.
+    #[serde(default)]
+    pub reads_votes: bool,
     /// What it read.
     pub inputs: Vec<Artefact>,
     /// What it wrote.
     pub outputs: Vec<Artefact>,
-    /// Lines of the opt-out list that it was given; not told to anybody.
-    #[serde(skip)]
-    pub n_optout_entries: Option<u64>,
     /// What was typed, the program first; not told to anybody.
     #[serde(skip)]
     pub command_line: Vec<String>,
@@ -70,15 +91,21 @@ impl Run {
             all.filter_map(|file| artefact(file, folder.as_deref())).collect()
         };
         let words = record.get("command_line").and_then(Value::as_array).into_iter().flatten();
+        let words: Vec<String> = words.filter_map(Value::as_str).map(str::to_owned).collect();
+        let command = text("command");
+        // These put labels together or compare them.
+        let is_of_gold =
+            |word: &[String]| word[0] == "gold" && (word[1] == "mix" || word[1] == "verify");
         Self {
-            command: text("command"),
+            reads_votes: READS_VOTES.contains(&command.as_str()) && !words.windows(2).any(is_of_gold),
+            command,
             volary: text("volary"),
             seed: record.get("seed").and_then(Value::as_u64),
             without_opted_out: record.pointer("/summary/n_votes_opted_out").is_some(),
+            optouts: record.pointer("/summary/optout_list").and_then(Value::as_str).map(str::to_owned),
             inputs: files("inputs"),
             outputs: files("outputs"),
-            n_optout_entries: record.pointer("/summary/n_optout_entries").and_then(Value::as_u64),
-            command_line: words.filter_map(Value::as_str).map(str::to_owned).collect(),
+            command_line: words,
             folder,
             place: place.to_owned(),
         }
@@ -95,8 +122,15 @@ impl Run {
         Ok(Self::of(&record, path))
     }
 
-    fn reads(&self, hashes: &BTreeSet<&str>) -> bool {
-        self.inputs.iter().any(|file| hashes.contains(file.blake3.as_str()))
+    /// Whether the rows of a file that it wrote are volunteers', so that whoever reads it can leave some out.
+    fn writes_votes(&self, file: &Artefact) -> bool {
+        let stem = file.name.split('.').next().unwrap_or_default();
+        match self.command.as_str() {
+            "extract" | "dedup" => true,
+            "run" => OF_VOLUNTEERS.contains(&stem),
+            "gold" => stem.ends_with("_votes"),
+            _ => false,
+        }
     }
 }
 
@@ -112,6 +146,17 @@ fn artefact(file: &Value, folder: Option<&Path>) -> Option<Artefact> {
     })
 }
 
+/// Whether a file was made without some people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Every run that it stands on and that read votes left them out, or read what was made without them.
+    Without,
+    /// No run that read votes and left them out is on record.
+    Unknown,
+    /// A run that it stands on read votes and did not leave them out; its command.
+    With(String),
+}
+
 /// All runs of a project.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lineage {
@@ -124,8 +169,8 @@ impl Lineage {
     pub fn new(mut runs: Vec<Run>) -> Self {
         runs.sort();
         runs.dedup_by(|a, b| {
-            (&a.command, &a.volary, a.seed, &a.inputs, &a.outputs)
-                == (&b.command, &b.volary, b.seed, &b.inputs, &b.outputs)
+            (&a.command, &a.volary, a.seed, &a.optouts, &a.inputs, &a.outputs)
+                == (&b.command, &b.volary, b.seed, &b.optouts, &b.inputs, &b.outputs)
         });
         Self { runs }
     }
@@ -164,15 +209,80 @@ impl Lineage {
         &self.runs
     }
 
-    /// The runs that files were made by, from the first to the last, those of their inputs included.
-    #[must_use]
-    pub fn ancestors<'a>(&'a self, of: impl IntoIterator<Item = &'a str>) -> Vec<&'a Run> {
+    /// Which runs wrote a file, by its checksum.
+    fn makers(&self) -> BTreeMap<&str, Vec<usize>> {
         let mut makers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (i, run) in self.runs.iter().enumerate() {
             for file in &run.outputs {
                 makers.entry(file.blake3.as_str()).or_default().push(i);
             }
         }
+        makers
+    }
+
+    /// Whether the rows of a file are volunteers': an input from outside, or a table of votes.
+    fn is_of_votes(&self, makers: &BTreeMap<&str, Vec<usize>>, file: &Artefact) -> bool {
+        let made_by = makers.get(file.blake3.as_str());
+        made_by.is_none_or(|all| all.iter().any(|run| self.runs[*run].writes_votes(file)))
+    }
+
+    /// Whether files were made without the people whom some runs left out. What a run left out is gone from the
+    /// tables of votes that it read; of a table that was made of votes before (gold, skill, a model) nobody can
+    /// be taken out any more. The same bytes made once with somebody's votes and once without are without them.
+    pub fn standing<'a>(
+        &self,
+        of: impl IntoIterator<Item = &'a str>,
+        left_out: impl Fn(&Run) -> bool,
+    ) -> Standing {
+        let makers = self.makers();
+        let left_out: Vec<bool> = self.runs.iter().map(left_out).collect();
+        let mut with = vec![false; self.runs.len()];
+        let is_with = |with: &[bool], run: usize, file: &Artefact| {
+            if left_out[run] && self.is_of_votes(&makers, file) {
+                return false;
+            }
+            match makers.get(file.blake3.as_str()) {
+                None => self.runs[run].reads_votes,
+                Some(all) => all.iter().all(|maker| with[*maker]),
+            }
+        };
+        loop {
+            let mut is_done = true;
+            for (i, run) in self.runs.iter().enumerate() {
+                if !with[i] && run.inputs.iter().any(|file| is_with(&with, i, file)) {
+                    (with[i], is_done) = (true, false);
+                }
+            }
+            if is_done {
+                break;
+            }
+        }
+        let place: BTreeMap<&Run, usize> = self.runs.iter().zip(0..).collect();
+        for hash in of {
+            let Some(made_by) = makers.get(hash) else { return Standing::Unknown };
+            if made_by.iter().all(|maker| with[*maker]) {
+                // Back along what holds their votes, to where they were read.
+                let (mut at, mut seen) = (made_by[0], BTreeSet::new());
+                while seen.insert(at) {
+                    let held = self.runs[at].inputs.iter().filter(|file| is_with(&with, at, file));
+                    let mut before = held.filter_map(|file| makers.get(file.blake3.as_str())?.first());
+                    let Some(next) = before.next() else { break };
+                    at = *next;
+                }
+                return Standing::With(self.runs[at].command.clone());
+            }
+            let chain = self.ancestors([hash]);
+            if !chain.iter().any(|run| run.reads_votes && left_out[place[*run]]) {
+                return Standing::Unknown;
+            }
+        }
+        Standing::Without
+    }
+
+    /// The runs that files were made by, from the first to the last, those of their inputs included.
+    #[must_use]
+    pub fn ancestors<'a>(&'a self, of: impl IntoIterator<Item = &'a str>) -> Vec<&'a Run> {
+        let makers = self.makers();
         /// What is still to do: a stack, since a chain may be longer than ours.
         enum Step<'a> {
             MakersOf(&'a str),
@@ -219,18 +329,23 @@ impl Lineage {
         order
     }
 
-    /// The same as [`Lineage::descendants`], where some runs let nothing of it through.
+    /// The same as [`Lineage::descendants`], where some runs leave the people out whose files these are: out of
+    /// tables of votes, that is. What was made of their votes before goes through.
     pub fn touched<'a>(
         &'a self,
         of: impl IntoIterator<Item = &'a str>,
-        lets_nothing_through: impl Fn(&Run) -> bool,
+        left_out: impl Fn(&Run) -> bool,
     ) -> Vec<&'a Run> {
         let mut touched: BTreeSet<&str> = of.into_iter().collect();
         let mut found: BTreeSet<usize> = BTreeSet::new();
+        let makers = self.makers();
+        let left_out: Vec<bool> = self.runs.iter().map(left_out).collect();
         loop {
             let before = found.len();
             for (i, run) in self.runs.iter().enumerate() {
-                if run.reads(&touched) && !lets_nothing_through(run) && found.insert(i) {
+                let lets_through = |file: &&Artefact| !(left_out[i] && self.is_of_votes(&makers, file));
+                let mut through = run.inputs.iter().filter(lets_through);
+                if through.any(|file| touched.contains(file.blake3.as_str())) && found.insert(i) {
                     touched.extend(run.outputs.iter().map(|f| f.blake3.as_str()));
                 }
             }
@@ -258,9 +373,10 @@ mod tests {
             volary: "0.1.0".to_owned(),
             seed: Some(1),
             without_opted_out: false,
+            optouts: None,
+            reads_votes: READS_VOTES.contains(&command),
             inputs: files(inputs),
             outputs: files(outputs),
-            n_optout_entries: None,
             command_line: Vec::new(),
             folder: None,
             place: PathBuf::new(),
@@ -287,8 +403,10 @@ mod tests {
         assert_eq!(made(2), ["consensus", "score", "train"]);
         assert_eq!(made(7), ["consensus of another"]);
         assert_eq!(made(99), [""; 0]);
-        // A consensus without the person is where it ends.
+        // A consensus without the person is where it ends; a training cannot leave anybody out.
         let hash = file(1).blake3;
+        let told = lineage.touched([hash.as_str()], |run| run.command == "train");
+        assert_eq!(commands(&told), ["consensus", "extract", "score", "train"]);
         let touched = lineage.touched([hash.as_str()], |run| run.command == "consensus");
         assert_eq!(commands(&touched), ["extract"]);
         assert_eq!(lineage.in_order().len(), 5);
@@ -299,6 +417,52 @@ mod tests {
                 && at("consensus") < at("train")
                 && at("train") < at("score")
         );
+    }
+
+    #[test]
+    fn without_whom_a_file_was_made() {
+        let stamped = |command: &str, inputs: &[u8], outputs: &[u8]| Run {
+            optouts: Some("one".to_owned()),
+            ..run(command, inputs, outputs)
+        };
+        let standing = |runs: &[Run], of: u8| {
+            let lineage = Lineage::new(runs.to_vec());
+            lineage.standing([file(of).blake3.as_str()], |run| run.optouts.is_some())
+        };
+        // 1 export, 2 votes, 3 consensus, 9 pictures, 4 model.
+        let train = run("train", &[3, 9], &[4]);
+        let before = [run("extract", &[1], &[2]), run("consensus", &[2], &[3]), train.clone()];
+        assert_eq!(standing(&before, 4), Standing::With("extract".to_owned()));
+        let told = [run("extract", &[1], &[2]), stamped("consensus", &[2], &[3]), train.clone()];
+        assert_eq!(
+            standing(&told, 4),
+            Standing::Without,
+            "out of a table of votes somebody can be left"
+        );
+        let early = [stamped("extract", &[1], &[2]), run("consensus", &[2], &[3]), train.clone()];
+        assert_eq!(standing(&early, 4), Standing::Without);
+        assert_eq!(standing(&told, 9), Standing::Unknown);
+        assert_eq!(standing(std::slice::from_ref(&train), 4), Standing::Unknown);
+        // A release that was told leaves them out of the votes (2), and not out of gold (6) of an earlier day.
+        let release = stamped("release", &[2, 6], &[7]);
+        let gold = run("gold", &[1], &[6]);
+        let all = Lineage::new(vec![run("extract", &[1], &[2]), gold, release.clone()]);
+        let touched = |lineage: &Lineage| {
+            commands(&lineage.touched([file(1).blake3.as_str()], |run| run.optouts.is_some()))
+        };
+        assert_eq!(touched(&all), ["extract", "gold", "release"]);
+        let gold = stamped("gold", &[1], &[6]);
+        let all = Lineage::new(vec![run("extract", &[1], &[2]), gold, release]);
+        assert_eq!(touched(&all), ["extract"]);
+        // Skill (5) of an earlier day goes into a consensus that was told: it cannot be taken out of it.
+        let [extract, consensus, train] = told;
+        let late = Run { inputs: vec![file(2), file(5)], ..consensus };
+        let skill = run("consensus", &[1], &[5]);
+        let mixed = [extract, late, skill.clone(), train];
+        assert_eq!(standing(&mixed, 4), Standing::With("consensus".to_owned()));
+        let again = Run { optouts: Some("one".to_owned()), seed: Some(2), ..skill };
+        let both = [&mixed[..], &[again]].concat();
+        assert_eq!(standing(&both, 4), Standing::Without, "the same bytes came out without them");
     }
 
     #[test]

@@ -4,8 +4,12 @@
 //! earlier one, and that way somebody opts in again. The list is personal data itself, so it is written for
 //! its owner alone. What an opt-out means for consensus and credit is decided elsewhere; here it means that
 //! a person's rows are in no package.
+//!
+//! A run's record says which list it was given by a stamp: a hash of the lines that there were, under a secret
+//! that only the list holds. Whoever has the list can say of each person whether that run left them out; to
+//! everybody else the stamp says nothing, neither who nor how many.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
 
@@ -43,6 +47,9 @@ pub struct Entry {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OptOuts {
+    /// Of the stamps; hexadecimal.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    secret: String,
     #[serde(default, rename = "optout")]
     entries: Vec<Entry>,
 }
@@ -83,6 +90,70 @@ impl OptOuts {
         Ok(changes)
     }
 
+    /// Gives the log its secret where it has none yet: without one it has no stamps.
+    ///
+    /// # Errors
+    /// [`ReleaseError::Refused`] where the system gives no random bytes.
+    pub fn seal(&mut self) -> Result<(), ReleaseError> {
+        if self.secret.is_empty() {
+            let mut bytes = [0; 16];
+            getrandom::fill(&mut bytes).map_err(|e| {
+                ReleaseError::Refused(format!("the system gives no random bytes ({e}); try again"))
+            })?;
+            self.secret = data_encoding::HEXLOWER.encode(&bytes);
+        }
+        Ok(())
+    }
+
+    /// The stamps of the first 0, 1, 2… lines; none where there is no secret.
+    fn stamps(&self) -> impl Iterator<Item = String> {
+        let key =
+            blake3::derive_key("volary 2026-11-29 opt-out list known to a run", self.secret.as_bytes());
+        let mut hasher = blake3::Hasher::new_keyed(&key);
+        let lines = self.entries.iter().map(Some).chain([None]);
+        let stamps = lines.map(move |next| {
+            let stamp = hasher.finalize().to_hex()[..32].to_owned();
+            if let Some(entry) = next {
+                hasher.update(entry.volunteer.as_bytes());
+                hasher.update(match entry.state {
+                    State::Out => b" out\n",
+                    State::In => b" in\n",
+                });
+            }
+            stamp
+        });
+        stamps.take(if self.secret.is_empty() { 0 } else { usize::MAX })
+    }
+
+    /// The stamp of the log as it is, for the record of a run that was given it.
+    #[must_use]
+    pub fn stamp(&self) -> Option<String> {
+        self.stamps().last()
+    }
+
+    /// Whom a run left out that has this stamp; nobody, where it is not of this log.
+    #[must_use]
+    pub fn left_out(&self, stamp: Option<&str>) -> BTreeSet<&str> {
+        let mut out = BTreeSet::new();
+        let Some(n_lines) = stamp.and_then(|stamp| self.stamps().position(|own| own == stamp)) else {
+            return out;
+        };
+        for entry in &self.entries[..n_lines] {
+            match entry.state {
+                State::Out => out.insert(entry.volunteer.as_str()),
+                State::In => out.remove(entry.volunteer.as_str()),
+            };
+        }
+        out
+    }
+
+    /// Whether a run that has this stamp left out everybody who is out now.
+    #[must_use]
+    pub fn all_left_out(&self, stamp: Option<&str>) -> bool {
+        let left_out = self.left_out(stamp);
+        self.out().into_keys().all(|person| left_out.contains(person))
+    }
+
     /// Writes the log, for its owner alone.
     ///
     /// # Errors
@@ -104,30 +175,6 @@ impl OptOuts {
     pub fn is_out(&self, volunteer: &str) -> bool {
         let last = self.entries.iter().rev().find(|e| e.volunteer == volunteer);
         last.is_some_and(|e| e.state == State::Out)
-    }
-
-    /// Lines of the log.
-    #[must_use]
-    pub fn n_entries(&self) -> u64 {
-        self.entries.len() as u64
-    }
-
-    /// Everybody who is out now, with the line (from 1) since which they are. The log only grows, so that
-    /// whoever was given its first so many lines knew of them.
-    #[must_use]
-    pub fn out_since(&self) -> BTreeMap<&str, u64> {
-        let mut out = BTreeMap::new();
-        for (line, entry) in (1..).zip(&self.entries) {
-            match entry.state {
-                State::Out => {
-                    out.entry(entry.volunteer.as_str()).or_insert(line);
-                }
-                State::In => {
-                    out.remove(entry.volunteer.as_str());
-                }
-            }
-        }
-        out
     }
 
     /// Everybody who is out now, with the day, by key.
@@ -206,9 +253,10 @@ mod tests {
         log.write(&path).unwrap();
         assert_eq!(OptOuts::read(&path).unwrap(), log);
         let bob = entry("bob", State::Out, "2026-03-02").volunteer;
-        assert_eq!(log.n_entries(), 4);
-        assert_eq!(log.out_since(), BTreeMap::from([(key.as_str(), 3), (bob.as_str(), 4)]));
-        assert_eq!(log.out().len(), 2);
+        assert_eq!(
+            log.out().into_keys().collect::<BTreeSet<_>>(),
+            BTreeSet::from([key.as_str(), bob.as_str()])
+        );
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains("ann") && !text.contains("bob"));
         #[cfg(unix)]
@@ -216,6 +264,41 @@ mod tests {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn a_stamp_says_whom_a_run_knew_of_to_whoever_has_the_list_and_nothing_to_others() {
+        let mut log = OptOuts::default();
+        log.add(entry("ann", State::Out, "2026-01-01")).unwrap();
+        assert_eq!(log.stamp(), None, "without a secret whoever guesses a name could try it");
+        assert!(!log.all_left_out(None));
+        log.seal().unwrap();
+        let (ann, bob) = (key("ann").0, key("bob").0);
+        let one = log.stamp().unwrap();
+        assert_eq!(log.left_out(Some(&one)), BTreeSet::from([ann.as_str()]));
+        assert!(log.all_left_out(Some(&one)));
+        log.add(entry("bob", State::Out, "2026-01-02")).unwrap();
+        let two = log.stamp().unwrap();
+        log.add(entry("ann", State::In, "2026-01-03")).unwrap();
+        let three = log.stamp().unwrap();
+        assert_eq!(log.left_out(Some(&one)), BTreeSet::from([ann.as_str()]));
+        assert_eq!(log.left_out(Some(&two)), BTreeSet::from([ann.as_str(), bob.as_str()]));
+        assert_eq!(log.left_out(Some(&three)), BTreeSet::from([bob.as_str()]));
+        assert!(!log.all_left_out(Some(&one)) && log.all_left_out(Some(&two)));
+        // What the day and the channel were is no part of it; which list it was is.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("optouts.toml");
+        log.write(&path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap().replace("2026-01-01", "2026-01-05");
+        std::fs::write(&path, text).unwrap();
+        let again = OptOuts::read(&path).unwrap();
+        assert_eq!(again.left_out(Some(&three)), BTreeSet::from([bob.as_str()]));
+        let mut other = OptOuts { secret: String::new(), ..log.clone() };
+        other.seal().unwrap();
+        assert_ne!(other.stamp(), log.stamp());
+        assert!(other.left_out(Some(&two)).is_empty() && log.left_out(None).is_empty());
+        // Nobody is out: whoever was told nothing left out all of them.
+        assert!(OptOuts::default().all_left_out(None));
     }
 
     #[test]

@@ -169,9 +169,9 @@ pub(crate) const OPTED_OUT: &str = "opted out";
 pub(crate) fn note_opted_out(rows: &RowSettings, n: u64, session: &mut Session) {
     if let Some(path) = &rows.optouts {
         session.summary.value("n_votes_opted_out", n);
-        // The list was read before; how long it was says whom this run knew of.
+        // The list was read before; its stamp says whom this run knew of, to whoever has the list.
         if let Ok(log) = OptOuts::read(path) {
-            session.summary.value("n_optout_entries", log.n_entries());
+            session.summary.value("optout_list", log.stamp());
         }
     }
 }

@@ -45,7 +45,7 @@ mod whole_table;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::session::Global;
 
@@ -184,6 +184,17 @@ fn main() -> ExitCode {
     }
 }
 
+/// Whether what was typed (the program's name first or not) takes `--optouts`.
+fn takes_optouts(words: &[String]) -> bool {
+    let all = Cli::command();
+    let mut rest = words.iter();
+    let Some(mut command) = rest.find_map(|word| all.find_subcommand(word)) else { return false };
+    if let Some(inner) = rest.next().and_then(|word| command.find_subcommand(word)) {
+        command = inner;
+    }
+    command.get_arguments().any(|argument| argument.get_long() == Some("optouts"))
+}
+
 impl Command {
     fn name(&self) -> &'static str {
         match self {
@@ -243,4 +254,24 @@ impl Command {
 fn fail(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use volary_release::lineage::READS_VOTES;
+
+    #[test]
+    fn commands_that_read_votes_are_those_that_leave_people_out() {
+        let all = Cli::command();
+        let mut takes: Vec<&str> = all.get_subcommands().map(clap::Command::get_name).collect();
+        takes.retain(|name| takes_optouts(&[(*name).to_owned()]));
+        // These compare with the list, or are told by their own rules.
+        takes.retain(|name| !["advise", "rebuild", "release"].contains(name));
+        takes.sort_unstable();
+        assert_eq!(takes, READS_VOTES);
+        let takes = |line: &str| takes_optouts(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert!(takes("volary --json gold export.csv -o gold.csv") && takes("practice mix.csv"));
+        assert!(!takes("volary gold mix gold.csv") && !takes("marks extracts") && !takes("volary"));
+    }
 }

@@ -3,7 +3,7 @@
 //! further frames. Read as they stand; what cannot be read is said.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -12,7 +12,7 @@ use volary_ingest::images::{ImageSubjects, SubjectSource, subjects};
 use volary_ingest::tables::for_each_batch;
 use volary_release::ReleaseError;
 use volary_release::card::Folder;
-use volary_release::lineage::{self, Lineage};
+use volary_release::lineage::{self, Lineage, Standing};
 use volary_release::optout::OptOuts;
 use volary_web::project::{ModelUse, Run, RunFile, Sheet};
 
@@ -217,12 +217,20 @@ fn model(
     let record = path.join("run.json");
     let run = lineage::Run::read(&record)?;
     let before = lineage.ancestors(run.inputs.iter().map(|file| file.blake3.as_str()));
-    let chain = || before.iter().copied().chain([&run]);
-    // Whoever was given the first lines of the list knew of them; those after them opted out since.
-    let knew = chain().filter_map(|one| one.n_optout_entries).max();
+    let whole = Lineage::new(before.iter().copied().chain([&run]).cloned().collect());
+    let made = || run.outputs.iter().map(|file| file.blake3.as_str());
+    let is_without = |left_out: &dyn Fn(&lineage::Run) -> bool| {
+        !run.outputs.is_empty() && whole.standing(made(), left_out) == Standing::Without
+    };
+    // Those of whom not every run knew that read votes.
     let since = |list: &OptOuts| {
-        let later = |line: &&u64| **line > knew.unwrap_or(0);
-        list.out_since().values().filter(later).count() as u64
+        let knew: BTreeMap<Option<&str>, BTreeSet<&str>> = whole
+            .runs()
+            .iter()
+            .map(|one| (one.optouts.as_deref(), list.left_out(one.optouts.as_deref())))
+            .collect();
+        let is_in = |who: &&str| !is_without(&|one| knew[&one.optouts.as_deref()].contains(who));
+        list.out().into_keys().filter(is_in).count() as u64
     };
     let bytes = std::fs::read(&record).unwrap_or_default();
     let file = |one: &lineage::Artefact| RunFile {
@@ -238,7 +246,7 @@ fn model(
         seed: run.seed,
         learned_from: run.inputs.iter().take(MOST_FILES).map(file).collect(),
         steps: before.iter().map(|one| one.command.clone()).collect(),
-        leaves_out_opted_out: chain().any(|one| one.without_opted_out) || read.is_without_opted_out(),
+        leaves_out_opted_out: is_without(&|one| one.without_opted_out) || read.is_without_opted_out(),
         n_out_since: out.map(since),
     })
 }
@@ -312,9 +320,6 @@ mod tests {
                  \"blake3\":\"{read}\"}}],\"outputs\":[{{\"path\":\"out.csv\",\"bytes\":4,\"blake3\":\"{wrote}\"}}],\"summary\":{{{summary}}}}}"
             )
         };
-        // The list had one line when the votes were read, and has three now.
-        let knew = "\"n_votes_opted_out\":12,\"n_optout_entries\":1";
-        put("extracts/run.json", run("extract", &votes, &gold, knew).as_bytes());
         put("models/ring/run.json", run("train", &gold, &"cc".repeat(32), "").as_bytes());
         put("models/ring/config.json", br#"{"kind":"confusion","labels_blake3":"0123456789"}"#);
         put("models/ring/metrics.json", b"{}");
@@ -323,12 +328,19 @@ mod tests {
         put("models/broken/config.json", b"{}");
         put("models/broken/metrics.json", b"{}");
         let mut list = OptOuts::default();
+        list.seal().unwrap();
         for name in ["ann", "ben", "cas"] {
             let volunteer = volary_ingest::volunteer::key(name).0;
             let state = volary_release::optout::State::Out;
             let at = "2026-11-28".to_owned();
             let entry = volary_release::optout::Entry { volunteer, state, at, channel: String::new() };
             assert!(list.add(entry).unwrap());
+            // The list had one line when the votes were read, and has three now.
+            if name == "ann" {
+                let stamp = list.stamp().unwrap();
+                let knew = format!("\"n_votes_opted_out\":12,\"optout_list\":\"{stamp}\"");
+                put("extracts/run.json", run("extract", &votes, &gold, &knew).as_bytes());
+            }
         }
         let (found, broken) = models(folder.path(), Some(&list));
         let [model] = &found[..] else { panic!("{found:?}") };

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::evaluation::{self, Row};
 use crate::cost::{COST_FILE, Ledger};
 use crate::error::ReleaseError;
-use crate::lineage::{Lineage, Run};
+use crate::lineage::{Lineage, Run, Standing};
 
 /// The file of the runs that a model's inputs went through.
 pub const LINEAGE_FILE: &str = "lineage.json";
@@ -137,10 +137,21 @@ impl Folder {
         self.weights.iter().map(|w| w.file.as_str())
     }
 
-    /// Whether one of the runs that it stands on left out the votes of those who had opted out.
+    /// Whether it was made without the people whom some of the runs that it stands on left out.
+    pub fn standing(&self, left_out: impl Fn(&Run) -> bool) -> Standing {
+        let runs = self.lineage.iter().chain([&self.run]).cloned().collect();
+        let made = self.run.outputs.iter().map(|file| file.blake3.as_str());
+        match self.run.outputs.is_empty() {
+            true => Standing::Unknown,
+            false => Lineage::new(runs).standing(made, left_out),
+        }
+    }
+
+    /// Whether every run that it stands on and that read votes was given a list of those who had opted out. Who
+    /// was on it only the list can say.
     #[must_use]
     pub fn is_without_opted_out(&self) -> bool {
-        self.lineage.iter().chain([&self.run]).any(|run| run.without_opted_out)
+        self.standing(|run| run.without_opted_out) == Standing::Without
     }
 
     /// The model's number: what it learned from, then what it learned.

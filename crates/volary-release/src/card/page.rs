@@ -8,6 +8,7 @@ use super::evaluation::{self, Estimate, Named};
 use super::front::{methods, name};
 use super::{Folder, LINEAGE_FILE, Said};
 use crate::cost::Span;
+use crate::lineage::Standing;
 
 /// What is known of a kind of model beside its folder. A kind that is not here has a card without it.
 pub(super) struct Family {
@@ -137,9 +138,12 @@ fn data(folder: &Folder, said: &Said<'_>, out: &mut String) {
             rows.push((shown.to_owned(), plain(value)));
         }
     }
-    let is_without = folder.lineage.iter().any(|run| run.without_opted_out);
-    let of_opted_out = if is_without { "left out" } else { "no list of them was given" };
-    rows.push(("votes of people who opted out".to_owned(), of_opted_out.to_owned()));
+    let of_opted_out = match folder.standing(|run| run.without_opted_out) {
+        Standing::Without => "left out".to_owned(),
+        Standing::Unknown => "no list of them was given".to_owned(),
+        Standing::With(command) => format!("no list of them was given to `volary {command}`"),
+    };
+    rows.push(("votes of people who opted out".to_owned(), of_opted_out));
     for file in &folder.run.inputs {
         rows.push((
             format!("input {}", file.name),

@@ -21,10 +21,12 @@ pub struct Inputs {
     pub shapes_members: Option<PathBuf>,
     /// `consensus`, as `volary consensus` writes it, of the same votes without those who opted out.
     pub consensus: Option<PathBuf>,
-    /// `volunteers`, as `volary consensus` writes it.
+    /// `volunteers`, as `volary consensus` writes it; where people opted out, beside its `run.json`.
     pub volunteers: Option<PathBuf>,
     /// Known answers: `subject_id,answer` and, where there are several questions, `workflow_id,task`.
     pub gold: Option<PathBuf>,
+    /// No volunteer gave the known answers: where people opted out, nothing else needs to say so.
+    pub is_gold_of_experts: bool,
     /// A table of subjects by whose columns the utility is told as well; not released.
     pub slices: Option<PathBuf>,
     /// Those columns.

@@ -12,6 +12,7 @@
 //! Same inputs, same key, same bytes: rows are sorted, and the day of the release is a setting. It is built
 //! beside its place and renamed when whole, attacked and found to hold.
 
+mod derived;
 mod inputs;
 mod manifest;
 mod metadata;
@@ -102,6 +103,7 @@ pub fn build(
     })?;
     let biases = Registry::read(biases_path)?;
     let optouts = inputs.optouts.as_deref().map(OptOuts::read).transpose()?.unwrap_or_default();
+    derived::made_without(inputs, &optouts)?;
     let policy = inputs.policy.as_deref().map(Policy::read).transpose()?;
     let pseudonyms = pseudonyms(settings, key)?;
     let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

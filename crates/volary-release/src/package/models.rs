@@ -2,8 +2,8 @@
 //! and the known biases of this very release.
 //!
 //! A model leaves without the list of subjects that it was split by, without its checkpoint and without the
-//! record of its run, which holds paths of this machine. Where people opted out, it must stand on a run that
-//! left them out: its `lineage.json` says so, which `volary card` writes.
+//! record of its run, which holds paths of this machine. Where people opted out, every run that it stands on
+//! and that read votes must have left out each of them: its `lineage.json` says so, which `volary card` writes.
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use crate::bias::Registry;
 use crate::card::{CARD_FILE, Folder, LINEAGE_FILE, Prose, SEARCH_FILE, Said, card};
 use crate::cost::COST_FILE;
 use crate::error::ReleaseError;
+use crate::lineage::Standing;
 use crate::optout::OptOuts;
 use crate::policy::Policy;
 
@@ -47,12 +48,20 @@ pub(crate) fn copy(
     for path in models {
         let folder = Folder::read(path)?;
         let refuse = |what: String| ReleaseError::Refused(format!("{}: {what}", path.display()));
-        if !optouts.out().is_empty() && !folder.is_without_opted_out() {
-            return Err(refuse(
-                "people opted out, and nothing says that this model learned without them; make it again (`volary \
-                 rebuild --without-optouts`) and then its card"
-                    .to_owned(),
-            ));
+        if !optouts.out().is_empty() {
+            let why = match folder.standing(|run| optouts.all_left_out(run.optouts.as_deref())) {
+                Standing::Without => None,
+                Standing::Unknown => Some(String::new()),
+                Standing::With(command) => {
+                    Some(format!(" (`volary {command}` was not told of all of them)"))
+                }
+            };
+            if let Some(why) = why {
+                return Err(refuse(format!(
+                    "people opted out, and nothing says that this model learned without them{why}; make it again \
+                     (`volary rebuild --without-optouts`) and then its card"
+                )));
+            }
         }
         let prose = Prose::of(policy, folder.kind())?;
         let said = Said { prose: Some((&prose, &policy.version)), biases: Some(biases) };

@@ -10,7 +10,6 @@ use volary_ingest::volunteer::key;
 use volary_release::attack::{
     Knowledge, Outcome, Sighting, Truth, View, difference_by_key, rejoined, run,
 };
-use volary_release::optout::{Entry, OptOuts, State};
 use volary_release::package::pseudonyms;
 use volary_release::pseudonym::{Bearer, Pseudonyms};
 use volary_release::tier::Tier;
@@ -204,14 +203,8 @@ fn two_versions_are_not_joined_and_one_person_is_not_their_difference() {
     let mut later = Project::new();
     // Dates say nothing: a request may be dealt with late, and a package be dated ahead.
     let opt_out = |later: &mut Project, n: u64| {
-        let mut log = OptOuts::default();
-        for who in 0..n {
-            let volunteer = key(&name(who)).0;
-            let at = if who % 2 == 0 { "2026-11-30" } else { "2020-01-01" }.to_owned();
-            log.add(Entry { volunteer, state: State::Out, at, channel: String::new() }).unwrap();
-        }
-        log.write(&later.path("optouts.toml")).unwrap();
-        later.inputs.optouts = Some(later.path("optouts.toml"));
+        let names: Vec<String> = (0..n).map(name).collect();
+        later.opt_out(names.iter().map(String::as_str));
     };
     later.inputs.previous = Some(before.clone());
     let mut next = settings(Tier::C);
@@ -290,12 +283,7 @@ fn tier_c_leaves_with_its_attacks_only() {
     assert!(readme.contains("No attack was tried on this package"), "{readme}");
     assert!(readme.contains("No list of people who opted out was given."), "{readme}");
     assert!(!readme.contains("attacked this package") && !readme.contains("Those who opted out"));
-    let mut log = OptOuts::default();
-    let at = "2026-11-30".to_owned();
-    let volunteer = key(&name(0)).0;
-    log.add(Entry { volunteer, state: State::Out, at, channel: String::new() }).unwrap();
-    log.write(&project.path("optouts.toml")).unwrap();
-    project.inputs.optouts = Some(project.path("optouts.toml"));
+    project.opt_out([name(0).as_str()]);
     let target = project.path("without");
     project.release(&target, &settings(Tier::A)).unwrap();
     assert!(read(&target).contains("Those who opted out are left out."));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use volary_ingest::volunteer::key;
-use volary_release::optout::{Entry, OptOuts, State};
+use volary_release::optout::OptOuts;
 use volary_release::pseudonym::is_pseudonym;
 use volary_release::tier::Tier;
 
@@ -128,18 +128,7 @@ fn whoever_opted_out_might_never_have_voted() {
     let gone = [4, 9, 33];
     for tier in [Tier::A, Tier::B, Tier::C] {
         let mut project = Project::new();
-        let mut log = OptOuts::default();
-        for volunteer in gone {
-            let entry = Entry {
-                volunteer: key(&name(volunteer)).0,
-                state: State::Out,
-                at: "2026-10-01".to_owned(),
-                channel: String::new(),
-            };
-            log.add(entry).unwrap();
-        }
-        log.write(&project.path("optouts.toml")).unwrap();
-        project.inputs.optouts = Some(project.path("optouts.toml"));
+        project.opt_out(gone.map(name).iter().map(String::as_str));
         // Agreement of the others was computed by somebody else; here it is the same in both worlds, and
         // theirs is not looked at.
         let with = files(&project.package(tier));
@@ -152,6 +141,34 @@ fn whoever_opted_out_might_never_have_voted() {
             assert!(*bytes == without[path], "{path} differs in tier {tier:?}");
         }
     }
+}
+
+/// Skill and gold have no votes in them any more: a run that knew of everybody must have made them.
+#[test]
+fn what_was_made_of_votes_before_stays_unless_its_run_knew_of_everybody() {
+    let mut project = Project::new();
+    project.opt_out([name(4).as_str()]);
+    let attempt = |project: &Project, target: &str| {
+        project.release(&project.path(target), &settings(Tier::A)).map_err(|e| e.to_string())
+    };
+    project.inputs.is_gold_of_experts = false;
+    let refused = attempt(&project, "gold").unwrap_err();
+    assert!(refused.contains("--gold ") && refused.contains("no record of a run"), "{refused}");
+    project.inputs.is_gold_of_experts = true;
+    attempt(&project, "all-known").unwrap();
+    // A stamp of another list, or of one before somebody opted out.
+    for stamp in ["0123456789abcdef0123456789abcdef", ""] {
+        project.know_skill(stamp);
+        let refused = attempt(&project, "skill").unwrap_err();
+        assert!(
+            refused.contains("--volunteers ") && refused.contains("`volary consensus` was not told")
+        );
+    }
+    std::fs::remove_file(project.path("consensus.run.json")).unwrap();
+    assert!(attempt(&project, "skill").unwrap_err().contains("no record of a run"));
+    assert!(!project.path("skill").exists());
+    project.inputs.volunteers = None;
+    attempt(&project, "without-skill").unwrap();
 }
 
 #[test]
@@ -250,18 +267,9 @@ fn shapes_of_enough_people_leave_and_no_single_stroke() {
     let verified = volary_release::verify::verify(&package, &against, &progress).unwrap();
     assert!(verified.holds(), "{:#?}", verified.findings);
     // Whoever opted out must be shown not to be among those who drew.
-    let mut log = OptOuts::default();
     let volunteer = key("ann").0;
     let members = |who: &str| format!("volunteer,shape\n{who},circle\n");
-    log.add(Entry {
-        volunteer: volunteer.clone(),
-        state: State::Out,
-        at: "2026-10-01".into(),
-        channel: String::new(),
-    })
-    .unwrap();
-    log.write(&project.path("optouts.toml")).unwrap();
-    project.inputs.optouts = Some(project.path("optouts.toml"));
+    project.opt_out(["ann"]);
     let attempt =
         |project: &Project, name: &str| project.release(&project.path(name), &settings(Tier::A));
     assert!(attempt(&project, "one").unwrap_err().to_string().contains("table of their members"));

@@ -8,6 +8,7 @@ use volary_ingest::volunteer::key;
 use volary_release::ReleaseError;
 use volary_release::attack::Knowledge;
 use volary_release::key::ReleaseKey;
+use volary_release::optout::{Entry, OptOuts, State};
 use volary_release::package::{Built, Inputs, build};
 use volary_release::settings::Settings;
 use volary_release::tier::Tier;
@@ -166,6 +167,34 @@ impl Project {
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         std::fs::write(self.path(name), text).unwrap();
         self.path(name)
+    }
+
+    /// Gives a list of people who opted out. The skill was computed by a run that knew of them, and experts gave
+    /// the known answers.
+    pub(crate) fn opt_out<'a>(&mut self, people: impl IntoIterator<Item = &'a str>) {
+        let mut log = OptOuts::default();
+        log.seal().unwrap();
+        for (person, at) in people.into_iter().zip(["2026-11-30", "2020-01-01"].into_iter().cycle()) {
+            let (volunteer, _) = key(person);
+            let (at, channel) = (at.to_owned(), String::new());
+            log.add(Entry { volunteer, state: State::Out, at, channel }).unwrap();
+        }
+        log.write(&self.path("optouts.toml")).unwrap();
+        self.inputs.optouts = Some(self.path("optouts.toml"));
+        self.inputs.is_gold_of_experts = true;
+        self.know_skill(&log.stamp().unwrap());
+    }
+
+    /// A record of the run that wrote the table of volunteers, with the stamp of the list that it was given.
+    pub(crate) fn know_skill(&self, stamp: &str) {
+        let bytes = std::fs::read(self.path("volunteers.csv")).unwrap();
+        let (votes, skill) = (blake3::hash(b"votes").to_hex(), blake3::hash(&bytes).to_hex());
+        let record = format!(
+            "{{\"volary\": \"0.1.0\", \"command\": \"consensus\", \"inputs\": [{{\"path\": \"export.csv\", \
+             \"blake3\": \"{votes}\"}}], \"outputs\": [{{\"path\": \"volunteers.csv\", \"blake3\": \"{skill}\"}}], \
+             \"summary\": {{\"n_votes_opted_out\": 1, \"optout_list\": \"{stamp}\"}}}}"
+        );
+        self.write("consensus.run.json", &record);
     }
 
     pub(crate) fn release(&self, target: &Path, settings: &Settings) -> Result<Built, ReleaseError> {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use volary_ingest::panoptes::dedup::{DedupOptions, KeepRepeat, dedup};
 
+use crate::input::{OPTED_OUT, note_opted_out};
 use crate::session::{Session, run_json_for};
 use crate::settings::RowSettings;
 
@@ -37,9 +38,13 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         "last" => KeepRepeat::Last,
         other => bail!("--repeats {other:?}; there are first and last"),
     };
-    let filter = args.rows.clone().or(&session.settings.rows).filter()?;
+    let rows = args.rows.clone().or(&session.settings.rows);
+    let filter = rows.filter()?;
     session.show_reading(std::slice::from_ref(&args.export));
     let found = dedup(&args.export, &args.output, &DedupOptions { repeats, filter }, &session.progress)?;
+    let left_out = found.input.left_out.iter().filter(|(reason, _)| *reason == OPTED_OUT);
+    note_opted_out(&rows, left_out.map(|(_, n)| *n).sum(), &mut session);
     session.report(found.input);
+    session.output(&args.output);
     session.finish(Some(&run_json_for(&args.output)))
 }

@@ -30,5 +30,6 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     session.summary.count("n_annotations", "annotations", found.n_annotations);
     session.summary.count("n_blank", "  left blank", found.n_blank);
     session.rows("flat", found.rows_written);
+    session.output(&args.output);
     session.finish(Some(&run_json_for(&args.output)))
 }

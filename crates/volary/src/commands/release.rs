@@ -78,6 +78,10 @@ struct Make {
     /// Known answers: subject_id,answer.
     #[arg(long, value_name = "FILE")]
     gold: Option<PathBuf>,
+    /// No volunteer gave these answers. Else, where people opted out, the run.json of `volary gold` must show that
+    /// they were made without them.
+    #[arg(long, requires = "gold")]
+    gold_of_experts: bool,
     /// A table of subjects (subject_id): what the protection costs is told by slices of its columns, too, on the
     /// known answers.
     #[arg(long, value_name = "FILE", requires = "gold", requires = "by")]
@@ -234,6 +238,7 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
         consensus: args.consensus.clone(),
         volunteers: args.volunteers.clone(),
         gold: args.gold.clone(),
+        is_gold_of_experts: args.gold_of_experts,
         slices: args.slices.clone(),
         sliced_by: args.by.clone(),
         people: args.people.clone(),
@@ -283,7 +288,7 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
     }
     session.summary.left_out(built.left_out.iter().copied());
     if let Some(path) = &args.optouts {
-        session.summary.value("n_optout_entries", OptOuts::read(path)?.n_entries());
+        session.summary.value("optout_list", OptOuts::read(path)?.stamp());
     }
     session.summary.count("n_opted_out", "opted out, of those who voted", built.n_opted_out);
     session.summary.count("n_bytes", "bytes", built.n_bytes);

@@ -54,7 +54,10 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let stages = project.run(&mut session, args.force)?;
     note_stages(&stages, &mut session);
     session.summary.note(&format!("report: {}", project.report().display()));
-    session.finish(Some(&args.folder.join("run.json")))
+    // Where nothing was done, what is there was made by the run before, and its record says from what.
+    let record = args.folder.join("run.json");
+    let is_said = record.is_file() && stages.iter().all(|(_, ran)| !ran);
+    session.finish((!is_said).then_some(record.as_path()))
 }
 
 /// Between the first request to stop, the second, and the end of all patience, when nobody waits any more.

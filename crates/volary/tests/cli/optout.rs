@@ -137,6 +137,80 @@ fn releases_are_named_and_not_recalled_and_what_is_gone_is_said() {
     assert_eq!(place.volary(&["rebuild", "--project", "."]).code, 2);
 }
 
+#[test]
+fn where_somebodys_votes_went_is_answered_of_that_person_and_nothing_is_changed() {
+    let place = Place::new();
+    place.write("export.csv", votes(None));
+    place.record(&["extract", "export.csv", "-o", "extracts", "--to", "csv"]);
+    place.record(&["optout", "add", "--user", "Zaphod_B", "--at", "2026-11-01"]);
+    place.record(&["consensus", "extracts", "--optouts", "optouts.toml", "-o", "consensus.csv"]);
+    let settings = crate::release::SETTINGS.replace("tier = \"A\"", "tier = \"B\"");
+    place.write("release.toml", settings);
+    place.write("biases.toml", "");
+    let release =
+        ["release", "release.toml", "--votes", "extracts/votes.csv", "--biases", "biases.toml"];
+    let more = ["--key", "k.key", "--new-key", "--optouts", "optouts.toml", "-o", "one"];
+    place.record(&[&release[..], &more].concat());
+    let list = place.read("optouts.toml");
+    let files = place.files();
+    let ask = |name: &str| {
+        let into = ["--package", "one", "--key", "k.key", "--settings", "release.toml"];
+        place.record(&[&["optout", "where", "--user", name][..], &into].concat())["summary"].clone()
+    };
+    // A was left out after the extract; B, of whom the list knew nothing, never was.
+    let a = ask("Zaphod_B");
+    assert_eq!(commands(&a), ["extract"], "{a}");
+    assert_eq!((&a["is_out"], &a["is_in_package"]), (&json!(true), &json!(false)));
+    let b = ask("p3");
+    assert_eq!(commands(&b), ["extract", "consensus", "release"], "{b}");
+    assert_eq!((&b["is_out"], &b["is_in_package"]), (&json!(false), &json!(true)));
+    assert_eq!(b["n_releases"], 1);
+    let nobody = ask("Arthur");
+    assert_eq!((&nobody["n_touched"], &nobody["is_in_package"]), (&json!(0), &json!(false)));
+    assert!(!a.to_string().contains("Zaphod"));
+    assert_eq!((place.read("optouts.toml"), place.files()), (list, files));
+    // Another list with the same person on it is not the list that the runs were given.
+    place.record(&["optout", "add", "--user", "p3", "--list", "question.toml"]);
+    let other = rebuild(&place, &["--optouts", "question.toml"]);
+    assert_eq!(commands(&other), ["extract", "consensus", "release"]);
+}
+
+#[test]
+fn every_command_that_takes_the_list_is_made_again_and_what_takes_none_is_told() {
+    let (place, never) = (Place::new(), Place::new());
+    let make = |place: &Place, votes: &str| {
+        place.write("export.csv", votes);
+        let truth: String = (0..N).map(|i| format!("s{i},square\n")).collect();
+        place.write("truth.csv", format!("subject_id,answer\n{truth}"));
+        place.record(&["chosen", "export.csv", "--answer", "square", "-o", "chosen.csv"]);
+        place.record(&["practice", "export.csv", "--truth", "truth.csv", "-o", "practice.csv"]);
+        place.record(&["gold", "export.csv", "--least", "3", "-o", "gold.csv"]);
+        place.write("planets.csv", "subject_id,answer\nx1,square\nx2,nothing\n");
+        let mix = ["gold", "mix", "gold.csv", "--with", "planets=planets.csv", "--share", "0.9"];
+        place.record(&[&mix[..], &["-o", "training.csv"]].concat());
+    };
+    make(&place, &votes(None));
+    make(&never, &votes(Some("Zaphod_B")));
+    place.record(&["optout", "add", "--user", "Zaphod_B", "--at", "2026-11-01"]);
+    let done = rebuild(&place, &["--again"]);
+    assert_eq!((&done["n_made"], &done["n_left"]), (&json!(4), &json!(0)), "{done}");
+    for file in ["chosen.csv", "practice.csv", "gold.csv", "training.csv"] {
+        assert!(place.read(file) == never.read(file), "{file}");
+    }
+    // One that takes no list is named, and not passed over in silence.
+    place.record(&["flatten", "export.csv", "-o", "flat.csv"]);
+    let named = rebuild(&place, &[]);
+    assert_eq!(commands(&named), ["flatten"]);
+    assert_eq!(named["cannot"].as_array().unwrap().len(), 1);
+    place
+        .volary(&["rebuild", "--without-optouts", "--project", ".", "--again"])
+        .fails_with("still hold their votes");
+    // The way that it says goes.
+    place.record(&["dedup", "export.csv", "--optouts", "optouts.toml", "-o", "once.csv"]);
+    place.record(&["flatten", "once.csv", "-o", "flat.csv"]);
+    assert_eq!(rebuild(&place, &[])["n_touched"], 0);
+}
+
 fn event(id: u64, rest: &Value) -> String {
     let mut event = json!({"source": "own", "id": id.to_string(), "at_ms": 1_000 * id});
     rest.as_object().unwrap().iter().for_each(|(name, value)| event[name] = value.clone());

@@ -167,6 +167,46 @@ fn an_opt_out_end_to_end() {
 }
 
 #[test]
+fn gold_and_skill_of_before_an_opt_out_stay() {
+    let place = project();
+    // Everybody agrees, so that a few are enough for hard labels.
+    let votes = (0..12).flat_map(|subject| NAMES.iter().zip(1..).map(move |of| (subject, of)));
+    let rows: Vec<Row> = votes
+        .map(|(subject, (name, i))| Row::answer(subject * 10 + i, name, &format!("s{subject}"), "Cat"))
+        .collect();
+    place.write("export.csv", export(&rows));
+    place.record(&["extract", "export.csv", "-o", "extracts", "--to", "csv"]);
+    let make = |more: &[&str]| {
+        place.record(&[&["gold", "export.csv", "--least", "3", "-o", "gold.csv"], more].concat());
+        place.record(&[&["consensus", "export.csv", "-o", "consensus.csv"], more].concat());
+    };
+    let told = ["--optouts", "optouts.toml"];
+    let skill = ["--new-key", told[0], told[1], "--volunteers", "consensus_volunteers.csv"];
+    let gold = ["--new-key", told[0], told[1], "--gold", "gold.csv"];
+    make(&[]);
+    place.record(&["optout", "add", "--user", NAMES[3], "--at", "2026-11-01"]);
+    place.volary(&release("one", &gold)).fails_with("`volary gold` was not told of all of them");
+    std::fs::remove_file(place.path("cats.key")).unwrap();
+    place.volary(&release("one", &skill)).fails_with("`volary consensus` was not told of all of them");
+    make(&told);
+    let all = [&told[..], &gold[3..], &skill[3..], &["--consensus", "consensus.csv"]].concat();
+    place.record(&release("one", &all));
+    // What was made without the one is not without the next.
+    place.record(&["optout", "add", "--user", NAMES[4], "--at", "2026-11-02"]);
+    place.volary(&release("two", &all)).fails_with("was not told of all of them");
+    make(&told);
+    place.record(&release("two", &all));
+    // Answers of experts are nobody's votes; somebody must say that they are theirs.
+    place.write("experts.csv", "subject_id,answer\ns1,Cat\n");
+    let experts = [&told[..], &["--gold", "experts.csv"]].concat();
+    place.volary(&release("three", &experts)).fails_with("--gold-of-experts");
+    place.record(&release("three", &[&experts[..], &["--gold-of-experts"]].concat()));
+    let stale = [&told[..], &["--gold", "gold.csv", "--gold-of-experts"]].concat();
+    place.record(&["optout", "add", "--user", NAMES[5], "--at", "2026-11-03"]);
+    place.volary(&release("four", &stale)).fails_with("`volary gold` was not told of all of them");
+}
+
+#[test]
 fn a_policy_does_not_change_in_silence() {
     let place = Place::new();
     place.write("before.toml", "version = \"1\"\n[alert]\nvotes = 8\n");
@@ -383,6 +423,19 @@ fn a_model_leaves_with_its_card_and_without_those_who_opted_out() {
     // Made again it leaves, and whoever looks for what it went into finds the package.
     make(&["--optouts", "optouts.toml"]);
     place.record(&release("cats-2", &out));
+    let card = || place.read("model/card.md");
+    assert!(card().contains("votes of people who opted out | left out"), "{}", card());
+    // Somebody else opts out, of whom nobody knew then. A table of votes can do without them, a model cannot.
+    place.record(&["optout", "add", "--user", NAMES[4], "--at", "2026-11-02"]);
+    place.volary(&release("cats-3", &out)).fails_with("`volary consensus` was not told of all of them");
+    // Nor is a list of the same length the same list.
+    place.record(&["optout", "add", "--user", NAMES[4], "--list", "other.toml"]);
+    place.record(&["optout", "add", "--user", NAMES[3], "--list", "other.toml"]);
+    make(&["--optouts", "other.toml"]);
+    place.volary(&release("cats-3", &out)).fails_with("was not told");
+    make(&["--optouts", "optouts.toml"]);
+    place.record(&release("cats-3", &out));
+    assert!(!place.read("model/lineage.json").contains("n_"), "not how many opted out");
     // A file less is found.
     std::fs::remove_dir_all(
         place.path("cats-2/models").read_dir().unwrap().next().unwrap().unwrap().path(),

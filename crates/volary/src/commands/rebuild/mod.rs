@@ -1,6 +1,6 @@
 //! `volary rebuild`: everything that is derived, anew from the log; and without those who opted out.
 
-mod project;
+pub(super) mod project;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! What of a project stands on the votes of people who opted out, and making it again without them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
@@ -13,10 +13,8 @@ use volary_release::lineage::{Artefact, Lineage, Run};
 use volary_release::optout::OptOuts;
 
 use crate::session::Session;
+use crate::takes_optouts;
 
-/// Commands that read votes, and so take --optouts.
-const READ_VOTES: [&str; 9] =
-    ["extract", "consensus", "gold", "agreement", "shapes", "retire", "dedup", "bias", "run"];
 /// Commands whose outputs are not made again: what was published cannot be recalled, and a demo is nobody's.
 const NEVER_AGAIN: [&str; 3] = ["release", "demo", "simulate"];
 
@@ -25,13 +23,77 @@ pub(super) fn run(folder: &Path, optouts: &Path, again: bool, mut session: Sessi
     let list = std::path::absolute(optouts)?;
     let log = OptOuts::read(&list)?;
     let lineage = Lineage::scan(folder)?;
-    let (touched, unknown) = touched(&lineage, &log, &session)?;
-    let touched = last_of_each(touched);
+    let out: BTreeSet<String> = log.out().into_keys().map(str::to_owned).collect();
+    let found = Touched::find(&lineage, &log, &out, &session)?;
+    let Touched { runs: touched, unknown, bare } = found;
     let summary = &mut session.summary;
-    summary.count("n_opted_out", "people who opted out", log.out().len() as u64);
+    summary.count("n_opted_out", "people who opted out", out.len() as u64);
     summary.count("n_runs", "runs on record", lineage.runs().len() as u64);
     summary.count("n_touched", "  that their votes went into", touched.len() as u64);
     tell(&touched, &list, &mut session);
+    note_unknown(unknown, &mut session);
+    tell_bare(&bare, &mut session);
+    if !again {
+        return session.finish(None);
+    }
+    let (mut n_made, mut failed) = (0_u64, Vec::new());
+    for run in touched.iter().filter(|run| is_made_again(run) && !bare.contains(run)) {
+        match make(run, &list)? {
+            None => n_made += 1,
+            Some(why) => failed.push(why),
+        }
+    }
+    session.summary.count("n_made", "made again", n_made);
+    // What the records say now, and not what was meant.
+    let lineage = Lineage::scan(folder)?;
+    let left = Touched::find(&lineage, &log, &out, &session)?.runs;
+    let left: Vec<&Run> = left.into_iter().filter(|run| is_made_again(run)).collect();
+    session.summary.count("n_left", "that still hold their votes", left.len() as u64);
+    if let Some(first) = failed.first() {
+        let n = failed.len();
+        bail!("{n} of the commands failed, the first: {first}; correct it and run the same again");
+    }
+    if let Some(first) = left.first() {
+        bail!(
+            "{} files of runs still hold their votes, {} the first: what reads votes and takes no --optouts must \
+             be given what `volary extract` or `volary dedup` wrote without them",
+            left.len(),
+            first.place.display()
+        );
+    }
+    session.finish(None)
+}
+
+/// Asks where somebody's votes went, and changes nothing.
+pub(in crate::commands) fn ask(
+    folder: &Path,
+    log: &OptOuts,
+    person: &str,
+    session: &mut Session,
+) -> Result<()> {
+    let lineage = Lineage::scan(folder)?;
+    let found = Touched::find(&lineage, log, &BTreeSet::from([person.to_owned()]), session)?;
+    session.summary.count("n_runs", "runs on record", lineage.runs().len() as u64);
+    session.summary.count("n_touched", "  that their votes went into", found.runs.len() as u64);
+    let (mut rows, mut json) = (Vec::new(), Vec::new());
+    for run in &found.runs {
+        let (place, files) = (run.place.display().to_string(), names(run));
+        json.push(json!({"command": run.command, "record": place, "outputs": files}));
+        rows.push(vec![run.command.clone(), place, files.join(", ")]);
+    }
+    count_products(&found.runs, session);
+    session.summary.value("touched", json);
+    session.summary.table("What holds their votes", &["command", "record", "files"], &rows);
+    note_unknown(found.unknown, session);
+    Ok(())
+}
+
+/// What was published cannot be recalled, and a demo is nobody's.
+fn is_made_again(run: &Run) -> bool {
+    !NEVER_AGAIN.contains(&run.command.as_str())
+}
+
+fn note_unknown(unknown: Vec<String>, session: &mut Session) {
     if !unknown.is_empty() {
         let names = unknown.join(", ");
         session
@@ -39,51 +101,86 @@ pub(super) fn run(folder: &Path, optouts: &Path, again: bool, mut session: Sessi
             .note(&format!("no longer there or changed, and so taken to hold their votes: {names}"));
     }
     session.summary.value("unknown", unknown);
-    if !again {
-        return session.finish(None);
-    }
-    let mut n_made = 0;
-    for run in touched.iter().filter(|run| !NEVER_AGAIN.contains(&run.command.as_str())) {
-        make(run, &list)?;
-        n_made += 1;
-    }
-    session.summary.count("n_made", "made again", n_made);
-    session.finish(None)
 }
 
-/// The runs that votes of people on the list went into, in the order in which to repeat them, and files whose
-/// votes can no longer be looked at.
-fn touched<'l>(
-    lineage: &'l Lineage,
-    log: &OptOuts,
-    session: &Session,
-) -> Result<(Vec<&'l Run>, Vec<String>)> {
-    let since = log.out_since();
-    let made: BTreeSet<&str> =
-        lineage.runs().iter().flat_map(|run| &run.outputs).map(|file| file.blake3.as_str()).collect();
-    let mut roots: Vec<&Artefact> = lineage.runs().iter().flat_map(|run| &run.inputs).collect();
-    roots.retain(|file| !made.contains(file.blake3.as_str()));
-    roots.sort_unstable_by(|a, b| a.blake3.cmp(&b.blake3));
-    roots.dedup_by(|a, b| a.blake3 == b.blake3);
-    let everybody = Without::keys(since.keys().map(|key| (*key).to_owned()));
-    let (mut held, mut unknown) = (Vec::new(), Vec::new());
-    for file in roots {
-        match people_in(file, &everybody, session)? {
-            Some(people) => held.push((file, people)),
-            None => {
-                unknown.push(file.name.clone());
-                held.push((file, since.keys().map(|key| (*key).to_owned()).collect()));
+fn tell_bare(bare: &[&Run], session: &mut Session) {
+    let places: Vec<String> = bare.iter().map(|run| run.place.display().to_string()).collect();
+    for (run, place) in bare.iter().zip(&places) {
+        session.summary.note(&format!(
+            "{place}: `volary {}` takes no --optouts; give it what `volary extract` or `volary dedup` wrote without them",
+            run.command
+        ));
+    }
+    session.summary.value("cannot", places);
+}
+
+/// What votes of some people went into.
+struct Touched<'l> {
+    /// The runs, in the order in which to repeat them; of those that wrote the same place the last.
+    runs: Vec<&'l Run>,
+    /// Files whose votes can no longer be looked at.
+    unknown: Vec<String>,
+    /// Runs among them that read the votes themselves and cannot leave anybody out.
+    bare: Vec<&'l Run>,
+}
+
+impl<'l> Touched<'l> {
+    /// What votes of these people went into. A run left somebody out whose list held them then, which only the
+    /// list itself can say.
+    fn find(
+        lineage: &'l Lineage,
+        log: &OptOuts,
+        people: &BTreeSet<String>,
+        session: &Session,
+    ) -> Result<Self> {
+        let made: BTreeSet<&str> = lineage
+            .runs()
+            .iter()
+            .flat_map(|run| &run.outputs)
+            .map(|file| file.blake3.as_str())
+            .collect();
+        let mut roots: Vec<&Artefact> = lineage.runs().iter().flat_map(|run| &run.inputs).collect();
+        roots.retain(|file| !made.contains(file.blake3.as_str()));
+        roots.sort_unstable_by(|a, b| a.blake3.cmp(&b.blake3));
+        roots.dedup_by(|a, b| a.blake3 == b.blake3);
+        let everybody = Without::keys(people.iter().cloned());
+        let (mut held, mut unknown) = (Vec::new(), Vec::new());
+        for file in roots {
+            match people_in(file, &everybody, session)? {
+                Some(found) => held.push((file, found)),
+                None => {
+                    unknown.push(file.name.clone());
+                    held.push((file, people.clone()));
+                }
             }
         }
+        let stamps: BTreeSet<Option<&str>> =
+            lineage.runs().iter().map(|run| run.optouts.as_deref()).collect();
+        let left_out: BTreeMap<Option<&str>, BTreeSet<&str>> =
+            stamps.into_iter().map(|stamp| (stamp, log.left_out(stamp))).collect();
+        let mut found: BTreeSet<&Run> = BTreeSet::new();
+        for person in people {
+            let theirs = held.iter().filter(|(_, people)| people.contains(person));
+            let hashes = theirs.map(|(file, _)| file.blake3.as_str());
+            found.extend(
+                lineage
+                    .touched(hashes, |run| left_out[&run.optouts.as_deref()].contains(person.as_str())),
+            );
+        }
+        let of_people: BTreeSet<&str> = held
+            .iter()
+            .filter(|(_, people)| !people.is_empty())
+            .map(|(file, _)| file.blake3.as_str())
+            .collect();
+        let runs: Vec<&Run> = lineage.in_order().into_iter().filter(|run| found.contains(run)).collect();
+        let runs = last_of_each(runs);
+        let reads_them =
+            |run: &Run| run.inputs.iter().any(|file| of_people.contains(file.blake3.as_str()));
+        let is_bare =
+            |run: &Run| reads_them(run) && is_made_again(run) && !takes_optouts(&run.command_line);
+        let bare = runs.iter().copied().filter(|run| is_bare(run)).collect();
+        Ok(Self { runs, unknown, bare })
     }
-    let mut found: BTreeSet<&Run> = BTreeSet::new();
-    for (person, since) in &since {
-        let theirs = held.iter().filter(|(_, people)| people.contains(*person));
-        let hashes = theirs.map(|(file, _)| file.blake3.as_str());
-        // A run that was given the list after the person was on it left them out.
-        found.extend(lineage.touched(hashes, |run| run.n_optout_entries >= Some(*since)));
-    }
-    Ok((lineage.in_order().into_iter().filter(|run| found.contains(run)).collect(), unknown))
 }
 
 /// Of runs that wrote the same places only the last stands: its record is the one that is there.
@@ -146,16 +243,9 @@ fn people_in(file: &Artefact, people: &Without, session: &Session) -> Result<Opt
 fn tell(touched: &[&Run], list: &Path, session: &mut Session) {
     let mut rows = Vec::new();
     let mut json = Vec::new();
-    let (mut models, mut releases) = (Vec::new(), Vec::new());
     for run in touched {
-        let place = run.place.display().to_string();
-        let outputs: Vec<&str> = run.outputs.iter().map(|file| file.name.as_str()).collect();
+        let (place, outputs) = (run.place.display().to_string(), names(run));
         let line = again(run, list).join(" ");
-        match run.command.as_str() {
-            "train" => models.push(place.clone()),
-            "release" => releases.push(place.clone()),
-            _ => {}
-        }
         let todo = match run.command.as_str() {
             "release" => "a new version; this one cannot be recalled".to_owned(),
             _ => format!("volary {line}"),
@@ -163,21 +253,34 @@ fn tell(touched: &[&Run], list: &Path, session: &mut Session) {
         rows.push(vec![run.command.clone(), place.clone(), todo]);
         json.push(json!({"command": run.command, "record": place, "outputs": outputs, "again": line}));
     }
+    count_products(touched, session);
     let summary = &mut session.summary;
-    summary.count("n_models", "  models", models.len() as u64);
-    summary.count("n_releases", "  releases", releases.len() as u64);
-    summary.value("models", models);
-    summary.value("releases", releases);
     summary.value("touched", json);
     summary.table("To be made again, in this order", &["command", "record", "by"], &rows);
 }
 
-/// The command line of a run, without those who opted out.
+fn names(run: &Run) -> Vec<&str> {
+    run.outputs.iter().map(|file| file.name.as_str()).collect()
+}
+
+fn count_products(touched: &[&Run], session: &mut Session) {
+    for (command, key, label) in [("train", "models", "  models"), ("release", "releases", "  releases")]
+    {
+        let of = touched.iter().filter(|run| run.command == command);
+        let places: Vec<String> = of.map(|run| run.place.display().to_string()).collect();
+        session.summary.count(&format!("n_{key}"), label, places.len() as u64);
+        session.summary.value(key, places);
+    }
+}
+
+/// The command line of a run, without those who opted out: whatever list it was given, this one now.
 fn again(run: &Run, list: &Path) -> Vec<String> {
     let mut line: Vec<String> = run.command_line.iter().skip(1).cloned().collect();
-    if READ_VOTES.contains(&run.command.as_str())
-        && !line.iter().any(|word| word.starts_with("--optouts"))
-    {
+    if takes_optouts(&run.command_line) {
+        if let Some(at) = line.iter().position(|word| word == "--optouts") {
+            line.drain(at..(at + 2).min(line.len()));
+        }
+        line.retain(|word| !word.starts_with("--optouts="));
         line.extend(["--optouts".to_owned(), list.display().to_string()]);
     }
     if run.command == "train" {
@@ -187,10 +290,14 @@ fn again(run: &Run, list: &Path) -> Vec<String> {
     line
 }
 
-fn make(run: &Run, list: &Path) -> Result<()> {
+/// Makes it again, and says why not.
+fn make(run: &Run, list: &Path) -> Result<Option<String>> {
     let line = again(run, list);
     let Some(folder) = run.folder.as_ref().filter(|_| !line.is_empty()) else {
-        bail!("the record does not say where the command ran; run it by hand: {}", run.place.display());
+        let place = run.place.display();
+        return Ok(Some(format!(
+            "the record does not say where the command ran, {place}; run it by hand"
+        )));
     };
     let binary = std::env::current_exe().context("this program cannot be found")?;
     let output = Command::new(binary)
@@ -202,7 +309,7 @@ fn make(run: &Run, list: &Path) -> Result<()> {
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let why = said.trim().lines().last().unwrap_or_default().trim_start_matches("error: ");
-        bail!("volary {} failed ({why}); correct it and run the same again", line.join(" "));
+        return Ok(Some(format!("volary {} ({why})", line.join(" "))));
     }
-    Ok(())
+    Ok(None)
 }
