@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::ReleaseError;
+use crate::settings::Settings;
 
 /// A policy, read.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +64,29 @@ impl Policy {
     #[must_use]
     pub fn value(&self, key: &str) -> Option<&toml::Value> {
         self.table.get(key)
+    }
+
+    /// Whether a release's settings are what the policy decided under `[release]`: `tier`, and what stands under
+    /// `[privacy]` of a release.toml. What the policy does not name is the settings'.
+    ///
+    /// # Errors
+    /// [`ReleaseError::Refused`] where they differ: the package would carry a policy that it was not made under.
+    pub fn rules(&self, settings: &Settings) -> Result<(), ReleaseError> {
+        let Some(decided) = self.value("release").and_then(toml::Value::as_table) else { return Ok(()) };
+        let mut set = toml::Table::try_from(&settings.privacy)
+            .map_err(|e| ReleaseError::Refused(format!("the settings under [privacy] cannot be read: {e}")))?;
+        set.insert("tier".to_owned(), toml::Value::String(format!("{:?}", settings.tier)));
+        let number = |value: &toml::Value| value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
+        for (key, wanted) in decided {
+            let Some(given) = set.get(key) else { continue };
+            if wanted != given && (number(wanted).is_none() || number(wanted) != number(given)) {
+                return Err(ReleaseError::Refused(format!(
+                    "policy {} decided {key} = {wanted} under [release], and release.toml has {given}; let both say the same",
+                    self.version
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// What differs, by decision.

@@ -105,6 +105,7 @@ pub fn build(
     let optouts = inputs.optouts.as_deref().map(OptOuts::read).transpose()?.unwrap_or_default();
     derived::made_without(inputs, &optouts)?;
     let policy = inputs.policy.as_deref().map(Policy::read).transpose()?;
+    policy.as_ref().map_or(Ok(()), |policy| policy.rules(settings))?;
     let pseudonyms = pseudonyms(settings, key)?;
     let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(ReleaseError::writing(parent))?;

@@ -248,6 +248,26 @@ fn entries(folder: &std::path::Path) -> BTreeSet<std::ffi::OsString> {
     std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect()
 }
 
+/// A package carries the policy that it was made under, and no other.
+#[test]
+fn what_the_policy_decided_is_what_is_done() {
+    let mut project = Project::new();
+    let decided = |text: &str| format!("version = \"3\"\n[release]\n{text}\nembargo_months = 6\n");
+    for (text, words) in [
+        ("k = 20", "decided k = 20 under [release], and release.toml has 10"),
+        ("tier = \"A\"", "decided tier = \"A\""),
+        ("most_joined = 0", "decided most_joined = 0"),
+    ] {
+        project.inputs.policy = Some(project.write("policy.toml", &decided(text)));
+        let refused = project.release(&project.path("no"), &settings(Tier::B)).unwrap_err().to_string();
+        assert!(refused.contains(words), "{refused}");
+    }
+    project.inputs.policy = Some(project.write("policy.toml", &decided("k = 10\ntier = \"B\"\nmin_volunteers = 3")));
+    let package = project.package(Tier::B);
+    let policy = std::fs::read_to_string(package.join("policy.json")).unwrap();
+    assert!(policy.contains("embargo_months"), "{policy}");
+}
+
 #[test]
 fn shapes_of_enough_people_leave_and_no_single_stroke() {
     let mut project = Project::new();
