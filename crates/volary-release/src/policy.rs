@@ -73,10 +73,12 @@ impl Policy {
     /// [`ReleaseError::Refused`] where they differ: the package would carry a policy that it was not made under.
     pub fn rules(&self, settings: &Settings) -> Result<(), ReleaseError> {
         let Some(decided) = self.value("release").and_then(toml::Value::as_table) else { return Ok(()) };
-        let mut set = toml::Table::try_from(&settings.privacy)
-            .map_err(|e| ReleaseError::Refused(format!("the settings under [privacy] cannot be read: {e}")))?;
+        let mut set = toml::Table::try_from(&settings.privacy).map_err(|e| {
+            ReleaseError::Refused(format!("the settings under [privacy] cannot be read: {e}"))
+        })?;
         set.insert("tier".to_owned(), toml::Value::String(format!("{:?}", settings.tier)));
-        let number = |value: &toml::Value| value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
+        let number =
+            |value: &toml::Value| value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
         for (key, wanted) in decided {
             let Some(given) = set.get(key) else { continue };
             if wanted != given && (number(wanted).is_none() || number(wanted) != number(given)) {

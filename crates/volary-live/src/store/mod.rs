@@ -591,6 +591,10 @@ impl Live {
     }
 }
 
+/// How often, and how far apart, a lock is tried.
+const LOCK_TRIES: u32 = 10;
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(30);
+
 fn lock_file(path: &Path) -> Result<File, LiveError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
@@ -598,11 +602,15 @@ fn lock_file(path: &Path) -> Result<File, LiveError> {
     let io = |action, reason| LiveError::Io { action, reason: Arc::new(reason), path: lock.clone() };
     let open = OpenOptions::new().create(true).truncate(false).write(true).open(&lock);
     let file = open.map_err(|reason| io("making the lock file", reason))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(LiveError::Locked(path.display().to_string())),
-        Err(std::fs::TryLockError::Error(reason)) => Err(io("locking", reason)),
+    // Whoever ends, or starts another program just now, holds it for a moment longer.
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(std::fs::TryLockError::Error(reason)) => return Err(io("locking", reason)),
+        }
     }
+    Err(LiveError::Locked(path.display().to_string()))
 }
 
 fn database_error(action: &'static str, place: &Place, reason: sqlx::Error) -> LiveError {

@@ -262,7 +262,8 @@ fn what_the_policy_decided_is_what_is_done() {
         let refused = project.release(&project.path("no"), &settings(Tier::B)).unwrap_err().to_string();
         assert!(refused.contains(words), "{refused}");
     }
-    project.inputs.policy = Some(project.write("policy.toml", &decided("k = 10\ntier = \"B\"\nmin_volunteers = 3")));
+    project.inputs.policy =
+        Some(project.write("policy.toml", &decided("k = 10\ntier = \"B\"\nmin_volunteers = 3")));
     let package = project.package(Tier::B);
     let policy = std::fs::read_to_string(package.join("policy.json")).unwrap();
     assert!(policy.contains("embargo_months"), "{policy}");
