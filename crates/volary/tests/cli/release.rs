@@ -435,7 +435,10 @@ fn a_model_leaves_with_its_card_and_without_those_who_opted_out() {
     place.volary(&release("cats-3", &out)).fails_with("was not told");
     make(&["--optouts", "optouts.toml"]);
     place.record(&release("cats-3", &out));
-    assert!(!place.read("model/lineage.json").contains("n_"), "not how many opted out");
+    let lineage = place.read("model/lineage.json");
+    for word in ["n_votes_opted_out", "n_optout", "n_opted_out", "n_out"] {
+        assert!(!lineage.contains(word), "how many opted out is told: {lineage}");
+    }
     // A file less is found.
     std::fs::remove_dir_all(
         place.path("cats-2/models").read_dir().unwrap().next().unwrap().unwrap().path(),
