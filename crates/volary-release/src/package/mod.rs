@@ -106,6 +106,12 @@ pub fn build(
     derived::made_without(inputs, &optouts)?;
     let policy = inputs.policy.as_deref().map(Policy::read).transpose()?;
     policy.as_ref().map_or(Ok(()), |policy| policy.rules(settings))?;
+    if settings.tier >= Tier::C && !votes_are_attacked(settings, inputs) {
+        return Err(ReleaseError::Refused(format!(
+            "tier {:?} leaves with the report of its attacks only: give --names, and --talk or --credits (or say `nobody_is_public = true` under [privacy] where nobody is credited and nobody comments)",
+            settings.tier
+        )));
+    }
     let pseudonyms = pseudonyms(settings, key)?;
     let parent = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(ReleaseError::writing(parent))?;
@@ -205,12 +211,6 @@ pub fn build(
     let utility =
         utility::report([&all_counts, &counts], on_gold, [n_rows_read, n_released], skill_ranks);
     votes.rows = Vec::new();
-    if settings.tier >= Tier::C && !votes_are_attacked(settings, inputs) {
-        return Err(ReleaseError::Refused(format!(
-            "tier {:?} leaves with the report of its attacks only: give --names, and --talk or --credits (or say `nobody_is_public = true` under [privacy] where nobody is credited and nobody comments)",
-            settings.tier
-        )));
-    }
     let is_attacked = !inputs.knowledge.is_empty() || inputs.previous.is_some();
     let view = if is_attacked { View::open(folder.path(), progress)? } else { View::default() };
     let truth = Truth::new(&pseudonyms, &view);
