@@ -2,14 +2,15 @@
 //!
 //! A token is `volary_ID_SECRET`; the file holds the SHA-256 of the secret. The secret is 32 random bytes,
 //! so that a plain hash is enough: nobody can try them all. A token is shown once, when it is made. The
-//! file is read again when it changes, so that a revoked token stops working within a second.
+//! file is read again every second in which a token is shown, so that a revoked one stops working within it.
+//! Whether the file changed is not asked of its date: two changes within one tick of the system's clock have
+//! the same.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use serde::{Deserialize, Serialize};
@@ -129,7 +130,6 @@ pub struct Tokens {
 #[derive(Debug, Default)]
 struct State {
     held: Vec<Arc<Token>>,
-    modified: Option<SystemTime>,
     looked_ms: i64,
 }
 
@@ -144,8 +144,7 @@ impl Tokens {
     /// # Errors
     /// [`TokenError`]: it cannot be read, or others can read it too.
     pub fn open(path: &Path) -> Result<Self, TokenError> {
-        let (held, modified) = read(path)?;
-        let state = Mutex::new(State { held, modified, looked_ms: 0 });
+        let state = Mutex::new(State { held: read(path)?, looked_ms: 0 });
         Ok(Self { path: path.to_owned(), state, page: Mutex::default() })
     }
 
@@ -184,7 +183,7 @@ impl Tokens {
         let token = Token { id, name: name.to_owned(), roles, made: now.to_string(), sha256 };
         let mut state = self.state();
         state.held.push(Arc::new(token));
-        self.write(&mut state)?;
+        self.write(&state)?;
         Ok(text)
     }
 
@@ -219,21 +218,18 @@ impl Tokens {
         if state.held.len() == before {
             return Err(TokenError::Unknown(id.to_owned()));
         }
-        self.write(&mut state)
+        self.write(&state)
     }
 
-    /// Whose token this is. Looks at the file again when a second has gone by; a file that has become
-    /// unreadable holds no token.
+    /// Whose token this is. Reads the file again when a second has gone by; one that has become unreadable holds
+    /// no token.
     #[must_use]
     pub fn find(&self, text: &str, now_ms: i64) -> Option<Arc<Token>> {
         let held = {
             let mut state = self.state();
             if (now_ms - state.looked_ms).abs() >= LOOK_MS {
                 state.looked_ms = now_ms;
-                if modified(&self.path) != state.modified {
-                    let (held, modified) = read(&self.path).unwrap_or_default();
-                    (state.held, state.modified) = (held, modified);
-                }
+                state.held = read(&self.path).unwrap_or_default();
             }
             state.held.clone()
         };
@@ -253,13 +249,11 @@ impl Tokens {
     }
 
     /// Beside its place, then renamed, and never readable by others in between.
-    fn write(&self, state: &mut State) -> Result<(), TokenError> {
+    fn write(&self, state: &State) -> Result<(), TokenError> {
         let held = Held { token: state.held.iter().map(|token| (**token).clone()).collect() };
         let broken =
             |e: toml::ser::Error| TokenError::Broken { reason: e.to_string(), path: self.path.clone() };
-        write_secret(&self.path, &toml::to_string(&held).map_err(broken)?)?;
-        state.modified = modified(&self.path);
-        Ok(())
+        write_secret(&self.path, &toml::to_string(&held).map_err(broken)?)
     }
 }
 
@@ -267,20 +261,15 @@ fn hash(secret: &str) -> String {
     HEXLOWER.encode(&Sha256::digest(secret.as_bytes()))
 }
 
-fn modified(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).and_then(|meta| meta.modified()).ok()
-}
-
-fn read(path: &Path) -> Result<(Vec<Arc<Token>>, Option<SystemTime>), TokenError> {
-    let modified = modified(path);
-    let Some(text) = read_secret(path)? else { return Ok((Vec::new(), None)) };
+fn read(path: &Path) -> Result<Vec<Arc<Token>>, TokenError> {
+    let Some(text) = read_secret(path)? else { return Ok(Vec::new()) };
     let broken = |e: toml::de::Error| TokenError::Broken {
         // The message of the parser may show a line of the file.
         reason: e.message().to_owned(),
         path: path.to_owned(),
     };
     let held: Held = toml::from_str(&text).map_err(broken)?;
-    Ok((held.token.into_iter().map(Arc::new).collect(), modified))
+    Ok(held.token.into_iter().map(Arc::new).collect())
 }
 
 /// A file that only its owner can read; nothing if it is not there.
@@ -360,7 +349,10 @@ mod tests {
         assert!(tokens.find(&mixed, 0).is_none());
         // A server that was started before sees what another process does to the file.
         let command = Tokens::open(&path).unwrap();
+        let made_at = fs::metadata(&path).unwrap().modified().unwrap();
         command.revoke(&found.id).unwrap();
+        // As where both happen within one tick of the clock, which a file's date does not tell apart.
+        fs::File::open(&path).unwrap().set_modified(made_at).unwrap();
         assert!(matches!(command.revoke(&found.id), Err(TokenError::Unknown(_))));
         assert!(tokens.find(&text, 5_000).is_none(), "revoked");
         assert!(tokens.find(&other, 5_000).is_some());
