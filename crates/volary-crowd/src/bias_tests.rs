@@ -16,7 +16,8 @@ fn fisher_and_newcombe_are_those_of_the_literature() {
     close(fisher((3, 4), (1, 4)), 0.485_714_285_714_285_7);
     close(fisher((0, 50), (0, 70)), 1.0);
     // Newcombe 1998, table II: 56/70 against 48/80.
-    let interval = newcombe((56, 70), (48, 80), 0.95);
+    let share = |k: f64, n: f64| (k / n, wilson(k, n, 0.95));
+    let interval = newcombe(share(56.0, 70.0), share(48.0, 80.0));
     assert!(
         (interval.low - 0.0524).abs() < 5e-5 && (interval.high - 0.3339).abs() < 5e-5,
         "{interval:?}"
@@ -117,12 +118,6 @@ fn deep_world(seed: u64, planted: f64) -> (Vec<Case>, Vec<Column>) {
     (cases, columns)
 }
 
-fn column_of(condition: &Condition) -> &str {
-    match condition {
-        Condition::Range { column, .. } | Condition::Is { column, .. } => column,
-    }
-}
-
 #[test]
 fn three_conditions_together_are_found_and_none_where_there_are_none() {
     const N: u64 = 100;
@@ -146,7 +141,7 @@ fn three_conditions_together_are_found_and_none_where_there_are_none() {
         n_found += u32::from(rates.iter().any(|r| r.is_flagged && is_it(r)));
         n_first += u32::from(rates.first().is_some_and(is_it));
         // Not what lies in it by chance.
-        let has_seeing = |r: &SliceRate| r.conditions.iter().any(|c| column_of(c) == "seeing");
+        let has_seeing = |r: &SliceRate| r.conditions.iter().any(|c| c.column() == "seeing");
         n_other += u32::from(rates.iter().any(|r| r.is_flagged && has_seeing(r)));
     }
     println!(

@@ -139,6 +139,13 @@ pub fn student_half_width(freedom: f64, level: f64) -> f64 {
     (freedom * (1.0 - rest) / rest).sqrt()
 }
 
+/// P(|T| > |t|) for Student's T with `freedom` degrees of freedom (more than 0); exact where it is tiny.
+#[must_use]
+pub fn student_p(t: f64, freedom: f64) -> f64 {
+    let t2 = t * t;
+    if t2.is_infinite() { 0.0 } else { beta_upper(0.5, freedom / 2.0, t2 / (t2 + freedom)) }
+}
+
 /// P(p > x) for p ~ Beta(a, b): how sure a threshold is passed.
 #[must_use]
 pub fn beta_tail(a: f64, b: f64, x: f64) -> f64 {

@@ -184,3 +184,18 @@ fn students_half_widths() {
     assert!((student_half_width(1.0, 0.95) - (0.475 * std::f64::consts::PI).tan()).abs() < 1e-9);
     assert!((student_half_width(1e9, 0.95) - normal_half_width(0.95)).abs() < 1e-6);
 }
+
+/// From scipy 1.x, `2 * t.sf`; and the half width is where it is the rest of the level.
+#[test]
+fn students_tails() {
+    for (t, freedom, p) in
+        [(3.2, 22.0, 0.004_132_078_486_691_364), (12.0, 9.0, 7.699_886_222_985_653e-7)]
+    {
+        assert!(
+            (student_p(t, freedom) / p - 1.0).abs() < 1e-9
+                && student_p(t, freedom) == student_p(-t, freedom)
+        );
+    }
+    assert!((student_p(student_half_width(7.0, 0.9), 7.0) - 0.1).abs() < 1e-12);
+    assert_eq!((student_p(0.0, 3.0), student_p(f64::INFINITY, 3.0)), (1.0, 0.0));
+}

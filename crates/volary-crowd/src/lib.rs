@@ -79,4 +79,4 @@ pub use simulate::{
 };
 pub use survey::{SurveyRow, survey, survey_of};
 pub use volunteers::{Compared, VolunteerRow, Volunteers, compare, volunteers};
-pub use weights::{ExperienceRule, ExperienceSource, Weights};
+pub use weights::{ExperienceRule, ExperienceSource, Weights, experience_then};

@@ -158,7 +158,9 @@ impl Weights {
                 let totals = totals(votes, counted);
                 votes.volunteer.iter().map(|&v| rule.weight(totals[v as usize])).collect()
             }
-            ExperienceSource::Past => past(votes, counted).into_iter().map(|n| rule.weight(n)).collect(),
+            ExperienceSource::Past => {
+                experience_then(votes, counted).into_iter().map(|n| rule.weight(n)).collect()
+            }
             ExperienceSource::Table(table) => {
                 let of = |key: &String| rule.weight(table.get(key).copied().unwrap_or(0));
                 let weights: Vec<f64> = votes.volunteers.iter().map(of).collect();
@@ -209,8 +211,9 @@ pub(crate) fn totals(votes: &Votes, counted: &Counted) -> Vec<u64> {
     totals
 }
 
-/// Per classification: how many counted ones the volunteer made at strictly earlier times.
-fn past(votes: &Votes, counted: &Counted) -> Vec<u64> {
+/// Per classification: how many counted ones the volunteer made at strictly earlier times (unknown times come first).
+#[must_use]
+pub fn experience_then(votes: &Votes, counted: &Counted) -> Vec<u64> {
     let mut order: Vec<usize> = (0..votes.n_classifications()).collect();
     order.sort_by_key(|&i| (votes.volunteer[i], votes.created_ms[i], i));
     let mut past = vec![0; order.len()];

@@ -117,6 +117,14 @@ impl Default for Privacy {
     }
 }
 
+impl Privacy {
+    /// The most of `n` pseudonyms that may be joined with those of the version before.
+    #[must_use]
+    pub fn most_joined(&self, n: u64) -> u64 {
+        (self.most_joined * n as f64).floor() as u64
+    }
+}
+
 /// What responsible use needs to know; Croissant's responsible-AI terms, and the README.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -238,7 +238,7 @@ pub fn sample_bins() -> Arc<Schema> {
     ])
 }
 
-/// `bias`: one row per slice, error, and whose it is (crowd or model).
+/// `bias`: one row per slice, error, and whose it is (crowd, single votes or model).
 #[must_use]
 pub fn bias() -> Arc<Schema> {
     table(vec![

@@ -25,6 +25,7 @@ pub(crate) use view::said;
 
 use crate::key::ReleaseKey;
 use crate::pseudonym::{Linking, Pseudonyms};
+use crate::settings::Privacy;
 
 /// What an attack achieved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -116,6 +117,9 @@ pub fn run(view: &View, knowledge: &Knowledge, truth: &Truth<'_>, most_found: u6
     out
 }
 
+/// The attack that joins two versions: its bound is a share.
+pub(crate) const JOIN: &str = "join of versions";
+
 /// What somebody said who is no longer counted: subject, and task and answer as [`View`] holds them.
 pub(crate) type Said = Vec<(String, String)>;
 
@@ -159,12 +163,12 @@ pub fn difference_by_key(
 }
 
 /// Pseudonyms of two versions that can be joined by what their rows say, of those that stand on two subjects or more;
-/// `most_joined` is the share that may be.
+/// `privacy` bounds their share.
 #[must_use]
-pub fn rejoined(before: &View, after: &View, most_joined: f64) -> Outcome {
+pub fn rejoined(before: &View, after: &View, privacy: &Privacy) -> Outcome {
     let (n_joined, n_all) = linkage::rejoined(before, after);
-    let most = (most_joined * n_all as f64).floor() as u64;
-    outcome("join of versions", "the rows of both versions", n_all, n_joined, n_joined, most)
+    let most = privacy.most_joined(n_all);
+    outcome(JOIN, "the rows of both versions", n_all, n_joined, n_joined, most)
 }
 
 fn outcome(

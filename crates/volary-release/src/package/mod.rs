@@ -393,7 +393,7 @@ fn between(
     let mut out = vec![attack::difference(&before, view, said, privacy.k, privacy.most_found)];
     // Of one line they are the same, on purpose.
     if privacy.line.is_none() {
-        out.push(attack::rejoined(&before, view, privacy.most_joined));
+        out.push(attack::rejoined(&before, view, privacy));
     }
     Ok(out)
 }

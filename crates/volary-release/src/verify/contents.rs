@@ -15,7 +15,7 @@ use volary_ingest::tables::for_each_batch;
 
 use super::metadata::Described;
 use super::{Check, Verified};
-use crate::attack::View;
+use crate::attack::{JOIN, View};
 use crate::calendar::bucket_span;
 use crate::error::ReleaseError;
 use crate::kanon::smallest_group;
@@ -23,10 +23,13 @@ use crate::names::NameSet;
 use crate::optout::OptOuts;
 use crate::package::KINDS;
 use crate::pseudonym::{Bearer, Pseudonyms, is_pseudonym};
+use crate::settings::Privacy;
 use crate::tier::{Column, Kind, QUASI_IDENTIFIERS, SENSITIVE, Table, Tier};
 
 /// So many findings of one kind in a file, then no more.
 const MOST: usize = 5;
+/// Where the promises stand.
+const REPORT: &str = "privacy_report.json";
 
 /// Looks at every table.
 pub(crate) fn check(
@@ -186,6 +189,36 @@ fn is_bucket(text: &str, tier: Option<Tier>) -> bool {
     !is_day || tier == Some(Tier::D) || (first + 3).rem_euclid(7) == 0
 }
 
+/// Whether the package promises what the settings ask for; whether it keeps its promises is the other checks'.
+pub(super) fn promises(described: &Described, least: &Privacy, out: &mut Verified) {
+    let mut check = |name: &str, asked: u32| {
+        let what = match described.privacy[name].as_u64() {
+            Some(said) if said >= u64::from(asked) => return,
+            Some(said) => format!("{name} is {said}, and the settings ask for {asked}"),
+            None => format!("no {name}, and the settings ask for {asked}"),
+        };
+        out.find(Check::Groups, REPORT, what);
+    };
+    check("k", least.k);
+    check("l", least.l);
+    check("min_volunteers", least.min_volunteers);
+    for attack in described.privacy["attacks"].as_array().into_iter().flatten() {
+        let name = attack["attack"].as_str().unwrap_or_default();
+        let bound = if name == JOIN {
+            least.most_joined(attack["n_targets"].as_u64().unwrap_or(0))
+        } else {
+            least.most_found
+        };
+        if attack["most_found"].as_u64().is_none_or(|most| most > bound) {
+            let what = format!(
+                "the attack {name:?} may find {}, and the settings allow {bound}",
+                attack["most_found"]
+            );
+            out.find(Check::Groups, REPORT, what);
+        }
+    }
+}
+
 fn groups(
     package: &Path,
     described: &Described,
@@ -195,7 +228,6 @@ fn groups(
 ) -> Result<(), ReleaseError> {
     let k = described.privacy["k"].as_u64().unwrap_or(0);
     let l = described.privacy["l"].as_u64().unwrap_or(0);
-    const REPORT: &str = "privacy_report.json";
     if k < 2 || l < 1 {
         out.find(Check::Groups, REPORT, "no k of 2 or more is promised");
     }

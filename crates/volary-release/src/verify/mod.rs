@@ -20,6 +20,7 @@ use crate::error::ReleaseError;
 use crate::names::NameSet;
 use crate::optout::OptOuts;
 use crate::pseudonym::Pseudonyms;
+use crate::settings::Privacy;
 
 /// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -92,6 +93,8 @@ pub struct Against<'a> {
     pub optouts: Option<(&'a OptOuts, &'a Pseudonyms)>,
     /// The registry whose open entries must be told.
     pub biases: Option<&'a Registry>,
+    /// What must be promised at the least. Without it the package is held against its own promises.
+    pub privacy: Option<&'a Privacy>,
 }
 
 /// What was found.
@@ -161,6 +164,12 @@ pub fn verify(
             contents::optouts(package, optouts, pseudonyms, &mut out, progress)?
         }
         None => out.not_checked.push("opt-outs: needs the list and the key, --optouts FILE --key FILE"),
+    }
+    match against.privacy {
+        Some(privacy) => contents::promises(&described, privacy, &mut out),
+        None => out.not_checked.push(
+            "whether enough is promised (k, l, min_volunteers, most_found, most_joined): needs your settings, --settings FILE",
+        ),
     }
     match against.biases {
         Some(registry) => metadata::biases(package, registry, &mut out)?,

@@ -12,6 +12,7 @@ use volary_release::attack::{
 };
 use volary_release::package::pseudonyms;
 use volary_release::pseudonym::{Bearer, Pseudonyms};
+use volary_release::settings::Privacy;
 use volary_release::tier::Tier;
 
 use crate::support::{N_VOLUNTEERS, Project, knowledge, mix, name, release_key, settings, visits};
@@ -226,7 +227,7 @@ fn two_versions_are_not_joined_and_one_person_is_not_their_difference() {
         (View::open(&before, &progress).unwrap(), View::open(&later.path("twelve"), &progress).unwrap());
     let shared: Vec<&str> = old.pseudonyms().filter(|p| new.pseudonyms().any(|q| q == *p)).collect();
     assert!(shared.is_empty(), "versions share pseudonyms");
-    let joined = rejoined(&old, &new, 0.1);
+    let joined = rejoined(&old, &new, &Privacy::default());
     eprintln!("joined by content: {joined:?}");
     assert!(joined.n_targets > 20 && joined.holds(), "{joined:?}");
     // By the keys of both: the same twelve.
@@ -250,7 +251,7 @@ fn two_versions_are_not_joined_and_one_person_is_not_their_difference() {
     assert_eq!((between.n_targets, between.n_found), (0, 0));
     // Tier A has no rows to subtract.
     let a = View::open(&project.package(Tier::A), &progress).unwrap();
-    assert!(rejoined(&a, &a, 0.0).holds());
+    assert!(rejoined(&a, &a, &Privacy { most_joined: 0.0, ..Privacy::default() }).holds());
 }
 
 #[test]
@@ -258,7 +259,7 @@ fn the_same_version_twice_is_joined_by_its_rows() {
     let project = Project::new();
     let progress = Progress::default();
     let view = View::open(&project.package(Tier::C), &progress).unwrap();
-    let joined = rejoined(&view, &view, 0.1);
+    let joined = rejoined(&view, &view, &Privacy::default());
     assert!(joined.n_found * 10 > joined.n_targets * 9, "the attack itself works: {joined:?}");
     assert!(!joined.holds());
 }

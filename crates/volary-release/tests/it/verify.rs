@@ -8,6 +8,7 @@ use volary_ingest::volunteer::key;
 use volary_release::bias::Registry;
 use volary_release::optout::{Entry, OptOuts, State};
 use volary_release::package::pseudonyms;
+use volary_release::settings::Privacy;
 use volary_release::tier::Tier;
 use volary_release::verify::{Against, Check, Verified, verify};
 
@@ -31,6 +32,7 @@ fn every_tier_holds() {
             names: Some(&names),
             optouts: Some((&OptOuts::default(), &tokens)),
             biases: Some(&registry),
+            privacy: Some(&settings(tier).privacy),
         };
         let verified = verify(&package, &against, &Progress::default()).unwrap();
         assert!(verified.holds(), "{tier:?}: {:#?}", verified.findings);
@@ -45,8 +47,40 @@ fn what_was_not_looked_at_is_said() {
     let project = Project::new();
     let package = project.package(Tier::A);
     let verified = verify(&package, &Against::default(), &Progress::default()).unwrap();
-    assert_eq!(verified.not_checked.len(), 3);
+    assert_eq!(verified.not_checked.len(), 4);
     assert!(verify(&project.path("none"), &Against::default(), &Progress::default()).is_err());
+}
+
+/// A package that keeps its own promises, and promises less than the settings ask for.
+#[test]
+fn promises_are_held_against_the_settings() {
+    let project = Project::new();
+    let package = project.package(Tier::C);
+    let made = settings(Tier::C).privacy;
+    let what = |privacy: &Privacy| -> Vec<String> {
+        let against = Against { privacy: Some(privacy), ..Against::default() };
+        let verified = verify(&package, &against, &Progress::default()).unwrap();
+        assert!(verified.findings.iter().all(|f| f.check == Check::Groups), "{verified:?}");
+        verified.findings.into_iter().map(|f| f.what).collect()
+    };
+    assert_eq!(what(&made), [""; 0]);
+    let more = Privacy { k: made.k + 1, ..made.clone() };
+    assert_eq!(what(&more), [format!("k is {}, and the settings ask for {}", made.k, made.k + 1)]);
+    assert!(what(&Privacy { l: made.l + 1, ..made.clone() })[0].starts_with("l is "));
+    let more = Privacy { min_volunteers: made.min_volunteers + 1, ..made.clone() };
+    assert!(what(&more)[0].starts_with("min_volunteers is "));
+    // Less is enough.
+    assert_eq!(what(&Privacy { k: 2, l: 1, min_volunteers: 2, ..made.clone() }), [""; 0]);
+    // A report without its promises promises nothing.
+    let report = package.join("privacy_report.json");
+    let text = std::fs::read_to_string(&report).unwrap();
+    let mut report_of: serde_json::Value = serde_json::from_str(&text).unwrap();
+    report_of.as_object_mut().unwrap().remove("min_volunteers");
+    std::fs::write(&report, report_of.to_string()).unwrap();
+    sum_again(&package);
+    let against = Against { privacy: Some(&made), ..Against::default() };
+    let verified = verify(&package, &against, &Progress::default()).unwrap();
+    assert!(verified.findings.iter().any(|f| f.what.starts_with("no min_volunteers")), "{verified:?}");
 }
 
 /// Writes the checksums anew, as somebody would who wants a change not to be seen.

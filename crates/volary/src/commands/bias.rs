@@ -1,5 +1,7 @@
 //! `volary bias`: where the crowd, or a model, is wrong more often than elsewhere.
 
+mod of_votes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,11 +13,13 @@ use volary_core::truth::Truth;
 use volary_core::votes::Question;
 use volary_crowd::bias::{
     BiasParams, Case, Column, Condition, Inherited, SliceRate, Values, bias, inherited,
+    reversal::{Reversal, reversals},
 };
 use volary_crowd::{Consensus, FractionParams, Outcome, Repeats, counted, fraction};
 use volary_ingest::label_table::read_scores;
 use volary_ingest::tables::{TableFormat, for_each_batch};
 
+use self::of_votes::Asked;
 use crate::analysis::read_truth;
 use crate::bias_tables::write_bias;
 use crate::input::read_input;
@@ -31,13 +35,15 @@ const MOST: usize = 12;
 ///
 /// False positives and false negatives of one answer, by slices of the columns in --slices (a number in five
 /// bins of about equal numbers, or a label): rate with interval, shrunk rate, difference to the rest, Fisher's
-/// exact test, and q under false-discovery control over all slices. With --scores the same for a model, and
-/// whether it is wrong where the crowd is. Writes one row per slice and error to FILE.
+/// exact test, and q under false-discovery control over all slices. With --votes the same for single votes, by
+/// these columns and by how much the voter had seen; with --scores for a model, and whether it is wrong where the
+/// crowd is. Writes one row per slice and error to FILE.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary bias classifications.csv --truth truth.csv --positive Yes --slices subjects.csv --by brightness,sensor -o bias.csv
   volary bias classifications.csv --truth truth.csv --positive Yes --slices subjects.csv --where 'mag > 19' -o bias.csv
   volary bias classifications.csv --truth truth.csv --positive Yes --slices subjects.csv --by mag,sensor,seeing --together 3 -o worst.csv
+  volary bias classifications.csv --truth truth.csv --positive Yes --votes -o experience.csv
   volary bias extracts --truth truth.csv --task T0 --positive Smooth --slices subjects.csv --by mag --scores model.csv -o bias.parquet")]
 pub(crate) struct Args {
     /// Exports, a folder of extracts, a votes table, or a label table (task,worker,label).
@@ -53,14 +59,24 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TASK")]
     task: Option<String>,
     /// A table with subject_id and the columns to slice by.
-    #[arg(long, value_name = "TABLE")]
-    slices: PathBuf,
+    #[arg(long, value_name = "TABLE", required_unless_present = "votes")]
+    slices: Option<PathBuf>,
     /// The columns, with commas between them.
-    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',', required_unless_present = "conditions")]
+    #[arg(
+        long,
+        value_name = "COLUMN,…",
+        value_delimiter = ',',
+        required_unless_present_any = ["conditions", "votes"],
+        requires = "slices"
+    )]
     by: Vec<String>,
     /// A condition on the columns, as `volary slice` reads it; may be given again.
-    #[arg(long = "where", value_name = "FILTER")]
+    #[arg(long = "where", value_name = "FILTER", requires = "slices")]
     conditions: Vec<String>,
+    /// Count single votes too, by the same columns and by experience: how many classifications the voter had made
+    /// before.
+    #[arg(long)]
+    votes: bool,
     /// A model's scores (subject_id,answer,score): is it wrong where the crowd is?
     #[arg(long, value_name = "TABLE")]
     scores: Option<PathBuf>,
@@ -103,8 +119,11 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let consensus = fraction(&votes, &counted, None, &FractionParams::default())?;
     let question = question(&votes, args)?;
     let judged = judge(&votes, &consensus, question, &truth, &args.positive);
-    let mut columns = read_columns(&args.slices, &args.by, &judged.subjects, &mut session)?;
-    columns.extend(conditions(args, &judged.subjects, &mut session)?);
+    let known: Vec<Column> = match &args.slices {
+        Some(path) => columns(path, args, &judged.known, &mut session)?,
+        None => Vec::new(),
+    };
+    let columns: Vec<Column> = known.iter().map(|column| column.of(&judged.places)).collect();
     let params = BiasParams {
         n_bins: args.bins,
         least: args.least,
@@ -117,8 +136,20 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     summary.count("n_judged", "subjects judged", judged.cases.len() as u64);
     summary.count("n_undetermined", "  left out: undetermined", judged.n_undetermined);
     summary.count("n_slices", "slices and errors", crowd.len() as u64);
-    note("crowd", "The crowd", &crowd, &mut session);
+    if args.slices.is_some() {
+        note("crowd", "The crowd", &crowd, &mut session);
+        note_reversed(&crowd, params.level, &mut session);
+    }
     let mut all: Vec<(&str, &SliceRate)> = crowd.iter().map(|rate| ("crowd", rate)).collect();
+    let asked = Asked { votes: &votes, counted: &counted, question, positive: &args.positive };
+    let of_votes = match args.votes {
+        true => of_votes::rates(&asked, &truth, &judged.known, &known, &params, &mut session)?,
+        false => Vec::new(),
+    };
+    if args.votes {
+        note("votes", "Single votes", &of_votes, &mut session);
+        all.extend(of_votes.iter().map(|rate| ("votes", rate)));
+    }
     let model = match &args.scores {
         Some(path) => bias(&by_model(path, &judged, args, &mut session)?, &columns, &params)?,
         None => Vec::new(),
@@ -157,7 +188,12 @@ fn question(votes: &Votes, args: &Args) -> Result<u32> {
 }
 
 /// Subjects with a truth and an agreed answer.
+#[derive(Default)]
 struct Judged {
+    /// All with a truth, those without an agreed answer too.
+    known: Vec<String>,
+    /// Where among these each judged one is.
+    places: Vec<usize>,
     subjects: Vec<String>,
     cases: Vec<Case>,
     n_undetermined: u64,
@@ -173,25 +209,34 @@ fn judge(votes: &Votes, consensus: &Consensus, index: u32, truth: &Truth, positi
         })
         .map(|(_, subject, _)| subject)
         .collect();
-    let mut judged = Judged { subjects: Vec::new(), cases: Vec::new(), n_undetermined: 0 };
+    let mut judged = Judged::default();
     for item in consensus.of_question(index) {
         let subject = &votes.subjects[item.subject as usize];
         if !known.contains(subject.as_str()) {
             continue;
         }
+        judged.known.push(subject.clone());
         let Outcome::Agreed(agreed) = &item.outcome else {
             judged.n_undetermined += 1;
             continue;
         };
         let is_positive = truth.answers(&question.task, subject).iter().any(|a| a == positive);
         let said_positive = agreed.iter().any(|&a| question.answers[a as usize] == positive);
+        judged.places.push(judged.known.len() - 1);
         judged.subjects.push(subject.clone());
         judged.cases.push(Case { is_positive, said_positive });
     }
     judged
 }
 
-/// The columns of the judged subjects; numbers, where every value is one and there are many.
+/// Named columns and conditions.
+fn columns(path: &Path, args: &Args, subjects: &[String], session: &mut Session) -> Result<Vec<Column>> {
+    let mut columns = read_columns(path, &args.by, subjects, session)?;
+    columns.extend(conditions(path, &args.conditions, subjects, session)?);
+    Ok(columns)
+}
+
+/// The columns of the subjects; numbers, where every value is one and there are many.
 fn read_columns(
     path: &Path,
     names: &[String],
@@ -218,11 +263,16 @@ fn read_columns(
 }
 
 /// A column of yes and no for each condition; neither, where a value is missing.
-fn conditions(args: &Args, subjects: &[String], session: &mut Session) -> Result<Vec<Column>> {
-    if args.conditions.is_empty() {
+fn conditions(
+    path: &Path,
+    filters: &[String],
+    subjects: &[String],
+    session: &mut Session,
+) -> Result<Vec<Column>> {
+    if filters.is_empty() {
         return Ok(Vec::new());
     }
-    let table = WholeTable::read(&args.slices, &[], session)?;
+    let table = WholeTable::read(path, &[], session)?;
     let place: BTreeMap<&str, usize> = table.ids.iter().map(String::as_str).zip(0..).collect();
     let column = |text: &String| {
         let (filter, yes) = table.select(text)?;
@@ -238,7 +288,7 @@ fn conditions(args: &Args, subjects: &[String], session: &mut Session) -> Result
         let values = Values::Labels(subjects.iter().map(label).collect());
         Ok(Column { name: filter.to_string(), values })
     };
-    args.conditions.iter().map(column).collect()
+    filters.iter().map(column).collect()
 }
 
 /// What a model says of the same subjects; those without a score are called negative and counted.
@@ -296,6 +346,43 @@ fn note(key: &str, title: &str, rates: &[SliceRate], session: &mut Session) {
     };
     let rows: Vec<Vec<String>> = rates.iter().take(MOST).map(row).collect();
     summary.table(title, &["", "slice", "error", "rate", "points to the rest", "q"], &rows);
+}
+
+/// Slices whose difference turns round within the slices of another column.
+fn note_reversed(crowd: &[SliceRate], level: f64, session: &mut Session) {
+    let found = reversals(crowd, level);
+    if found.is_empty() {
+        return;
+    }
+    let row = |r: &Reversal<'_>| {
+        vec![
+            words(&r.slice.conditions),
+            r.slice.wrong.as_str().to_owned(),
+            format!("{:+.1}", 100.0 * r.slice.difference),
+            printable(r.within),
+            format!(
+                "{:+.1} ({:+.1} to {:+.1})",
+                100.0 * r.difference,
+                100.0 * r.interval.low,
+                100.0 * r.interval.high
+            ),
+        ]
+    };
+    let rows: Vec<Vec<String>> = found.iter().take(MOST).map(row).collect();
+    let value = |r: &Reversal<'_>| {
+        json!({
+            "slice": words(&r.slice.conditions), "error": r.slice.wrong.as_str(),
+            "difference": r.slice.difference, "within": r.within, "difference_within": r.difference,
+            "difference_within_low": r.interval.low, "difference_within_high": r.interval.high,
+        })
+    };
+    let values: Vec<serde_json::Value> = found.iter().map(value).collect();
+    session.summary.value("reversed", values);
+    session.summary.table(
+        "It turns round within the kinds of another column (Simpson's paradox)",
+        &["slice", "error", "points to the rest", "within", "points"],
+        &rows,
+    );
 }
 
 fn note_inherited(all: &[Inherited<'_>], session: &mut Session) {

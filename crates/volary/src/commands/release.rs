@@ -156,7 +156,7 @@ struct Verify {
     /// The key of the package's pseudonyms.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// The release.toml of the package.
+    /// The release.toml of the package: whether as much is promised as it asks for.
     #[arg(long, value_name = "TOML")]
     settings: Option<PathBuf>,
     /// The registry whose biases must be told.
@@ -327,17 +327,18 @@ fn run_verify(args: &Verify, mut session: Session) -> Result<ExitCode> {
     let names = args.names.as_deref().map(|p| read_names(p, &session.progress)).transpose()?;
     let optouts = args.optouts.as_deref().map(OptOuts::read).transpose()?;
     let biases = args.biases.as_deref().map(Registry::read).transpose()?;
-    let pseudonyms = match (&args.key, &args.settings) {
-        (Some(key), Some(settings)) => Some(package::pseudonyms(
-            &Settings::read(settings)?,
-            &ReleaseKey::read(key, &args.package)?,
-        )?),
+    let settings = args.settings.as_deref().map(Settings::read).transpose()?;
+    let pseudonyms = match (&args.key, &settings) {
+        (Some(key), Some(settings)) => {
+            Some(package::pseudonyms(settings, &ReleaseKey::read(key, &args.package)?)?)
+        }
         _ => None,
     };
     let against = Against {
         names: names.as_deref(),
         optouts: optouts.as_ref().zip(pseudonyms.as_ref()),
         biases: biases.as_ref(),
+        privacy: settings.as_ref().map(|s| &s.privacy),
     };
     let verified = verify(&args.package, &against, &session.progress)?;
     session.summary.count("n_files", "files", verified.n_files);
@@ -421,7 +422,7 @@ fn between(
         session.summary.note("the difference of versions needs to know who opted out: --optouts FILE");
     }
     if privacy.line.is_none() {
-        out.push(attack::rejoined(&before, after.0, privacy.most_joined));
+        out.push(attack::rejoined(&before, after.0, privacy));
     }
     Ok(out)
 }

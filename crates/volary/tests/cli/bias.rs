@@ -68,6 +68,78 @@ fn a_bias_is_found_and_the_model_that_learnt_it() {
     assert!(place.record(&pairs)["rows"]["bias"].as_u64().unwrap() > 8);
 }
 
+/// A crowd that learns errs more while it is new; one that does not, errs the same.
+#[test]
+fn newcomers_who_err_more_are_found() {
+    let place = Place::new();
+    let flagged = |folder: &str, more: &[&str]| {
+        let base =
+            "simulate crowd --subjects 1500 --per-subject 12 --volunteers 60 --session-votes 80 -o";
+        let line: Vec<&str> =
+            base.split_whitespace().chain([folder]).chain(more.iter().copied()).collect();
+        place.record(&line);
+        let (labels, truth) = (format!("{folder}/labels.csv"), format!("{folder}/truth.csv"));
+        let ask = ["bias", &labels, "--truth", &truth, "--positive", "1", "--votes", "-o", "b.csv"];
+        let record = place.record(&ask);
+        assert!(record["summary"]["n_judged_votes"].as_u64().unwrap() > 15_000, "{record:#}");
+        let mut rows = place.table("b.csv");
+        assert!(rows.iter().all(|r| r["who"] == "votes" && r["x"] == "experience"), "{rows:?}");
+        rows.retain(|r| r["flagged"] == "true");
+        rows
+    };
+    let found = flagged("learns", &["--learning", "0.5"]);
+    let is_new = |r: &&std::collections::BTreeMap<String, String>| r["x_low"] == "0";
+    let new: Vec<_> = found.iter().filter(is_new).collect();
+    assert_eq!(new.len(), 2, "false positives and false negatives: {found:?}");
+    assert!(new.iter().all(|r| r["difference_low"].parse::<f64>().unwrap() > 0.0), "{new:?}");
+    assert_eq!(flagged("knows", &[]), []);
+    // Without times there is no experience; the columns of subjects do without.
+    place.write("plain.csv", "task,worker,label\ns1,a,yes\n");
+    place.write("truth.csv", "subject_id,answer\ns1,yes\n");
+    let ask =
+        ["bias", "plain.csv", "--truth", "truth.csv", "--positive", "yes", "--votes", "-o", "x.csv"];
+    place.volary(&ask).fails_with("nobody's experience is known; give votes with created_at");
+    place.write("slices.csv", "subject_id,mag\ns1,1\n");
+    place.record(&[&ask[..], &["--slices", "slices.csv", "--by", "mag"]].concat());
+}
+
+/// The kidney stones of Charig et al. 1986 as galaxies: what is worse in all is better in every kind.
+#[test]
+fn what_turns_round_within_the_kinds_is_told() {
+    let place = Place::new();
+    let [mut labels, mut truth, mut slices] =
+        ["task,worker,label\n", "subject_id,answer\n", "subject_id,sensor,kind\n"].map(String::from);
+    let groups = [
+        ("A", "bright", 81, 87),
+        ("A", "faint", 192, 263),
+        ("B", "bright", 234, 270),
+        ("B", "faint", 55, 80),
+    ];
+    for (sensor, kind, right, n) in groups {
+        for i in 0..n * 6 {
+            let subject = format!("{sensor}{kind}{i}");
+            let said = if i < right * 6 { "real" } else { "bogus" };
+            labels.push_str(&format!("{subject},v1,{said}\n{subject},v2,{said}\n"));
+            truth.push_str(&format!("{subject},real\n"));
+            slices.push_str(&format!("{subject},{sensor},{kind}\n"));
+        }
+    }
+    place.write("labels.csv", labels);
+    place.write("truth.csv", truth);
+    place.write("slices.csv", slices);
+    let ask =
+        |together| [&BASE[..], &["--by", "sensor,kind", "--together", together, "-o", "b.csv"]].concat();
+    let record = place.record(&ask("2"));
+    let told = record["summary"]["reversed"].as_array().unwrap();
+    assert_eq!(told.len(), 2, "{told:?}");
+    for one in told {
+        assert_eq!(one["within"], "kind");
+        let number = |key: &str| one[key].as_f64().unwrap();
+        assert!(number("difference") * number("difference_within") < 0.0, "{one}");
+    }
+    assert!(place.record(&ask("1"))["summary"]["reversed"].is_null());
+}
+
 #[test]
 fn what_cannot_be_sliced_is_one_clear_error() {
     let place = Place::new();

@@ -146,6 +146,39 @@ fn a_budget_ends_a_training_in_order_and_its_cost_is_counted() {
     with(&["--fresh", "--config", "odd.toml"]).fails_with("`pue` is 1 or more");
 }
 
+/// The processor time in the record is that of the whole process, all its threads, and each of them once: the shell
+/// that started it counts the same.
+#[cfg(unix)]
+#[test]
+fn the_cost_is_what_the_system_counted() {
+    let place = Place::new();
+    let crowd =
+        "simulate crowd --subjects 100000 --per-subject 12 --volunteers 300 --to parquet -o crowd";
+    let script = format!("\"$VOLARY\" {crowd} >/dev/null 2>&1 && times");
+    let run = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .env("VOLARY", env!("CARGO_BIN_EXE_volary"))
+        .env("LC_ALL", "C")
+        .current_dir(place.path(""))
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    // The second line is of the children: "0m1.234s 0m0.056s".
+    let said = String::from_utf8(run.stdout).unwrap();
+    let seconds = |text: &str| -> f64 {
+        let (minutes, seconds) = text.split_once('m').unwrap();
+        60.0 * minutes.parse::<f64>().unwrap() + seconds.trim_end_matches('s').parse::<f64>().unwrap()
+    };
+    let counted: f64 = said.lines().nth(1).unwrap().split_whitespace().map(seconds).sum();
+    let recorded = read(&place, "crowd/run.json")["cost"]["cpu_s"].as_f64().unwrap();
+    assert!(counted > 0.3, "too short to compare: {counted} s");
+    // What comes after the record (the last lines, the end of the process) is not in it.
+    assert!(
+        (recorded - counted).abs() < 0.05 * counted + 0.1,
+        "{recorded} s, and the shell counted {counted} s"
+    );
+}
+
 #[test]
 fn what_has_no_card() {
     let place = Place::new();
