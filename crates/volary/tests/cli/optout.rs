@@ -258,7 +258,8 @@ fn a_project_with_steps_is_made_again_in_order() {
     place.record(&["run"]);
     place.record(&["optout", "add", "--user", "Zaphod_B", "--at", "2026-11-01"]);
     let order = rebuild(&place, &[]);
-    assert_eq!(commands(&order), ["run", "run", "slice", "figures"], "{order}");
+    let at = |command: &str| commands(&order).iter().position(|c| *c == command).unwrap();
+    assert!(at("run") < at("slice") && at("slice") < at("figures"), "{order}");
     let done = rebuild(&place, &["--again"]);
     assert_eq!(done["n_left"], 0, "{done}");
 }

@@ -240,9 +240,9 @@ fn every_file_that_appears_is_in_the_record_of_the_run_that_wrote_it_and_so_is_w
         ("report", "today.html"),
         ("export", "index.html"),
         ("figures", "losses.svg"),
-        ("attention", "attention.csv"),
+        ("attention", "attention.parquet"),
         ("release", "SHA256SUMS"),
-        ("run", "consensus.parquet"),
+        ("demo", "consensus.parquet"),
     ] {
         assert!(holds(command, file), "{file} of {command}: {touched:#?}");
     }
