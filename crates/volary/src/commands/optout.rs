@@ -122,6 +122,8 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let key = key_of(&change.user)?;
     let today = || volary_ingest::time::format_ms(session.now_ms()).chars().take(10).collect();
     let at = change.at.clone().unwrap_or_else(today);
+    // Where a file to look the name up in cannot be read, nothing is changed.
+    look_up(change, &mut session)?;
     log.seal()?;
     let changed = log.add(Entry { volunteer: key, state, at, channel: change.channel.clone() })?;
     log.write(path)?;
@@ -135,7 +137,6 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         (true, State::In) => "opted in again",
     });
     session.summary.value("changed", changed);
-    look_up(change, &mut session)?;
     session.finish(None)
 }
 

@@ -309,7 +309,10 @@ fn a_name_that_nobody_has_is_told_of_and_no_name_is_kept() {
         (&asked["summary"]["has_voted"], &asked["summary"]["n_similar"]),
         (&json!(false), &json!(1))
     );
+    place.volary(&["optout", "back", "--user", "p1", "--names", "none.csv"]).fails_with("none.csv");
     let empty = Place::new();
+    empty.volary(&["optout", "add", "--user", "p1", "--names", "none.csv"]).fails_with("none.csv");
+    assert!(empty.files().is_empty());
     let said = empty.volary(&["optout", "add", "--user", "Zaphod_B", "--project", "."]);
     assert!(said.stdout.contains("nothing to look the name up in"), "{}", said.stdout);
 }
