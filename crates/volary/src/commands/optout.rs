@@ -1,5 +1,7 @@
 //! `volary optout`: who said "do not use what I did".
 
+mod in_store;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -29,7 +31,9 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, Subcommand)]
 enum What {
     /// Opt somebody out.
-    #[command(after_help = "Example:\n  volary optout add --user \"Some Body\" --channel email")]
+    #[command(after_help = "Examples:
+  volary optout add --user \"Some Body\" --channel email
+  volary optout add --user \"Some Body\" --store live.db")]
     Add(Change),
     /// Opt somebody in again.
     Back(Change),
@@ -51,6 +55,8 @@ struct Change {
     channel: String,
     #[command(flatten)]
     list: List,
+    #[command(flatten)]
+    here: in_store::Here,
 }
 
 /// Say where somebody's votes went: every file, model and release of a project; nothing is changed.
@@ -110,6 +116,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let key = key_of(&change.user)?;
     let today = || volary_ingest::time::format_ms(session.now_ms()).chars().take(10).collect();
     let at = change.at.clone().unwrap_or_else(today);
+    let in_store = change.here.tell(&change.user, state == State::Out, session.now_ms())?;
     log.seal()?;
     let changed = log.add(Entry { volunteer: key, state, at, channel: change.channel.clone() })?;
     log.write(path)?;
@@ -122,6 +129,9 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         }
         (true, State::In) => "opted in again",
     });
+    if let Some(n) = in_store {
+        session.summary.count("n_ids", "user ids told to the store", n);
+    }
     session.summary.value("changed", changed);
     session.finish(None)
 }
