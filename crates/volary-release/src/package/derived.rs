@@ -26,18 +26,17 @@ pub(crate) fn made_without(inputs: &Inputs, optouts: &OptOuts) -> Result<(), Rel
     }
     let tables = [
         // Its votes are counted again; what a model made of skill, or of gold, is not.
-        ("--consensus", &inputs.consensus, "run `volary consensus --optouts` again", false),
-        ("--volunteers", &inputs.volunteers, "run `volary consensus --optouts` again", false),
+        ("--consensus", &inputs.consensus, "run `volary consensus --optouts` again"),
+        ("--volunteers", &inputs.volunteers, "run `volary consensus --optouts` again"),
         (
             "--gold",
             &inputs.gold,
             "run `volary gold --optouts` again, or say --gold-of-experts where no volunteer gave these answers",
-            inputs.is_gold_of_experts,
         ),
         // The table of their members is looked at too; whether it is theirs only the record says.
-        ("--shapes", &inputs.shapes, "run `volary shapes --optouts` again", false),
+        ("--shapes", &inputs.shapes, "run `volary shapes --optouts` again"),
     ];
-    for (option, path, remedy, is_vouched_for) in tables {
+    for (option, path, remedy) in tables {
         let Some(path) = path else { continue };
         let bytes = std::fs::read(path).map_err(ReleaseError::reading(path))?;
         let hash = blake3::hash(&bytes).to_hex().to_string();
@@ -45,7 +44,7 @@ pub(crate) fn made_without(inputs: &Inputs, optouts: &OptOuts) -> Result<(), Rel
             .standing([hash.as_str()], |run| optouts.all_left_out(run.optouts.as_deref()));
         let why = match standing {
             Standing::Without => continue,
-            Standing::Unknown if is_vouched_for => continue,
+            Standing::Unknown if option == "--gold" && inputs.is_gold_of_experts => continue,
             Standing::Unknown => {
                 "no record of a run beside it says that it was made without them".to_owned()
             }

@@ -125,7 +125,7 @@ fn parquet_cells(
         for column in columns {
             for row in 0..cells.n_rows() {
                 let cell = cells.text(column.name, row).unwrap_or_default();
-                if let Some(what) = wrong_cell(&cell, column, described) {
+                if let Some(what) = wrong_cell(&cell, column, described, false) {
                     *wrong.entry(format!("{}: {what}", column.name)).or_default() += 1;
                 }
             }
@@ -203,7 +203,7 @@ fn csv(
         }
         n_rows += 1;
         for (cell, column) in record.iter().zip(columns) {
-            if let Some(what) = wrong_cell(cell, column, described) {
+            if let Some(what) = wrong_cell(cell, column, described, true) {
                 *wrong.entry(format!("{}: {what}", column.name)).or_default() += 1;
             }
         }
@@ -218,7 +218,13 @@ fn count_rest<R: std::io::Read>(mut reader: csv::Reader<R>) -> u64 {
     reader.byte_records().map_while(Result::ok).count() as u64
 }
 
-fn wrong_cell(cell: &str, column: &Column, described: &Described) -> Option<&'static str> {
+/// `is_sheet`: a spreadsheet may open it, and would carry out formulas.
+fn wrong_cell(
+    cell: &str,
+    column: &Column,
+    described: &Described,
+    is_sheet: bool,
+) -> Option<&'static str> {
     if cell.is_empty() {
         return (column.kind != Kind::Text && !column.nullable).then_some("empty");
     }
@@ -226,7 +232,9 @@ fn wrong_cell(cell: &str, column: &Column, described: &Described) -> Option<&'st
         Kind::Count if cell.parse::<u64>().is_err() => return Some("not a count"),
         Kind::Integer if cell.parse::<i64>().is_err() => return Some("not a whole number"),
         Kind::Number if cell.parse::<f64>().is_err() => return Some("not a number"),
-        Kind::Text if is_formula(cell) => return Some("a spreadsheet would take it for a formula"),
+        Kind::Text if is_sheet && is_formula(cell) => {
+            return Some("a spreadsheet would take it for a formula");
+        }
         _ => {}
     }
     match column.name {
