@@ -78,7 +78,7 @@ pub(crate) async fn query(
 ) -> Result<Reply, Problem> {
     let of = table_of(&app, &id)?;
     let asked: Query = body.read()?;
-    let answer = computed(move || query::answer(of.table(), &asked)).await??;
+    let answer = computed(move || query::answer(&of.project, of.table(), &asked)).await??;
     Ok(Reply::new(&answer))
 }
 
@@ -174,7 +174,7 @@ pub(crate) async fn rows(
             }
             None => {
                 let which = Which { filter: asked.filter.clone(), region: asked.region.clone() };
-                let chosen = which.choose(table)?.selected;
+                let chosen = which.choose(project, table)?.selected;
                 let mut sorted = match order(asked.sort.as_deref()) {
                     Order::Column(sort) => sorted(table, &chosen, sort)?,
                     Order::Random(seed) => mixed(&chosen, seed),
@@ -378,7 +378,7 @@ fn nearest(of: &Asked, params: &NeighbourParams) -> Result<Vec<NeighbourView>, P
     let row =
         table.row_of(&params.subject_id).and_then(|row| vectors.point_of(row)).ok_or_else(no_vector)?;
     let which = Which { filter: params.filter.clone(), region: None };
-    let among = which.choose(table)?.passing;
+    let among = which.choose(project, table)?.passing;
     let mask = Mask::of(vectors.rows.len(), |point| among.contains(vectors.rows[point]));
     let n_others = mask.count() - usize::from(mask.contains(row));
     if n_others == 0 {
