@@ -122,6 +122,11 @@ test('an injected signal is shown to who has answered, and to nobody else', asyn
   const heard = answers(page);
   await settled(page);
   assert.equal(await page.locator('[data-known], [data-signals]').count(), 0);
+  // In the table of light curves too, which has no votes, the questions are those of their workflow.
+  await page.goto(`${site.url}classify?table=light_curves`);
+  await question(page, 'w102.T0');
+  await page.getByLabel('questions of').selectOption({ label: 'Odd galaxies' });
+  await question(page, 'T0');
   await page.goto(site.url + only(id));
   await settled(page);
   await question(page, 'w102.T0');

@@ -46,10 +46,11 @@ test('several answers are one label, in the order of the question', () => {
 test('of several workflows the one in which a subject was shown', () => {
   const curves = tree('2', [question('w2.T1', 'single', [['sure']])]);
   const both = [galaxies, curves];
-  expect(treeOf(both, { 'consensus(T0.disk)': null, 'consensus(w2.T1.sure)': 0.5 })).toBe(curves);
-  expect(treeOf(both, { 'consensus(T0.disk)': 0, 'consensus(w2.T1.sure)': null })).toBe(galaxies);
-  expect(treeOf(both, {})).toBe(galaxies);
-  expect(treeOf([], {})).toBe(null);
+  expect(treeOf(both, { values: { 'consensus(T0.disk)': null, 'consensus(w2.T1.sure)': 0.5 } })).toBe(curves);
+  expect(treeOf(both, { values: { 'consensus(T0.disk)': 0, 'consensus(w2.T1.sure)': null } })).toBe(galaxies);
+  expect(treeOf(both, { workflow_id: '2', values: {} })).toBe(curves);
+  expect(treeOf(both, { workflow_id: '9', values: {} })).toBe(galaxies);
+  expect(treeOf([], { values: {} })).toBe(null);
   // One question's columns have its answers alone.
   expect(shareOf(curves.questions[0], 'sure', { 'consensus(sure)': 0.25 })).toBe(0.25);
 });

@@ -80,6 +80,8 @@ export interface Row {
   subject_id: string;
   has_image: boolean;
   has_light_curve: boolean;
+  /** The workflow in which volunteers saw it last. */
+  workflow_id?: string;
   values: Record<string, Cell>;
 }
 

@@ -2,7 +2,7 @@
  * A workflow's questions and which follows which answer. A subject is vetted along them: what is asked next depends on
  * what was said, and so on until nothing follows. The server walks the same way (`volary_web::project::questions`).
  */
-import type { Cell, Question, QuestionTree } from '../api/types';
+import type { Cell, Question, QuestionTree, Row } from '../api/types';
 
 /** Labels that are no answers and end what is asked of a subject. */
 const ENDS = ['unsure', 'artefact'];
@@ -50,8 +50,8 @@ export function shareOf(question: Question, answer: string, values: Readonly<Rec
   return null;
 }
 
-/** Of several workflows the one in which a subject was shown: volunteers' shares tell. Else the first. */
-export function treeOf(trees: readonly QuestionTree[], values: Readonly<Record<string, Cell>>): QuestionTree | null {
-  const isOf = (tree: QuestionTree) => tree.questions.some((one) => one.answers.some((answer) => shareOf(one, answer.label, values) !== null));
-  return trees.find(isOf) ?? trees[0] ?? null;
+/** Of several workflows the one in which volunteers saw a subject: it is told, or their shares tell. Else the first. */
+export function treeOf(trees: readonly QuestionTree[], row: Pick<Row, 'workflow_id' | 'values'>): QuestionTree | null {
+  const isOf = (tree: QuestionTree) => tree.questions.some((one) => one.answers.some((answer) => shareOf(one, answer.label, row.values) !== null));
+  return trees.find((tree) => tree.workflow_id === row.workflow_id) ?? trees.find(isOf) ?? trees[0] ?? null;
 }

@@ -62,6 +62,16 @@ fn what_is_known_is_no_column_and_is_told_after_the_last_answer() {
     assert_eq!(questions(1)[0].0, "w102.T0");
     assert!(columns.contains(&"consensus(w101.T1.Ring)") && columns.contains(&"consensus(T0.Smooth)"));
 
+    // Each subject's questions are those of the workflow in which it was seen.
+    let posted = |path: &str, body: Value| {
+        let more = format!("-H 'content-type: application/json' -d '{body}'");
+        served.ask(&place, &key, path, &more)
+    };
+    for (table, workflow) in [("subjects", "101"), ("light_curves", "102")] {
+        let rows = posted(&format!("/tables/{table}/rows"), json!({ "limit": 1, "columns": [] }));
+        assert_eq!(rows["rows"][0]["workflow_id"], *workflow, "{rows}");
+    }
+
     let give = |id: &str, subject: &str, question: &str, value: &str| -> Value {
         let body = json!({ "id": id, "subject_id": subject, "question": question, "value": value });
         let url = format!("{}/api/v1/labels", served.url);
@@ -96,13 +106,7 @@ fn what_is_known_is_no_column_and_is_told_after_the_last_answer() {
         "p/extracts/subjects.parquet",
         filter,
     ]);
-    let body = json!({ "filter": filter }).to_string();
-    let found = served.ask(
-        &place,
-        &key,
-        "/tables/subjects/query",
-        &format!("-H 'content-type: application/json' -d '{body}'"),
-    );
+    let found = posted("/tables/subjects/query", json!({ "filter": filter }));
     assert_eq!(found["n_selected"], record["summary"]["n_selected"]);
     assert!(found["n_selected"].as_u64() > Some(0) && found["n_selected"] != found["n_rows"]);
 }

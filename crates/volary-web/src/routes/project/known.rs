@@ -82,9 +82,13 @@ fn has_answered(project: &Project, subject: &str, by: &str) -> bool {
     let is_through =
         |tree: &QuestionTree| said.contains_key(tree.first.as_str()) && tree.open(&said).is_none();
     if project.questions.is_empty() {
-        said.contains_key(CLASS)
-    } else {
-        project.questions.iter().any(is_through)
+        return said.contains_key(CLASS);
+    }
+    // What was asked of volunteers is asked; of a subject that they never saw, whatever is asked anywhere.
+    let workflow = project.electorate.as_ref().and_then(|e| e.workflow(subject));
+    match project.questions.iter().find(|tree| workflow == Some(tree.workflow_id.as_str())) {
+        Some(tree) => is_through(tree),
+        None => project.questions.iter().any(is_through),
     }
 }
 

@@ -116,6 +116,9 @@ pub(crate) struct RowView {
     subject_id: String,
     has_image: bool,
     has_light_curve: bool,
+    /// The workflow in which volunteers saw it last; absent where its votes were not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workflow_id: Option<String>,
     /// Numbers, texts, true and false; null where there is no value.
     #[schema(value_type = Object)]
     values: BTreeMap<String, Value>,
@@ -203,11 +206,14 @@ pub(crate) async fn rows(
                 })
                 .collect::<Result<_, Problem>>()?,
         };
+        let electorate = project.electorate.as_ref();
+        let workflow = |id: &str| electorate.and_then(|e| e.workflow(id)).map(str::to_owned);
         let row = |row: usize| RowView {
             row,
             subject_id: table.ids()[row].clone(),
             has_image: project.images.contains_key(&table.ids()[row]),
             has_light_curve: project.curves.contains_key(&table.ids()[row]),
+            workflow_id: workflow(&table.ids()[row]),
             values: columns.iter().map(|(name, c)| ((*name).to_owned(), value(c, row))).collect(),
         };
         Ok(RowsView { n, rows: wanted.into_iter().map(row).collect() })
