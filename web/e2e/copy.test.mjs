@@ -167,6 +167,11 @@ test('slices that were kept are in a copy, with their numbers', async () => {
   await kept.getByRole('link', { name: '<b>bright</b> rings' }).click();
   await count(page, summary.n_selected);
   assert.equal(await page.locator('b').count(), 0);
+  assert.equal(await page.getByRole('link', { name: 'one by one' }).count(), 0, 'nobody vets in a copy');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.locator('.chips button').click();
+  await count(page, N);
+  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 390, 'nothing is wider than the screen');
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });
