@@ -241,11 +241,10 @@ pub(crate) const TAG: &str = "tag:";
 
 impl Project {
     /// What subjects are called, by subject: tags of Talk, and those that were given in the page.
-    pub(crate) fn called(&self) -> HashMap<String, BTreeSet<String>> {
-        let mut out: HashMap<String, BTreeSet<String>> = HashMap::new();
-        for (subject, tags) in &self.tags {
-            out.entry(subject.clone()).or_default().extend(tags.iter().map(|tag| tag.to_lowercase()));
-        }
+    pub(crate) fn called(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let lower = |tags: &Vec<String>| tags.iter().map(|tag| tag.to_lowercase()).collect();
+        let mut out: BTreeMap<String, BTreeSet<String>> =
+            self.tags.iter().map(|(subject, tags)| (subject.clone(), lower(tags))).collect();
         for label in self.labels.as_ref().map(Labels::current).unwrap_or_default() {
             if let Some(tag) = label.question.strip_prefix(TAG) {
                 out.entry(label.subject_id).or_default().insert(tag.to_owned());
