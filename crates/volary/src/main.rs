@@ -24,6 +24,7 @@ mod page_findings;
 mod page_jobs;
 mod page_overview;
 mod page_project;
+mod page_questions;
 mod page_votes;
 mod panoptes_clustering;
 mod pictures;
