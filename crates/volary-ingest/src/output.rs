@@ -1,11 +1,35 @@
-//! Files that appear whole or not at all: written beside their place, then renamed.
+//! Files that appear whole or not at all: written beside their place, then renamed. Which they were is kept, so
+//! that the record of a run can name each of them, whatever wrote it.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::NamedTempFile;
 
 use crate::error::IngestError;
+
+/// What this process has put in place so far.
+static PLACED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Notes a file that was put in its place by other means.
+pub fn placed(path: &Path) {
+    PLACED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+}
+
+/// Every file that this process has put in place so far, by the path that was given, in order of paths. Some may be
+/// gone again.
+#[must_use]
+pub fn all_placed() -> BTreeSet<PathBuf> {
+    PLACED.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// The same, and begins anew.
+#[must_use]
+pub fn take_placed() -> BTreeSet<PathBuf> {
+    std::mem::take(&mut *PLACED.lock().unwrap_or_else(PoisonError::into_inner))
+}
 
 /// A file under construction. Dropped without [`AtomicFile::commit`] (an error, Ctrl-C, a full disk) it
 /// leaves nothing behind, and what stood at its place before still stands.
@@ -55,6 +79,7 @@ impl AtomicFile {
             self.file.into_inner().map_err(|e| IngestError::io("writing", &path, e.into_error()))?;
         file.as_file().sync_all().map_err(|e| IngestError::io("writing", &path, e))?;
         file.persist(&path).map_err(|e| IngestError::io("writing", &path, e.error))?;
+        placed(&path);
         Ok(())
     }
 }
@@ -93,6 +118,17 @@ mod tests {
         drop(file);
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_was_put_in_place_is_known_and_what_was_not_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let [whole, half, by_hand] = ["whole", "half", "hand"].map(|name| folder.path().join(name));
+        write_whole(&whole, b"1").unwrap();
+        drop(AtomicFile::create(&half).unwrap());
+        placed(&by_hand);
+        let all = all_placed();
+        assert!(all.contains(&whole) && all.contains(&by_hand) && !all.contains(&half));
     }
 
     #[cfg(target_os = "linux")]

@@ -225,6 +225,20 @@ impl Lineage {
         made_by.is_none_or(|all| all.iter().any(|run| self.runs[*run].writes_votes(file)))
     }
 
+    /// Checksums of files whose rows are volunteers': what runs that read votes took from outside, and tables of votes.
+    pub(crate) fn of_volunteers(&self) -> impl Iterator<Item = &str> {
+        let makers = self.makers();
+        let mut found = BTreeSet::new();
+        for run in &self.runs {
+            let outside =
+                |file: &&Artefact| run.reads_votes && !makers.contains_key(file.blake3.as_str());
+            let inputs = run.inputs.iter().filter(outside);
+            let outputs = run.outputs.iter().filter(|file| run.writes_votes(file));
+            found.extend(inputs.chain(outputs).map(|file| file.blake3.as_str()));
+        }
+        found.into_iter()
+    }
+
     /// Whether files were made without the people whom some runs left out. What a run left out is gone from the
     /// tables of votes that it read; of a table that was made of votes before (gold, skill, a model) nobody can
     /// be taken out any more. The same bytes made once with somebody's votes and once without are without them.

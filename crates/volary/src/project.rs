@@ -20,7 +20,7 @@ use crate::analysis::{Analysis, read_truth};
 use crate::commands::marks::{Constants, Inputs, Job, More, Outcome, Place, Whole};
 use crate::commands::{consensus, extract, report};
 use crate::input::{InputKind, find_votes, read_input};
-use crate::session::Session;
+use crate::session::{Session, StageFiles};
 use crate::settings::Settings;
 use crate::steps::Steps;
 
@@ -130,12 +130,23 @@ impl Project {
             let record = json!({"version": env!("CARGO_PKG_VERSION"), "seed": session.global.seed, "from": made_from});
             // Without votes there is nothing to write.
             let is_written = output.is_file() || (name == "consensus" && !self.has_votes(source));
-            let is_current = !force && !is_redrawn && records.get(name) == Some(&record) && is_written;
-            if !is_current {
-                self.stage(name, session, &mut found)?;
-                records.insert(name.to_owned(), record);
-                self.keep(&records)?;
-            }
+            let key = format!("files of {name}");
+            let known = records.get(&key).and_then(|files| serde_json::from_value(files.clone()).ok());
+            let is_same = records.get(name) == Some(&record) && is_written;
+            // What nobody knows the files of is done again, so that the record of the whole is whole.
+            let files: Option<StageFiles> = known.filter(|_| !force && !is_redrawn && is_same);
+            let is_current = files.is_some();
+            let files = match files {
+                Some(files) => files,
+                None => {
+                    let files = session.stage(|session| self.stage(name, session, &mut found))?;
+                    records.insert(name.to_owned(), record);
+                    records.insert(key, json!(files));
+                    self.keep(&records)?;
+                    files
+                }
+            };
+            session.stage_files(files);
             done.push((name.to_owned(), !is_current));
         }
         Ok(done)
@@ -311,6 +322,7 @@ impl Project {
         let votes = match find_votes(&self.extracts()) {
             _ if labels => read_input(&input.exports, &self.settings.rows, None, &[], session)?,
             Ok(table) => {
+                session.input_file(&table)?;
                 // The extract stage, where it ran, has told of the problems in this file.
                 let path = self.settings.input.workflows.as_deref();
                 let workflows = path.map(|p| read_workflows(p, &session.progress)).transpose()?;

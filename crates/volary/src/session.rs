@@ -1,6 +1,6 @@
 //! One run of one command: its options, its clock, its progress bar, its `run.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use nvml_wrapper::Nvml;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use volary_core::Problems;
 use volary_ingest::report::ReadReport;
@@ -46,6 +47,19 @@ pub(crate) struct Global {
     pub(crate) strict: bool,
 }
 
+/// What a stage of a project read and wrote, and whom it left out: kept with the project, so that a run that finds the
+/// stage up to date can say what the whole was made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct StageFiles {
+    inputs: Vec<Value>,
+    outputs: Vec<Value>,
+    /// Entries of the summary that say who was left out, where somebody was.
+    left_out: BTreeMap<String, Value>,
+}
+
+/// What a summary says of those who opted out.
+const OF_OPTOUTS: [&str; 2] = ["n_votes_opted_out", "optout_list"];
+
 /// A command under way.
 pub(crate) struct Session {
     name: &'static str,
@@ -56,6 +70,8 @@ pub(crate) struct Session {
     pub(crate) problems: Problems,
     inputs: Vec<InputDigest>,
     outputs: Vec<PathBuf>,
+    /// What the stages of a project read and wrote, also those that were up to date.
+    stages: Vec<StageFiles>,
     rows: BTreeMap<String, u64>,
     /// `run.json`, once it is written.
     recorded: Option<Value>,
@@ -97,6 +113,7 @@ impl Session {
             problems: Problems::default(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            stages: Vec::new(),
             rows: BTreeMap::new(),
             recorded: None,
             policy: policy.map(|policy| policy.version),
@@ -118,6 +135,7 @@ impl Session {
             problems: Problems::default(),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            stages: Vec::new(),
             rows: BTreeMap::new(),
             recorded: None,
             policy: self.policy.clone(),
@@ -210,9 +228,105 @@ impl Session {
         Ok(())
     }
 
-    /// Notes a file that was written, for `run.json`: its checksum is taken when that is written.
+    /// Names a file that was written, as one that whoever asked for the run wants to see: a figure of a step goes into
+    /// the project's report. What is not named is in `run.json` all the same.
     pub(crate) fn output(&mut self, path: &Path) {
         self.outputs.push(path.to_owned());
+    }
+
+    /// Does a stage of a project and gives what it read and wrote.
+    pub(crate) fn stage(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<StageFiles> {
+        let inputs = std::mem::take(&mut self.inputs);
+        let outputs = std::mem::take(&mut self.outputs);
+        let placed = output::take_placed();
+        let done = work(self);
+        let summary = self.summary.json();
+        let said = |name: &&str| Some(((*name).to_owned(), summary.get(*name)?.clone()));
+        let files = StageFiles {
+            inputs: self.read(),
+            outputs: self.written(),
+            left_out: OF_OPTOUTS.iter().filter_map(said).collect(),
+        };
+        self.inputs.splice(..0, inputs);
+        self.outputs.splice(..0, outputs);
+        placed.iter().for_each(|path| output::placed(path));
+        done.map(|()| files)
+    }
+
+    /// Takes into the record what a stage read and wrote, in this run or before.
+    pub(crate) fn stage_files(&mut self, files: StageFiles) {
+        for (name, value) in &files.left_out {
+            if self.summary.json().get(name).is_none() {
+                self.summary.value(name, value.clone());
+            }
+        }
+        self.stages.push(files);
+    }
+
+    /// Every file that this run has read so far, with its checksum.
+    fn read(&self) -> Vec<Value> {
+        let file = |i: &InputDigest| json!({"path": i.path.display().to_string(), "bytes": i.n_bytes, "blake3": i.blake3});
+        self.inputs.iter().map(file).collect()
+    }
+
+    /// What the record says was read, and what was written. Of stages, what one wrote and the next read is no input of
+    /// the whole; and what a demo made and then read is where it begins, as an export is.
+    fn files(&self) -> [Vec<Value>; 2] {
+        let of = |files: &[Value]| -> BTreeSet<String> {
+            files.iter().filter_map(|file| Some(file["blake3"].as_str()?.to_owned())).collect()
+        };
+        let mut inputs = self.read();
+        let mut outputs = self.written();
+        if self.stages.is_empty() {
+            return [inputs, outputs];
+        }
+        let mut seen: BTreeSet<String> = outputs.iter().map(|file| file["path"].to_string()).collect();
+        let between: BTreeSet<String> =
+            self.stages.iter().flat_map(|stage| of(&stage.outputs)).collect();
+        for stage in &self.stages {
+            outputs.extend(
+                stage.outputs.iter().filter(|file| seen.insert(file["path"].to_string())).cloned(),
+            );
+            inputs.extend(stage.inputs.iter().cloned());
+        }
+        let mut seen = BTreeSet::new();
+        inputs.retain(|file| {
+            file["blake3"].as_str().is_none_or(|hash| !between.contains(hash))
+                && seen.insert(file.to_string())
+        });
+        let begun = of(&inputs);
+        outputs.retain(|file| file["blake3"].as_str().is_none_or(|hash| !begun.contains(hash)));
+        [inputs, outputs]
+    }
+
+    /// Every file that this run has written so far, with its checksum: those that were named, then all that were put in
+    /// place. Records are none, nor is what a project keeps for itself. A simulation names none: what it writes is where
+    /// others begin, as an export is.
+    fn written(&self) -> Vec<Value> {
+        let mut seen = BTreeSet::new();
+        if self.name == "simulate" {
+            return Vec::new();
+        }
+        // What lies deeper comes later: of files of one name the first is the one that is meant.
+        let mut placed: Vec<PathBuf> = output::all_placed().into_iter().collect();
+        placed.sort_by_key(|path| path.components().count());
+        let all = self.outputs.iter().cloned().chain(placed);
+        let new = all.filter(|path| {
+            std::path::absolute(path).is_ok_and(|whole| self.is_product(&whole) && seen.insert(whole))
+        });
+        new.filter_map(|path| digest(&path)).collect()
+    }
+
+    fn is_product(&self, path: &Path) -> bool {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_record = name == "run.json" || name.ends_with(".run.json");
+        let is_asked = self
+            .global
+            .record
+            .as_deref()
+            .is_some_and(|record| std::path::absolute(record).is_ok_and(|record| record == path));
+        let is_kept = path.components().any(|part| part.as_os_str() == ".volary");
+        !is_record && !is_asked && !is_kept
     }
 
     /// Names a graphics card that is used; what it takes is counted from now on, where it counts it.
@@ -249,11 +363,18 @@ impl Session {
         self.rows.insert(table.to_owned(), n);
     }
 
+    /// The figures among the files that were named.
+    fn figures(&self) -> Vec<String> {
+        let is_figure = |path: &&PathBuf| {
+            let ending = path.extension().unwrap_or_default();
+            ending == "svg" || ending == "png"
+        };
+        self.outputs.iter().filter(is_figure).map(|path| path.display().to_string()).collect()
+    }
+
     /// `run.json` as it will be written.
     pub(crate) fn record(&self) -> Value {
-        let inputs = self.inputs.iter().map(
-            |i| json!({"path": i.path.display().to_string(), "bytes": i.n_bytes, "blake3": i.blake3}),
-        );
+        let [inputs, outputs] = self.files();
         let problems: BTreeMap<&str, u64> =
             self.problems.by_kind().map(|(k, n)| (k.as_str(), n)).collect();
         let examples = self.problems.examples().map(
@@ -262,13 +383,14 @@ impl Session {
         let mut record = json!({
             "volary": env!("CARGO_PKG_VERSION"),
             "command": self.name,
-            "command_line": std::env::args().collect::<Vec<_>>(),
+            "command_line": without_names(std::env::args()),
             "folder": std::env::current_dir().ok().map(|folder| folder.display().to_string()),
             "settings": self.settings,
             "seed": self.global.seed,
             "threads": self.threads(),
-            "inputs": inputs.collect::<Vec<_>>(),
-            "outputs": self.outputs.iter().filter_map(|path| digest(path)).collect::<Vec<_>>(),
+            "inputs": inputs,
+            "outputs": outputs,
+            "figures": self.figures(),
             "rows": self.rows,
             "summary": self.summary.json(),
             "problems": problems,
@@ -304,9 +426,12 @@ impl Session {
         out: &mut dyn std::io::Write,
     ) -> Result<ExitCode> {
         self.end_reading();
+        // Where nobody asks for it, no file is read for it.
+        let is_asked = self.global.json || run_json.is_some() || self.global.record.is_some();
         let record = match self.recorded.take() {
             Some(record) => record,
-            None => self.record(),
+            None if is_asked => self.record(),
+            None => Value::Null,
         };
         if let Some(path) = run_json {
             output::write_whole(path, format!("{record:#}\n").as_bytes())?;
@@ -450,6 +575,22 @@ fn digest(path: &Path) -> Option<Value> {
     Some(json!({"path": path.display().to_string(), "bytes": n_bytes, "blake3": blake3}))
 }
 
+/// What was typed, without the name of a person in it: a record is a file.
+fn without_names(words: impl Iterator<Item = String>) -> Vec<String> {
+    let mut is_name = false;
+    let mut shown = Vec::new();
+    for word in words {
+        let next_is_name = word == "--user";
+        shown.push(match word.split_once('=') {
+            _ if is_name => "…".to_owned(),
+            Some(("--user", _)) => "--user=…".to_owned(),
+            _ => word,
+        });
+        is_name = next_is_name && !is_name;
+    }
+    shown
+}
+
 fn cpu_seconds() -> Option<f64> {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Some(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
@@ -460,4 +601,22 @@ fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
     Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_names;
+
+    #[test]
+    fn a_record_holds_no_name_that_was_typed() {
+        let shown = |line: &str| without_names(line.split(' ').map(str::to_owned)).join(" ");
+        assert_eq!(shown("volary optout add --user Zaphod --at x"), "volary optout add --user … --at x");
+        assert_eq!(
+            shown("volary optout add --user=Zaphod=B --at x"),
+            "volary optout add --user=… --at x"
+        );
+        // Somebody may be called like an option.
+        assert_eq!(shown("optout add --user --user Zaphod"), "optout add --user … Zaphod");
+        assert_eq!(shown("consensus users.csv -o --users"), "consensus users.csv -o --users");
+    }
 }

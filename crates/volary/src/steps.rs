@@ -237,18 +237,14 @@ impl Steps<'_> {
     /// The figures that steps wrote, in their order.
     pub(crate) fn figures(&self) -> Vec<StepFigure> {
         let of = |(number, step): (usize, &Step)| {
-            let is_figure = |path: &PathBuf| {
-                let ending = path.extension().unwrap_or_default();
-                let is_small =
-                    std::fs::metadata(path).is_ok_and(|about| about.len() <= MOST_FIGURE_BYTES);
-                (ending == "svg" || ending == "png") && is_small
+            let is_small = |path: &PathBuf| {
+                std::fs::metadata(path).is_ok_and(|about| about.len() <= MOST_FIGURE_BYTES)
             };
-            let outputs = self.outputs(number).unwrap_or_default();
+            let record = self.record(number).unwrap_or_default();
+            let named = record["figures"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            let figures: Vec<PathBuf> = named.map(|path| self.folder.join(path)).collect();
             let line = step.run.clone();
-            outputs
-                .into_iter()
-                .filter(is_figure)
-                .map(move |path| StepFigure { path, line: line.clone() })
+            figures.into_iter().filter(is_small).map(move |path| StepFigure { path, line: line.clone() })
         };
         self.steps.iter().enumerate().flat_map(of).collect()
     }

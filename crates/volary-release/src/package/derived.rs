@@ -5,12 +5,16 @@
 //! Records are those that were given for provenance, and those that lie where commands leave them: beside the
 //! table or one folder up (`volary run`), and beside what its run read, and so on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
+
 use super::Inputs;
+use crate::card::Folder;
 use crate::error::ReleaseError;
-use crate::lineage::{Lineage, Run, Standing};
+use crate::lineage::{Artefact, Lineage, Run, Standing};
 use crate::optout::OptOuts;
 
 /// Folders whose records are looked at; a chain is shorter.
@@ -56,6 +60,77 @@ pub(crate) fn made_without(inputs: &Inputs, optouts: &OptOuts) -> Result<(), Rel
         )));
     }
     Ok(())
+}
+
+/// What `prov.json` tells of where a package comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// Runs, with what each read and wrote: those that were given, then those on record that made what is released.
+    pub(crate) runs: Vec<Value>,
+    /// What the release itself read.
+    pub(crate) used: Vec<Value>,
+}
+
+/// Runs and files as `prov.json` tells them: a file is its name and its checksum. Where people opted out, that of a
+/// file with rows of volunteers is not told, since it was taken with theirs in it; a number stands for it.
+///
+/// # Errors
+/// [`ReleaseError`] where a record that was given, or what is released, cannot be read.
+pub(crate) fn origin(inputs: &Inputs) -> Result<Origin, ReleaseError> {
+    let rows = [&inputs.votes, &inputs.shapes_members];
+    let tables = [&inputs.shapes, &inputs.consensus, &inputs.volunteers, &inputs.gold];
+    let mut read: Vec<PathBuf> = rows.into_iter().chain(tables).flatten().cloned().collect();
+    for model in &inputs.models {
+        read.extend(Folder::read(model)?.weight_files().map(|file| model.join(file)));
+    }
+    let hash = |path: &Path| -> Result<String, ReleaseError> {
+        let mut hasher = blake3::Hasher::new();
+        let file = std::fs::File::open(path).map_err(ReleaseError::reading(path))?;
+        std::io::copy(&mut BufReader::with_capacity(1 << 20, file), &mut hasher)
+            .map_err(ReleaseError::reading(path))?;
+        Ok(hasher.finalize().to_hex().to_string())
+    };
+    let hashes = read.iter().map(|path| hash(path)).collect::<Result<Vec<String>, ReleaseError>>()?;
+    let mut runs: Vec<Run> = inputs.runs.iter().map(|path| Run::read(path)).collect::<Result<_, _>>()?;
+    // The first of what is read are the tables of rows.
+    let n_rows = rows.into_iter().flatten().count();
+    let mut hidden: BTreeSet<String> = hashes[..n_rows].iter().cloned().collect();
+    for (path, hash) in read.iter().zip(&hashes) {
+        let lineage = records(path, &inputs.runs);
+        for run in lineage.ancestors([hash.as_str()]) {
+            let is_it = |known: &&Run| {
+                (&known.command, &known.inputs, &known.outputs)
+                    == (&run.command, &run.inputs, &run.outputs)
+            };
+            if !runs.iter().any(|known| is_it(&known)) {
+                runs.push(run.clone());
+            }
+        }
+    }
+    let lineage = Lineage::new(runs.clone());
+    hidden.extend(lineage.of_volunteers().map(str::to_owned));
+    if inputs.optouts.is_none() {
+        hidden.clear();
+    }
+    let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+    let mut told = |name: &str, hash: &str| {
+        if !hidden.contains(hash) {
+            return json!({"name": name, "blake3": hash});
+        }
+        let next = numbers.len() + 1;
+        json!({"name": name, "of_volunteers": *numbers.entry(hash.to_owned()).or_insert(next)})
+    };
+    let mut files = |all: &[Artefact]| -> Vec<Value> {
+        all.iter().map(|file| told(&file.name, &file.blake3)).collect()
+    };
+    let runs = runs.iter().map(|run| {
+        json!({"command": run.command, "volary": run.volary, "seed": run.seed,
+               "inputs": files(&run.inputs), "outputs": files(&run.outputs)})
+    });
+    let runs: Vec<Value> = runs.collect();
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let used = read.iter().zip(&hashes).map(|(path, hash)| told(&name(path), hash)).collect();
+    Ok(Origin { runs, used })
 }
 
 /// The records of a table.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use super::derived::Origin;
 use crate::bias::Registry;
 use crate::error::ReleaseError;
 use crate::settings::Settings;
@@ -105,8 +106,8 @@ pub(crate) struct Manifest<'a> {
     pub(crate) policy_version: Option<String>,
     /// Whether a list of those who opted out was given.
     pub(crate) knows_optouts: bool,
-    /// `run.json` files, read.
-    pub(crate) runs: Vec<Value>,
+    /// Where it comes from.
+    pub(crate) origin: Origin,
     pub(crate) privacy: Value,
     pub(crate) votes_per_subject: f64,
 }

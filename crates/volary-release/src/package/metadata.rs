@@ -456,7 +456,21 @@ pub(crate) fn provenance(m: &Manifest<'_>) -> Value {
         let id = format!("_:r{}", map.len() + 1);
         map.insert(id, value);
     };
-    for (i, run) in m.runs.iter().enumerate() {
+    let told = |file: &Value| -> Option<(String, Value)> {
+        let name = file.get("name").and_then(Value::as_str).unwrap_or_default();
+        if let Some(hash) = file.get("blake3").and_then(Value::as_str) {
+            return Some((
+                format!("volary:blake3-{hash}"),
+                json!({"prov:label": name, "volary:blake3": hash}),
+            ));
+        }
+        let number = file.get("of_volunteers").and_then(Value::as_u64)?;
+        Some((format!("volary:of-volunteers-{number}"), json!({"prov:label": name})))
+    };
+    let files = |of: &Value, list: &str| -> Vec<(String, Value)> {
+        of.get(list).and_then(Value::as_array).into_iter().flatten().filter_map(told).collect()
+    };
+    for (i, run) in m.origin.runs.iter().enumerate() {
         let id = format!("volary:run-{}", i + 1);
         let text = |name: &str| run.get(name).and_then(Value::as_str).unwrap_or("unknown");
         let software = format!("volary:software-{}", text("volary"));
@@ -473,13 +487,13 @@ pub(crate) fn provenance(m: &Manifest<'_>) -> Value {
         }
         activity.insert(id.clone(), about);
         relate(&mut associated, json!({"prov:activity": id, "prov:agent": software}));
-        for input in run.get("inputs").and_then(Value::as_array).into_iter().flatten() {
-            let Some(hash) = input.get("blake3").and_then(Value::as_str) else { continue };
-            let path = input.get("path").and_then(Value::as_str).unwrap_or_default();
-            let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
-            let source = format!("volary:blake3-{hash}");
-            entity.insert(source.clone(), json!({"prov:label": name, "volary:blake3": hash}));
+        for (source, about) in files(run, "inputs") {
+            entity.insert(source.clone(), about);
             relate(&mut used, json!({"prov:activity": id, "prov:entity": source}));
+        }
+        for (made, about) in files(run, "outputs") {
+            entity.insert(made.clone(), about);
+            relate(&mut generated, json!({"prov:entity": made, "prov:activity": id}));
         }
     }
     activity.insert(
@@ -487,8 +501,8 @@ pub(crate) fn provenance(m: &Manifest<'_>) -> Value {
         json!({"prov:label": "volary release", "volary:tier": format!("{:?}", s.tier)}),
     );
     relate(&mut associated, json!({"prov:activity": "volary:release", "prov:agent": "volary:team"}));
-    let sources: Vec<String> = entity.keys().cloned().collect();
-    for source in sources {
+    for (source, about) in m.origin.used.iter().filter_map(told) {
+        entity.insert(source.clone(), about);
         relate(&mut used, json!({"prov:activity": "volary:release", "prov:entity": source}));
     }
     for file in m.files() {

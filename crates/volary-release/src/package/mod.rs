@@ -273,10 +273,11 @@ pub fn build(
         biases: &biases,
         policy_version: policy.as_ref().map(|p| p.version.clone()),
         knows_optouts: inputs.optouts.is_some(),
-        runs: inputs.runs.iter().map(|p| read_json(p)).collect::<Result<_, _>>()?,
+        origin: derived::origin(inputs)?,
         privacy: privacy.clone(),
         votes_per_subject: seen.iter().sum::<u64>() as f64 / seen.len().max(1) as f64,
     };
+    let is_traced = !manifest.origin.runs.is_empty();
     let (built_tables, n_bytes) = write_metadata(folder.path(), manifest, policy.as_ref())?;
     if let Some(names) = &names {
         let wrong = crate::verify::names_within(folder.path(), names)?;
@@ -300,7 +301,7 @@ pub fn build(
         ("consensus", inputs.consensus.is_some()),
         ("gold", inputs.gold.is_some()),
         ("skill", inputs.volunteers.is_some()),
-        ("provenance", !inputs.runs.is_empty()),
+        ("provenance", is_traced),
         ("policy", policy.is_some()),
         ("models", !inputs.models.is_empty()),
     ] {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::derived::Origin;
 use super::manifest::{FileEntry, Manifest, TableEntry, media_type};
 use super::{SUMS, metadata, readme};
 use crate::bias::Registry;
@@ -74,7 +75,8 @@ fn words_of_every_package() -> String {
             files: Vec::new(),
         },
     });
-    let run = json!({"volary": "", "command": "", "inputs": [{"blake3": "", "path": ""}]});
+    let files = json!([{"blake3": "", "name": ""}, {"of_volunteers": 1, "name": ""}]);
+    let run = json!({"volary": "", "command": "", "inputs": files, "outputs": files});
     let mut m = Manifest {
         settings: &settings,
         tables: tables.collect(),
@@ -82,7 +84,7 @@ fn words_of_every_package() -> String {
         biases: &Registry::default(),
         policy_version: Some(none()),
         knows_optouts: true,
-        runs: vec![run],
+        origin: Origin { runs: vec![run], used: Vec::new() },
         privacy: json!({
             "attacks": [{"attack": "dictionary exact times Talk linkage credit intersection singling out difference join versions"}],
             "noise": "law discrete Laplace unit volunteer with an account scale epsilon of all versions week activity answer",

@@ -136,6 +136,7 @@ fn whoever_opted_out_might_never_have_voted() {
         let mut never = Project::without(&gone);
         OptOuts::default().write(&never.path("optouts.toml")).unwrap();
         never.inputs.optouts = Some(never.path("optouts.toml"));
+        never.know_skill("");
         let without = files(&never.package(tier));
         for (path, bytes) in &with {
             assert!(*bytes == without[path], "{path} differs in tier {tier:?}");

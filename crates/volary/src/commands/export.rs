@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use volary_ingest::output::write_whole;
 use volary_web::project::Slices;
 use volary_web::{CopyParams, write_copy};
@@ -117,7 +117,10 @@ fn page(args: &Page, mut session: Session) -> Result<ExitCode> {
         "look at it: python3 -m http.server --directory {}, then http://localhost:8000",
         args.output.display()
     ));
-    session.finish(None)
+    let name = args.output.file_name().context("the folder has no name")?.to_string_lossy();
+    // A record holds paths of this machine, so it stands beside the copy and not in it.
+    let record = args.output.with_file_name(format!("{name}.run.json"));
+    session.finish(Some(&record))
 }
 
 /// Files of an older copy, by name; anything else in the way is somebody's work.

@@ -2,6 +2,7 @@
 
 mod in_store;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,17 +10,20 @@ use anyhow::{Result, bail};
 use clap::Subcommand;
 use volary_ingest::volunteer;
 use volary_release::key::ReleaseKey;
+use volary_release::names::read_names;
 use volary_release::optout::{Entry, OptOuts, State};
 use volary_release::package;
 use volary_release::settings::Settings;
 use volary_release::verify::{Against, Check, verify};
 
+use super::rebuild::project;
 use crate::session::Session;
+use crate::summary::printable;
 
 /// Keep the list of volunteers who opted out, by key and never by name.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
-  volary optout add --user \"Some Body\"
+  volary optout add --user \"Some Body\" --project .
   volary optout back --user \"Some Body\" --list optouts.toml
   volary optout list
   volary optout where --user \"Some Body\" --project .")]
@@ -32,7 +36,8 @@ pub(crate) struct Args {
 enum What {
     /// Opt somebody out.
     #[command(after_help = "Examples:
-  volary optout add --user \"Some Body\" --channel email
+  volary optout add --user \"Some Body\" --channel email --project .
+  volary optout add --user \"Some Body\" --names classifications.csv
   volary optout add --user \"Some Body\" --store live.db")]
     Add(Change),
     /// Opt somebody in again.
@@ -50,6 +55,12 @@ struct Change {
     /// The day that it was asked for [default: today].
     #[arg(long, value_name = "DAY")]
     at: Option<String>,
+    /// The project's folder: says where nobody of that name has voted, and which names differ in capitals and blanks only.
+    #[arg(long, value_name = "DIR")]
+    project: Option<PathBuf>,
+    /// The same of an export, or of a list with a name on each line.
+    #[arg(long, value_name = "FILE")]
+    names: Option<PathBuf>,
     /// How it was asked for.
     #[arg(long, default_value = "")]
     channel: String,
@@ -133,7 +144,83 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         session.summary.count("n_ids", "user ids told to the store", n);
     }
     session.summary.value("changed", changed);
+    look_up(change, &mut session)?;
     session.finish(None)
+}
+
+/// Somebody among those who voted. Names that are almost theirs are shown and never recorded.
+struct Search<'a> {
+    name: &'a str,
+    key: String,
+    folded: String,
+    has_voted: bool,
+    similar: BTreeSet<String>,
+}
+
+impl<'a> Search<'a> {
+    fn of(name: &'a str) -> Self {
+        let key = volunteer::key(name).0;
+        Self { name, key, folded: folded(name), has_voted: false, similar: BTreeSet::new() }
+    }
+
+    fn see(&mut self, cell: &str) {
+        if cell == self.name || cell == self.key {
+            self.has_voted = true;
+        } else if folded(cell) == self.folded && !self.similar.contains(cell) {
+            self.similar.insert(cell.to_owned());
+        }
+    }
+
+    fn tell(&self, session: &mut Session) {
+        let summary = &mut session.summary;
+        summary.line(
+            "has_voted",
+            "has voted",
+            if self.has_voted { "yes" } else { "no" },
+            self.has_voted,
+        );
+        summary.value("n_similar", self.similar.len());
+        if !self.has_voted {
+            summary.note("nobody of this name is in what was looked at: is it spelt as in the export?");
+        }
+        if !self.similar.is_empty() {
+            let names: Vec<String> =
+                self.similar.iter().map(|name| format!("{:?}", printable(name))).collect();
+            summary.note(&format!("differ in capitals and blanks only: {}", names.join(", ")));
+        }
+    }
+}
+
+/// A name without what people get wrong when they type it.
+fn folded(name: &str) -> String {
+    name.split_whitespace().flat_map(str::chars).flat_map(char::to_lowercase).collect()
+}
+
+/// Says whether anybody of that name has voted, or that nobody looked.
+fn look_up(change: &Change, session: &mut Session) -> Result<()> {
+    let mut search = Search::of(&change.user);
+    let mut n_files = 0;
+    if let Some(folder) = &change.project {
+        n_files += project::each_voter(folder, &mut |cell| search.see(cell), session)?;
+        if n_files == 0 {
+            session.summary.note(&format!(
+                "{} has no record of a run and names no export, so that there is nothing to look the name up in",
+                folder.display()
+            ));
+        }
+    }
+    if let Some(path) = &change.names {
+        read_names(path, &session.progress)?.iter().for_each(|name| search.see(name));
+        n_files += 1;
+    }
+    if n_files > 0 {
+        search.tell(session);
+    } else if change.project.is_none() {
+        session.summary.note(
+            "whether anybody of this name has voted was not looked up: --project DIR or --names EXPORT says so",
+        );
+    }
+    Ok(())
 }
 
 fn key_of(user: &str) -> Result<String> {
@@ -154,7 +241,9 @@ fn ask(args: &Where, mut session: Session) -> Result<ExitCode> {
         if log.is_out(&key) { "yes" } else { "no" },
         log.is_out(&key),
     );
-    super::rebuild::project::ask(&args.project, &log, &key, &mut session)?;
+    let mut search = Search::of(&args.user);
+    project::ask(&args.project, &log, &key, &mut |cell| search.see(cell), &mut session)?;
+    search.tell(&mut session);
     if let (Some(package), Some(release_key), Some(settings)) =
         (&args.package, &args.key, &args.settings)
     {

@@ -22,7 +22,8 @@ use crate::report::drawings::Drawings;
 use crate::report::retirement::MOST_FIGURES;
 use crate::report::{self, IngestSummary, MethodRow, ReportInput, SubjectProgress};
 use crate::retirement::{Plan, PollStudy, studies};
-use crate::session::Session;
+use crate::session::{Session, run_json_for};
+use crate::steps::StepFigure;
 
 /// Write one self-contained HTML file about a project, and its figures as SVG beside it.
 #[derive(Clone, Debug, clap::Args)]
@@ -45,21 +46,27 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     if project.settings.input.exports.is_empty() && !project.settings.steps.is_empty() {
         write_steps(&project, &output, &mut session)?;
         session.summary.note(&format!("report: {}", output.display()));
-        return session.finish(None);
+        return session.finish(Some(&run_json_for(&output)));
     }
     let analysis = project.analyse(&mut session)?;
     let marks = project.has_marks()?.then(|| project.score_marks(&mut session)).transpose()?;
     write(&project, (&analysis, marks.as_ref()), &output, &mut session)?;
     session.summary.note(&format!("report: {}", output.display()));
-    session.finish(None)
+    session.finish(Some(&run_json_for(&output)))
 }
 
 /// Writes the report of a project that has steps and no classifications.
 pub(crate) fn write_steps(project: &Project, output: &Path, session: &mut Session) -> Result<()> {
     let title = project.settings.project.title.as_deref().unwrap_or("A project");
     let figures = project.steps().figures();
+    note_figures(&figures, session)?;
     session.summary.count("n_figures", "figures", figures.len() as u64);
     Ok(write_whole(output, report::steps::render(title, &figures).as_bytes())?)
+}
+
+/// What steps drew is read for the report.
+fn note_figures(figures: &[StepFigure], session: &mut Session) -> Result<()> {
+    figures.iter().try_for_each(|figure| session.input_file(&figure.path))
 }
 
 /// Writes the report and its figures.
@@ -70,7 +77,9 @@ pub(crate) fn write(
     session: &mut Session,
 ) -> Result<()> {
     let record = read_record(&project.extracts());
-    let drawings = read_drawings(project)?;
+    let figures = project.steps().figures();
+    note_figures(&figures, session)?;
+    let drawings = read_drawings(project, session)?;
     let methods = analysis.methods.iter().flat_map(|(name, evaluations)| {
         evaluations.iter().map(|e| MethodRow {
             name: name.clone(),
@@ -104,8 +113,8 @@ pub(crate) fn write(
         surveys: &analysis.surveys,
         drawings: drawings.as_ref(),
         marks: None,
-        steps: &project.steps().figures(),
-        subjects: &read_subjects(&project.extracts())?,
+        steps: &figures,
+        subjects: &read_subjects(&project.extracts(), session)?,
         ingest: record.as_ref().map(ingest_summary),
         question_texts: record.as_ref().map(question_texts).unwrap_or_default(),
     };
@@ -155,11 +164,12 @@ fn retirement(project: &Project, analysis: &Analysis, session: &Session) -> Resu
 }
 
 /// What was drawn, clustered as `volary shapes` does where nothing else is asked for.
-fn read_drawings(project: &Project) -> Result<Option<Drawings>> {
+fn read_drawings(project: &Project, session: &mut Session) -> Result<Option<Drawings>> {
     let path = project.extracts().join("shapes.parquet");
     if !path.is_file() {
         return Ok(None);
     }
+    session.input_file(&path)?;
     let images = project.settings.input.images.as_deref().map(Images::open).transpose()?;
     let (drawn, _) = read_shapes(&path, &Progress::default())?;
     let size = |subject: &str, frame: u16| images.as_ref()?.size(subject, frame);
@@ -172,12 +182,13 @@ pub(crate) fn read_record(extracts: &Path) -> Option<Value> {
     serde_json::from_str(&std::fs::read_to_string(extracts.join("run.json")).ok()?).ok()
 }
 
-fn read_subjects(extracts: &Path) -> Result<Vec<SubjectProgress>> {
+fn read_subjects(extracts: &Path, session: &mut Session) -> Result<Vec<SubjectProgress>> {
     let path = extracts.join("subjects.parquet");
     let mut rows = Vec::new();
     if !path.is_file() {
         return Ok(rows);
     }
+    session.input_file(&path)?;
     for_each_batch(&path, &["subject_id", "workflow_id"], &Progress::default(), |cells| {
         for row in 0..cells.n_rows() {
             let text = |column| cells.text(column, row);

@@ -27,6 +27,7 @@ mod pipeline;
 mod practice;
 mod privacy;
 mod real_data;
+mod records;
 mod release;
 mod retire;
 mod sample;

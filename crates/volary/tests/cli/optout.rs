@@ -176,6 +176,124 @@ fn where_somebodys_votes_went_is_answered_of_that_person_and_nothing_is_changed(
 }
 
 #[test]
+fn a_run_that_finds_most_up_to_date_still_says_what_the_whole_is_made_of() {
+    let place = Place::new();
+    project(&place, N);
+    place.write("export.csv", votes(None));
+    place.write("volary.toml", "[input]\nexports = [\"export.csv\"]\n");
+    place.record(&["run"]);
+    place.record(&["optout", "add", "--user", "p3", "--at", "2026-11-01"]);
+    let set = |optouts: &str, rest: &str| {
+        let text = format!("[input]\nexports = [\"export.csv\"]\n[rows]\n{optouts}\n{rest}\n");
+        place.write("volary.toml", text);
+    };
+    let record = || serde_json::from_str::<Value>(&place.read("run.json")).unwrap();
+    let names = |list: &str| -> Vec<String> {
+        let files = record()[list].as_array().unwrap().clone();
+        files.iter().map(|file| file["path"].as_str().unwrap().to_owned()).collect()
+    };
+    let whole =
+        (names("inputs"), names("outputs").into_iter().collect::<std::collections::BTreeSet<_>>());
+    assert_eq!(
+        whole.0.len(),
+        1,
+        "what one stage wrote and the next read is no input of the whole: {whole:?}"
+    );
+    // The consensus only; then the report only.
+    for more in ["[consensus]\nlevel = 0.9", "[consensus]\nlevel = 0.9\n[project]\ntitle = \"Anew\""] {
+        set("", more);
+        let again = place.record(&["run"]);
+        assert_eq!(again["summary"]["stage_extract"], "up to date");
+        assert_eq!(names("inputs"), whole.0);
+        assert_eq!(names("outputs").into_iter().collect::<std::collections::BTreeSet<_>>(), whole.1);
+    }
+    let train =
+        ["train", "confusion", "subjects.csv", "--consensus", "consensus/consensus.parquet", "--task"];
+    let more =
+        ["T0", "--size", "32", "--channels", "grey", "--filters", "4", "--hidden", "4", "--epochs", "1"];
+    place.record(&[&train[..], &more, &["--replicates", "20", "-o", "model"]].concat());
+    let ask = |name: &str| place.record(&["optout", "where", "--user", name])["summary"].clone();
+    let found = ask("Zaphod_B");
+    assert_eq!(
+        (commands(&found), &found["n_models"]),
+        (vec!["run", "run", "train"], &json!(1)),
+        "{found}"
+    );
+    let named = rebuild(&place, &[]);
+    assert_eq!(commands(&named), ["run", "run", "train"]);
+    // Whom a stage left out is still said where that stage is up to date.
+    set("optouts = \"optouts.toml\"", "[consensus]\nlevel = 0.9");
+    place.record(&["run"]);
+    set("optouts = \"optouts.toml\"", "[consensus]\nlevel = 0.8");
+    assert_eq!(place.record(&["run"])["summary"]["stage_extract"], "up to date");
+    assert!(record()["summary"]["optout_list"].is_string());
+    assert_eq!(commands(&ask("p3")), ["train"], "of the consensus that was there before");
+    assert_eq!(commands(&ask("p4"))[..2], ["run", "run"]);
+    // What an older version did has no account of its files: it is done again, and not told of without them.
+    let stages: Value = serde_json::from_str(&place.read(".volary/stages.json")).unwrap();
+    let old: serde_json::Map<String, Value> = stages
+        .as_object()
+        .unwrap()
+        .clone()
+        .into_iter()
+        .filter(|(key, _)| !key.starts_with("files"))
+        .collect();
+    place.write(".volary/stages.json", Value::Object(old).to_string());
+    assert_eq!(place.record(&["run"])["summary"]["stage_extract"], "done");
+    assert_eq!(names("inputs"), whole.0);
+}
+
+#[test]
+fn a_name_that_nobody_has_is_told_of_and_no_name_is_kept() {
+    let place = Place::new();
+    place.write("export.csv", votes(None));
+    place.record(&["extract", "export.csv", "-o", "extracts", "--to", "csv"]);
+    let add = |name: &str, more: &[&str]| {
+        let run =
+            place.volary(&[&["optout", "add", "--user", name, "--at", "2026-11-01"][..], more].concat());
+        run.is_done();
+        run.stdout
+    };
+    assert!(add("zaphod_b", &[]).contains("was not looked up: --project DIR or --names EXPORT"));
+    for more in [["--project", "."], ["--names", "export.csv"]] {
+        let said = add("zaphod_b", &more);
+        assert!(said.contains("nobody of this name") && said.contains("\"Zaphod_B\""), "{said}");
+        let said = add(" Zaphod_B", &more);
+        assert!(said.contains("nobody of this name") && said.contains("\"Zaphod_B\""), "{said}");
+        let said = add("Arthur", &more);
+        assert!(said.contains("nobody of this name") && !said.contains("differ"), "{said}");
+        let said = add("Zaphod_B", &more);
+        assert!(!said.contains("nobody of this name") && !said.contains("looked up"), "{said}");
+    }
+    // An export of which nothing was made yet is looked into, too.
+    let new = Place::new();
+    new.write("new.csv", votes(None));
+    new.write("volary.toml", "[input]\nexports = [\"new.csv\"]\n");
+    let said = new.volary(&["optout", "add", "--user", "ZAPHOD_B", "--project", "."]).stdout;
+    assert!(said.contains("nobody of this name") && said.contains("\"Zaphod_B\""), "{said}");
+    let asked = place.volary(&["optout", "where", "--user", "zaphod_b", "--record", "asked.json"]);
+    asked.is_done();
+    assert!(asked.stdout.contains("nobody of this name") && asked.stdout.contains("\"Zaphod_B\""));
+    place
+        .volary(&["optout", "add", "--user", "Zaphod_B", "--names", "export.csv", "--record", "a.json"])
+        .is_done();
+    place
+        .volary(&["optout", "back", "--user=Zaphod_B", "--project", ".", "--record", "b.json"])
+        .is_done();
+    for file in ["asked.json", "a.json", "b.json", "optouts.toml"] {
+        assert!(!place.read(file).to_lowercase().contains("zaphod"), "{file}: {}", place.read(file));
+    }
+    let asked: Value = serde_json::from_str(&place.read("asked.json")).unwrap();
+    assert_eq!(
+        (&asked["summary"]["has_voted"], &asked["summary"]["n_similar"]),
+        (&json!(false), &json!(1))
+    );
+    let empty = Place::new();
+    let said = empty.volary(&["optout", "add", "--user", "Zaphod_B", "--project", "."]);
+    assert!(said.stdout.contains("nothing to look the name up in"), "{}", said.stdout);
+}
+
+#[test]
 fn every_command_that_takes_the_list_is_made_again_and_what_takes_none_is_told() {
     let (place, never) = (Place::new(), Place::new());
     let make = |place: &Place, votes: &str| {

@@ -322,6 +322,95 @@ fn real_votes_stand_the_attacks() {
     assert!(!place.path("names").exists() && !place.path("talk").exists());
 }
 
+/// The recipe for a project of drawings: somebody's strokes go when they opt out.
+#[test]
+fn a_project_of_drawings_is_published_without_whoever_opted_out() {
+    let Some(export) = shared("zooniverse/cat_project/cat-project-classifications.csv") else { return };
+    let place = Place::new();
+    std::fs::copy(export, place.path("classifications.csv")).unwrap();
+    place.write("release.toml", SETTINGS);
+    place.write("biases.toml", "");
+    let draw = |more: &[&str]| {
+        let line = ["shapes", "classifications.csv", "-o", "shapes.parquet"];
+        place.record(&[&line[..], more].concat());
+    };
+    let release = |package: &str, more: &[&str]| {
+        let line = ["release", "release.toml", "--shapes", "shapes.parquet", "--shapes-members"];
+        let rest =
+            ["shapes_members.parquet", "--biases", "biases.toml", "--run", "shapes.run.json", "--names"];
+        let last = ["classifications.csv", "--key", "cats.key", "-o", package];
+        place.volary(&[&line[..], &rest, &last, more, &["--json"]].concat())
+    };
+    draw(&[]);
+    let with = release("cats-1.0", &["--new-key"]).record();
+    assert_eq!(with["summary"]["n_shapes"], 26);
+    let said =
+        place.volary(&["optout", "add", "--user", "volunteer_00774", "--names", "classifications.csv"]);
+    said.is_done();
+    assert!(!said.stdout.contains("nobody of this name"), "{}", said.stdout);
+    let out = ["--optouts", "optouts.toml"];
+    release("cats-1.1", &out).fails_with("shapes");
+    let named = place.record(&["rebuild", "--without-optouts", "--project", "."])["summary"].clone();
+    assert_eq!((&named["n_touched"], &named["n_releases"]), (&2.into(), &1.into()), "{named}");
+    draw(&out);
+    let without = release("cats-1.1", &out).record();
+    assert_eq!(without["summary"]["n_shapes"], 22);
+    let verify =
+        ["release", "verify", "cats-1.1", "--names", "classifications.csv", "--biases", "biases.toml"];
+    assert_eq!(place.record(&verify)["summary"]["findings"], Value::Array(Vec::new()));
+    let told = place.record(&["optout", "where", "--user", "volunteer_00774"])["summary"].clone();
+    let touched = told["touched"].as_array().unwrap();
+    assert!(touched.iter().all(|run| run["command"] == "release"), "the first version is out: {told}");
+}
+
+/// What `prov.json` says was made by what, by name.
+fn made(prov: &Value) -> Vec<(String, String)> {
+    let label = |kind: &str, id: &Value| {
+        prov[kind][id.as_str().unwrap()]["prov:label"].as_str().unwrap_or_default().to_owned()
+    };
+    let all = prov["wasGeneratedBy"].as_object().unwrap().values();
+    all.map(|of| (label("entity", &of["prov:entity"]), label("activity", &of["prov:activity"])))
+        .collect()
+}
+
+#[test]
+fn where_a_package_comes_from_is_told_of_every_table_that_it_was_made_of() {
+    let place = project();
+    place.record(&["gold", "export.csv", "--least", "3", "-o", "gold.csv"]);
+    place.record(&["agreement", "export.csv", "-o", "other.csv"]);
+    let more = ["--consensus", "consensus.csv", "--gold", "gold.csv"];
+    let record = place.record(&release("cats", &[&more[..], &["--new-key"]].concat()));
+    assert!(!record["summary"].to_string().contains("provenance"));
+    let prov = |package: &str| -> Value {
+        serde_json::from_str(&place.read(&format!("{package}/prov.json"))).unwrap()
+    };
+    let told = prov("cats");
+    let of = |file: &str, command: &str| (file.to_owned(), format!("volary {command}"));
+    for pair in [of("consensus.csv", "consensus"), of("votes.csv", "extract"), of("gold.csv", "gold")] {
+        assert!(made(&told).contains(&pair), "{pair:?}: {told:#}");
+    }
+    assert_eq!(
+        told["activity"].as_object().unwrap().len(),
+        4,
+        "each once, and none that has no part: {told:#}"
+    );
+    // Naming a run that would have been found does not tell it twice.
+    place.record(&release("again", &[&more[..], &["--run", "extracts/run.json"]].concat()));
+    assert_eq!(prov("again")["activity"].as_object().unwrap().len(), 4);
+    // The checksum of a file with somebody's votes in it is not told where people opted out.
+    place.record(&["optout", "add", "--user", "Nobody"]);
+    let out = ["--optouts", "optouts.toml"];
+    place.record(&[&["gold", "export.csv", "--least", "3", "-o", "gold.csv"][..], &out].concat());
+    place.record(&[&["consensus", "export.csv", "-o", "consensus.csv"][..], &out].concat());
+    place.record(&release("without", &[&more[..], &out].concat()));
+    let told = prov("without");
+    assert!(made(&told).contains(&of("votes.csv", "extract")));
+    let hash = |file: &str| blake3::hash(&std::fs::read(place.path(file)).unwrap()).to_hex().to_string();
+    let text = told.to_string();
+    assert!(!text.contains(&hash("export.csv")) && !text.contains(&hash("extracts/votes.csv")));
+    assert!(text.contains(&hash("consensus.csv")) && text.contains(&hash("gold.csv")), "{told:#}");
+}
+
 /// Of the volunteers of an export: comments half a minute after a vote, credits for answers, how much each did.
 fn what_strangers_know(place: &Place, export: &str) {
     let rows = place.table(export);

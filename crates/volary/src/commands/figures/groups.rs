@@ -36,7 +36,7 @@ pub(super) struct Groups {
 
 impl Groups {
     pub(super) fn run(&self, session: &mut Session) -> Result<PathBuf> {
-        let table = Table::read(&self.groups, &session.progress)?;
+        let table = Table::open(&self.groups, session)?;
         let (groups, oddness) = (table.numbers("group")?, table.numbers("oddness")?);
         let mut shown = Shown::open(&self.images, session)?;
         // Those of no group stand last.

@@ -28,7 +28,7 @@ use crate::pictures::map_file;
 use crate::report::pictures::{
     Cell, Losses, Panel, Picture, Places, SheetRow, losses, map, sheet, thumbnails,
 };
-use crate::session::Session;
+use crate::session::{Session, run_json_for};
 
 /// Figures that show images: sheets of examples, maps, attention, losses.
 ///
@@ -247,7 +247,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     };
     session.output(&output);
     session.summary.note(&format!("figure: {}", output.display()));
-    session.finish(None)
+    session.finish(Some(&run_json_for(&output)))
 }
 
 /// Writes what the name's ending asks for.
@@ -272,7 +272,7 @@ fn two(what: &str, text: &str) -> Result<(f64, f64)> {
 
 impl Classes {
     fn run(&self, session: &mut Session) -> Result<PathBuf> {
-        let table = Table::read(&self.values.values, &session.progress)?;
+        let table = Table::open(&self.values.values, session)?;
         let columns = table.fractions(&self.values.classes)?;
         let mut shown = Shown::open(&self.images, session)?;
         let mut rng = stream(session.global.seed, "examples of classes");
@@ -297,7 +297,7 @@ impl Classes {
 impl Confusing {
     fn run(&self, session: &mut Session) -> Result<PathBuf> {
         let (low, high) = two("--between", &self.between)?;
-        let table = Table::read(&self.values.values, &session.progress)?;
+        let table = Table::open(&self.values.values, session)?;
         let columns = table.fractions(&self.values.classes)?;
         let mut shown = Shown::open(&self.images, session)?;
         let [first, others @ ..] = &columns[..] else { bail!("--classes wants at least two classes") };
@@ -332,9 +332,9 @@ fn spread(list: &[usize], n: usize) -> Vec<usize> {
 
 impl Map {
     fn run(&self, session: &mut Session) -> Result<PathBuf> {
-        let points = Table::read(&self.map, &session.progress)?;
+        let points = Table::open(&self.map, session)?;
         let (x, y) = (points.numbers(&self.x)?, points.numbers(&self.y)?);
-        let table = Table::read(&self.values.values, &session.progress)?;
+        let table = Table::open(&self.values.values, session)?;
         let at: BTreeMap<&str, usize> =
             table.subject_ids.iter().enumerate().map(|(i, id)| (id.as_str(), i)).collect();
         let range = two("--range", &self.range)?;
@@ -367,7 +367,7 @@ impl Thumbnails {
         if !(1..=200).contains(&self.across) {
             bail!("--across is between 1 and 200");
         }
-        let points = Table::read(&self.map, &session.progress)?;
+        let points = Table::open(&self.map, session)?;
         let (all_x, all_y) = (points.numbers(&self.x)?, points.numbers(&self.y)?);
         let mut shown = Shown::open(&self.images, session)?;
         let known: Vec<usize> =
@@ -390,7 +390,7 @@ impl Thumbnails {
 
 impl Neighbours {
     fn run(&self, session: &mut Session) -> Result<PathBuf> {
-        let table = Table::read(&self.neighbours, &session.progress)?;
+        let table = Table::open(&self.neighbours, session)?;
         let neighbours = table.texts("neighbour_id")?;
         let distances = table.numbers("distance").ok();
         let mut shown = Shown::open(&self.images, session)?;
@@ -471,7 +471,7 @@ fn attention(path: &Path, session: &mut Session) -> Option<(Vec<f32>, (usize, us
 
 impl LossCurves {
     fn run(&self, session: &mut Session) -> Result<PathBuf> {
-        let table = Table::read(&self.history, &session.progress)?;
+        let table = Table::open(&self.history, session)?;
         let epochs = table.numbers("epoch")?;
         let points = |name: &str| -> Vec<(f64, f64)> {
             let values = table.numbers(name).unwrap_or_default();

@@ -45,6 +45,7 @@ impl Shown {
         let found = subjects(&source, &session.progress)?;
         session.summary.count("n_subjects", "subjects", found.subjects.len() as u64);
         session.problems.absorb(&found.problems);
+        found.digests.iter().for_each(|digest| session.input(digest.clone()));
         let at = found.subjects.iter().enumerate().map(|(i, s)| (s.subject_id.clone(), i)).collect();
         let stretch: Stretch = args.stretch.parse()?;
         let settings = Settings {

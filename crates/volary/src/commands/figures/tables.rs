@@ -7,6 +7,8 @@ use anyhow::{Result, bail};
 use volary_ingest::Progress;
 use volary_ingest::tables::for_each_batch;
 
+use crate::session::Session;
+
 /// Columns that say how many volunteers there were.
 const TOTALS: [&str; 4] = ["n_votes", "n_seen", "n_classifications", "n"];
 
@@ -19,7 +21,13 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub(super) fn read(path: &Path, progress: &Progress) -> Result<Self> {
+    /// Reads a table as an input of the run.
+    pub(super) fn open(path: &Path, session: &mut Session) -> Result<Self> {
+        session.input_file(path)?;
+        Self::read(path, &session.progress)
+    }
+
+    fn read(path: &Path, progress: &Progress) -> Result<Self> {
         let mut columns: BTreeMap<String, Vec<Option<String>>> = BTreeMap::new();
         let mut n_rows = 0;
         for_each_batch(path, &[], progress, |cells| {

@@ -150,7 +150,7 @@ fn panel(name: &str, values: &[f64], chosen: Option<&[f64]>) -> Panel {
 
 impl Extremes {
     pub(super) fn run(&self, session: &mut Session) -> Result<PathBuf> {
-        let table = Table::read(&self.table, &session.progress)?;
+        let table = Table::open(&self.table, session)?;
         let values = table.numbers(&self.column)?;
         let captions = self.caption.as_deref().map(|name| table.texts(name)).transpose()?;
         let mut shown = Shown::open(&self.images, session)?;

@@ -1,7 +1,7 @@
 //! What of a project stands on the votes of people who opted out, and making it again without them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -13,6 +13,7 @@ use volary_release::lineage::{Artefact, Lineage, Run};
 use volary_release::optout::OptOuts;
 
 use crate::session::Session;
+use crate::settings::Settings;
 use crate::takes_optouts;
 
 /// Commands whose outputs are not made again: what was published cannot be recalled, and a demo is nobody's.
@@ -24,7 +25,7 @@ pub(super) fn run(folder: &Path, optouts: &Path, again: bool, mut session: Sessi
     let log = OptOuts::read(&list)?;
     let lineage = Lineage::scan(folder)?;
     let out: BTreeSet<String> = log.out().into_keys().map(str::to_owned).collect();
-    let found = Touched::find(&lineage, &log, &out, &session)?;
+    let found = Touched::find(&lineage, &log, &out, &mut |_| {}, &session)?;
     let Touched { runs: touched, unknown, bare } = found;
     let summary = &mut session.summary;
     summary.count("n_opted_out", "people who opted out", out.len() as u64);
@@ -46,7 +47,7 @@ pub(super) fn run(folder: &Path, optouts: &Path, again: bool, mut session: Sessi
     session.summary.count("n_made", "made again", n_made);
     // What the records say now, and not what was meant.
     let lineage = Lineage::scan(folder)?;
-    let left = Touched::find(&lineage, &log, &out, &session)?.runs;
+    let left = Touched::find(&lineage, &log, &out, &mut |_| {}, &session)?.runs;
     let left: Vec<&Run> = left.into_iter().filter(|run| is_made_again(run)).collect();
     session.summary.count("n_left", "that still hold their votes", left.len() as u64);
     if let Some(first) = failed.first() {
@@ -64,15 +65,17 @@ pub(super) fn run(folder: &Path, optouts: &Path, again: bool, mut session: Sessi
     session.finish(None)
 }
 
-/// Asks where somebody's votes went, and changes nothing.
+/// Asks where somebody's votes went, and changes nothing. `see` is shown every name in the files that were read.
 pub(in crate::commands) fn ask(
     folder: &Path,
     log: &OptOuts,
     person: &str,
+    see: &mut dyn FnMut(&str),
     session: &mut Session,
 ) -> Result<()> {
     let lineage = Lineage::scan(folder)?;
-    let found = Touched::find(&lineage, log, &BTreeSet::from([person.to_owned()]), session)?;
+    let people = BTreeSet::from([person.to_owned()]);
+    let found = Touched::find(&lineage, log, &people, see, session)?;
     session.summary.count("n_runs", "runs on record", lineage.runs().len() as u64);
     session.summary.count("n_touched", "  that their votes went into", found.runs.len() as u64);
     let (mut rows, mut json) = (Vec::new(), Vec::new());
@@ -86,6 +89,37 @@ pub(in crate::commands) fn ask(
     session.summary.table("What holds their votes", &["command", "record", "files"], &rows);
     note_unknown(found.unknown, session);
     Ok(())
+}
+
+/// Shows every name in what a project reads: the exports that volary.toml names, and what runs on record read and none
+/// wrote. Gives how many files there were to look at.
+pub(in crate::commands) fn each_voter(
+    folder: &Path,
+    see: &mut dyn FnMut(&str),
+    session: &Session,
+) -> Result<usize> {
+    let lineage = Lineage::scan(folder)?;
+    let mut paths: BTreeSet<PathBuf> =
+        roots(&lineage).into_iter().map(|file| file.path.clone()).collect();
+    let settings = folder.join("volary.toml");
+    if settings.is_file() {
+        paths.extend(Settings::read(&settings)?.input.exports);
+    }
+    let whole = |path: &PathBuf| std::fs::canonicalize(path).ok();
+    let paths: BTreeSet<PathBuf> = paths.iter().filter_map(whole).collect();
+    paths.iter().try_for_each(|path| each_name(path, session, see))?;
+    Ok(paths.len())
+}
+
+/// What runs read and none wrote.
+fn roots(lineage: &Lineage) -> Vec<&Artefact> {
+    let outputs = lineage.runs().iter().flat_map(|run| &run.outputs);
+    let made: BTreeSet<&str> = outputs.map(|file| file.blake3.as_str()).collect();
+    let mut roots: Vec<&Artefact> = lineage.runs().iter().flat_map(|run| &run.inputs).collect();
+    roots.retain(|file| !made.contains(file.blake3.as_str()));
+    roots.sort_unstable_by(|a, b| a.blake3.cmp(&b.blake3));
+    roots.dedup_by(|a, b| a.blake3 == b.blake3);
+    roots
 }
 
 /// What was published cannot be recalled, and a demo is nobody's.
@@ -131,22 +165,13 @@ impl<'l> Touched<'l> {
         lineage: &'l Lineage,
         log: &OptOuts,
         people: &BTreeSet<String>,
+        see: &mut dyn FnMut(&str),
         session: &Session,
     ) -> Result<Self> {
-        let made: BTreeSet<&str> = lineage
-            .runs()
-            .iter()
-            .flat_map(|run| &run.outputs)
-            .map(|file| file.blake3.as_str())
-            .collect();
-        let mut roots: Vec<&Artefact> = lineage.runs().iter().flat_map(|run| &run.inputs).collect();
-        roots.retain(|file| !made.contains(file.blake3.as_str()));
-        roots.sort_unstable_by(|a, b| a.blake3.cmp(&b.blake3));
-        roots.dedup_by(|a, b| a.blake3 == b.blake3);
         let everybody = Without::keys(people.iter().cloned());
         let (mut held, mut unknown) = (Vec::new(), Vec::new());
-        for file in roots {
-            match people_in(file, &everybody, session)? {
+        for file in roots(lineage) {
+            match people_in(file, &everybody, see, session)? {
                 Some(found) => held.push((file, found)),
                 None => {
                     unknown.push(file.name.clone());
@@ -192,7 +217,12 @@ fn last_of_each(runs: Vec<&Run>) -> Vec<&Run> {
 }
 
 /// Which of the people are in a file; `None` where it is no longer the file that was read.
-fn people_in(file: &Artefact, people: &Without, session: &Session) -> Result<Option<BTreeSet<String>>> {
+fn people_in(
+    file: &Artefact,
+    people: &Without,
+    also: &mut dyn FnMut(&str),
+    session: &Session,
+) -> Result<Option<BTreeSet<String>>> {
     let path = &file.path;
     let Ok(read) = std::fs::File::open(path) else { return Ok(None) };
     let mut hasher = blake3::Hasher::new();
@@ -202,13 +232,23 @@ fn people_in(file: &Artefact, people: &Without, session: &Session) -> Result<Opt
         return Ok(None);
     }
     let mut found = BTreeSet::new();
-    let mut see = |cell: &str| {
+    each_name(path, session, &mut |cell| {
+        also(cell);
         for key in [cell.to_owned(), volunteer::key(cell).0] {
             if people.has_key(&key) {
                 found.insert(key);
             }
         }
-    };
+    })?;
+    Ok(Some(found))
+}
+
+/// Shows every cell of a table that says who did something; something else than a table has none.
+pub(in crate::commands) fn each_name(
+    path: &Path,
+    session: &Session,
+    see: &mut dyn FnMut(&str),
+) -> Result<()> {
     const COLUMNS: [&str; 5] = ["volunteer", "user_name", "worker", "annotator", "user"];
     match TableFormat::of(path) {
         Ok(TableFormat::Parquet | TableFormat::Arrow | TableFormat::Json) => {
@@ -224,11 +264,11 @@ fn people_in(file: &Artefact, people: &Without, session: &Session) -> Result<Opt
         _ => {
             let name = path.to_string_lossy().to_ascii_lowercase();
             if ![".csv", ".csv.gz", ".tsv", ".txt", ".dat"].iter().any(|end| name.ends_with(end)) {
-                return Ok(Some(found));
+                return Ok(());
             }
             let Ok(mut records) = Records::open(path, RecordOptions::default(), &session.progress)
             else {
-                return Ok(Some(found));
+                return Ok(());
             };
             let columns: Vec<usize> =
                 COLUMNS.iter().filter_map(|name| records.header().find(name)).collect();
@@ -237,7 +277,7 @@ fn people_in(file: &Artefact, people: &Without, session: &Session) -> Result<Opt
             }
         }
     }
-    Ok(Some(found))
+    Ok(())
 }
 
 fn tell(touched: &[&Run], list: &Path, session: &mut Session) {

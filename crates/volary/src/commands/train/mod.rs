@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow, bail};
 use clap::Subcommand;
 use volary_ingest::images::{ImageSubject, ImageSubjects};
-use volary_ingest::output::write_whole;
+use volary_ingest::output::{placed, write_whole};
 use volary_release::card::{CARD_FILE, Folder, LINEAGE_FILE, Said, card};
 use volary_release::cost::COST_FILE;
 use volary_vision::Device;
@@ -76,6 +76,17 @@ fn groups(column: Option<&str>, found: &ImageSubjects, used: &[&ImageSubject]) -
     Ok(used.iter().map(group).collect())
 }
 
+/// Notes weights and checkpoints of a folder as files that this run wrote.
+fn place_weights(folder: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "safetensors") {
+            placed(&path);
+        }
+    }
+    Ok(())
+}
+
 /// Ends a training: its cost, its record, its card. `written` are the files of the model.
 fn finish(folder: &Path, written: &[&str], costs: &mut Costs, mut session: Session) -> Result<ExitCode> {
     costs.note(&session.cost())?;
@@ -87,6 +98,9 @@ fn finish(folder: &Path, written: &[&str], costs: &mut Costs, mut session: Sessi
     for name in written.iter().chain([&COST_FILE]) {
         session.output(&folder.join(name));
     }
+    // The networks are written by a crate that knows no records.
+    place_weights(folder)?;
+    search::place_candidates(folder)?;
     let record = folder.join("run.json");
     session.write_record(&record)?;
     let card = card(&Folder::read(folder)?, &Said::default())?;

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
+use volary_ingest::output::placed;
 use volary_space::evaluate::{EvaluateParams, Positive, Predictions, entropy, evaluate};
 use volary_space::{Bootstrap, Estimate};
 use volary_vision::confusion::Lesson;
@@ -101,6 +102,18 @@ impl<L> Found<L> {
         }
         Ok(())
     }
+}
+
+/// Notes the candidates of a search that is not whole as files that this run wrote, whichever try of it did.
+pub(super) fn place_candidates(folder: &Path) -> Result<()> {
+    let mut open = vec![folder.join(state::FOLDER)];
+    while let Some(next) = open.pop().filter(|next| next.is_dir()) {
+        for entry in std::fs::read_dir(next)? {
+            let path = entry?.path();
+            if path.is_dir() { open.push(path) } else { placed(&path) }
+        }
+    }
+    Ok(())
 }
 
 /// Trains the candidates, and puts the one that is kept into the folder, where its training is done and may be gone
