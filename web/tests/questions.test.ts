@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Question, QuestionTree } from '../src/api/types';
-import { joined, NONE, shareOf, told, treeOf, walk } from '../src/lib/questions';
+import { heading, joined, NONE, plain, shareOf, told, treeOf, walk } from '../src/lib/questions';
 
 const question = (name: string, form: Question['form'], answers: [string, string?][], next?: string): Question => ({
   name,
@@ -53,4 +53,11 @@ test('of several workflows the one in which a subject was shown', () => {
   expect(treeOf([], { values: {} })).toBe(null);
   // One question's columns have its answers alone.
   expect(shareOf(curves.questions[0], 'sure', { 'consensus(sure)': 0.25 })).toBe(0.25);
+});
+
+test('what is asked is told without the marks of Markdown', () => {
+  const text = '**Has it been rising?**\n\n## Note\nSee [the guide](https://x.y/z) ![a dip](dip.png) <b>';
+  expect(plain(text)).toBe('Has it been rising?\n\nNote\nSee the guide a dip <b>');
+  expect(heading({ ...galaxies.questions[0], text })).toBe('Has it been rising?');
+  expect(heading({ ...galaxies.questions[0], text: '' })).toBe('T0');
 });

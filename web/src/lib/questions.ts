@@ -41,6 +41,20 @@ export function told(value: string, question?: Question): string {
   return value.replaceAll(AND, ', ');
 }
 
+/** What is asked, without the marks of Markdown in which builders of projects write. */
+export function plain(text: string): string {
+  return text
+    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/\*\*|__/g, '')
+    .replace(/^#+\s*/gm, '')
+    .trim();
+}
+
+/** The first line of what is asked, where there is room for no more. */
+export function heading(question: Question): string {
+  return plain(question.text).split('\n')[0] || question.name;
+}
+
 /** The column with the crowd's share of an answer, if there is one. */
 export function shareOf(question: Question, answer: string, values: Readonly<Record<string, Cell>>): number | null {
   for (const column of [`consensus(${question.name}.${answer})`, `consensus(${answer})`]) {
