@@ -237,14 +237,20 @@ impl Steps<'_> {
     /// The figures that steps wrote, in their order.
     pub(crate) fn figures(&self) -> Vec<StepFigure> {
         let of = |(number, step): (usize, &Step)| {
-            let is_small = |path: &PathBuf| {
-                std::fs::metadata(path).is_ok_and(|about| about.len() <= MOST_FIGURE_BYTES)
+            let is_figure = |path: &PathBuf| {
+                let ending = path.extension().unwrap_or_default();
+                let is_small =
+                    std::fs::metadata(path).is_ok_and(|about| about.len() <= MOST_FIGURE_BYTES);
+                (ending == "svg" || ending == "png") && is_small
             };
-            let record = self.record(number).unwrap_or_default();
-            let named = record["figures"].as_array().into_iter().flatten().filter_map(Value::as_str);
-            let figures: Vec<PathBuf> = named.map(|path| self.folder.join(path)).collect();
+            let named = self.record(number).and_then(|record| {
+                let paths = record["figures"].as_array()?.iter().filter_map(Value::as_str);
+                Some(paths.map(|path| self.folder.join(path)).collect())
+            });
+            // Records of before named as outputs only what was to be seen.
+            let all: Vec<PathBuf> = named.or_else(|| self.outputs(number)).unwrap_or_default();
             let line = step.run.clone();
-            figures.into_iter().filter(is_small).map(move |path| StepFigure { path, line: line.clone() })
+            all.into_iter().filter(is_figure).map(move |path| StepFigure { path, line: line.clone() })
         };
         self.steps.iter().enumerate().flat_map(of).collect()
     }

@@ -67,7 +67,7 @@ pub(crate) fn made_without(inputs: &Inputs, optouts: &OptOuts) -> Result<(), Rel
 pub(crate) struct Origin {
     /// Runs, with what each read and wrote: those that were given, then those on record that made what is released.
     pub(crate) runs: Vec<Value>,
-    /// What the release itself read.
+    /// What the release itself read of what they wrote.
     pub(crate) used: Vec<Value>,
 }
 
@@ -112,6 +112,14 @@ pub(crate) fn origin(inputs: &Inputs) -> Result<Origin, ReleaseError> {
     if inputs.optouts.is_none() {
         hidden.clear();
     }
+    // Of what a run wrote only that is told that led here: not its report, nor tables that stay at home.
+    let used_by_runs = runs.iter().flat_map(|run| &run.inputs).map(|file| file.blake3.clone());
+    let leads_on: BTreeSet<String> = used_by_runs.chain(hashes.iter().cloned()).collect();
+    for run in &mut runs {
+        run.outputs.retain(|file| leads_on.contains(&file.blake3));
+    }
+    let made: BTreeSet<String> =
+        runs.iter().flat_map(|run| &run.outputs).map(|file| file.blake3.clone()).collect();
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     let mut told = |name: &str, hash: &str| {
         if !hidden.contains(hash) {
@@ -129,7 +137,10 @@ pub(crate) fn origin(inputs: &Inputs) -> Result<Origin, ReleaseError> {
     });
     let runs: Vec<Value> = runs.collect();
     let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let used = read.iter().zip(&hashes).map(|(path, hash)| told(&name(path), hash)).collect();
+    // What no run on record wrote is told by the package's own tables; the order of its rows makes no difference.
+    let is_made = |(_, hash): &(&PathBuf, &String)| made.contains(hash.as_str());
+    let used = read.iter().zip(&hashes).filter(is_made);
+    let used = used.map(|(path, hash)| told(&name(path), hash)).collect();
     Ok(Origin { runs, used })
 }
 

@@ -23,7 +23,6 @@ use crate::report::retirement::MOST_FIGURES;
 use crate::report::{self, IngestSummary, MethodRow, ReportInput, SubjectProgress};
 use crate::retirement::{Plan, PollStudy, studies};
 use crate::session::{Session, run_json_for};
-use crate::steps::StepFigure;
 
 /// Write one self-contained HTML file about a project, and its figures as SVG beside it.
 #[derive(Clone, Debug, clap::Args)]
@@ -43,6 +42,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let project = Project::open(&args.folder)?;
     let output = args.output.clone().unwrap_or_else(|| project.report());
+    // Not so of the report of a whole run: steps read what that run wrote, and what is made again has an order.
+    project.steps().figures().iter().try_for_each(|figure| session.input_file(&figure.path))?;
     if project.settings.input.exports.is_empty() && !project.settings.steps.is_empty() {
         write_steps(&project, &output, &mut session)?;
         session.summary.note(&format!("report: {}", output.display()));
@@ -59,14 +60,8 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
 pub(crate) fn write_steps(project: &Project, output: &Path, session: &mut Session) -> Result<()> {
     let title = project.settings.project.title.as_deref().unwrap_or("A project");
     let figures = project.steps().figures();
-    note_figures(&figures, session)?;
     session.summary.count("n_figures", "figures", figures.len() as u64);
     Ok(write_whole(output, report::steps::render(title, &figures).as_bytes())?)
-}
-
-/// What steps drew is read for the report.
-fn note_figures(figures: &[StepFigure], session: &mut Session) -> Result<()> {
-    figures.iter().try_for_each(|figure| session.input_file(&figure.path))
 }
 
 /// Writes the report and its figures.
@@ -78,7 +73,6 @@ pub(crate) fn write(
 ) -> Result<()> {
     let record = read_record(&project.extracts());
     let figures = project.steps().figures();
-    note_figures(&figures, session)?;
     let drawings = read_drawings(project, session)?;
     let methods = analysis.methods.iter().flat_map(|(name, evaluations)| {
         evaluations.iter().map(|e| MethodRow {

@@ -219,6 +219,9 @@ fn a_run_that_finds_most_up_to_date_still_says_what_the_whole_is_made_of() {
         (vec!["run", "run", "train"], &json!(1)),
         "{found}"
     );
+    let text = place.volary(&["optout", "where", "--user", "Zaphod_B"]).stdout;
+    assert!(text.contains("consensus.parquet") && text.contains(" figures"), "{text}");
+    assert!(!text.contains("lorenz_curve") && found.to_string().contains("lorenz_curve"), "{text}");
     let named = rebuild(&place, &[]);
     assert_eq!(commands(&named), ["run", "run", "train"]);
     // Whom a stage left out is still said where that stage is up to date.
@@ -241,6 +244,24 @@ fn a_run_that_finds_most_up_to_date_still_says_what_the_whole_is_made_of() {
     place.write(".volary/stages.json", Value::Object(old).to_string());
     assert_eq!(place.record(&["run"])["summary"]["stage_extract"], "done");
     assert_eq!(names("inputs"), whole.0);
+}
+
+/// The report shows what steps drew of what the same run wrote: that is no circle in which nothing comes first.
+#[test]
+fn a_project_with_steps_is_made_again_in_order() {
+    let place = Place::new();
+    place.write("export.csv", votes(None));
+    let steps = "[input]\nexports = [\"export.csv\"]\n\
+        [[steps]]\nrun = \"slice consensus/consensus_subjects.parquet 'n_seen >= 0' -o slice.csv\"\n\
+        [[steps]]\nrun = \"figures scores slice.csv --score n_seen -o drawn\"\n";
+    place.write("volary.toml", steps);
+    place.record(&["run"]);
+    place.record(&["optout", "add", "--user", "Zaphod_B", "--at", "2026-11-01"]);
+    let order = rebuild(&place, &[]);
+    let at = |command: &str| commands(&order).iter().position(|c| *c == command).unwrap();
+    assert!(at("run") < at("slice") && at("slice") < at("figures"), "{order}");
+    let done = rebuild(&place, &["--again"]);
+    assert_eq!(done["n_left"], 0, "{done}");
 }
 
 #[test]

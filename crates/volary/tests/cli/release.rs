@@ -166,16 +166,22 @@ fn an_opt_out_end_to_end() {
     place.volary(&["optout", "add", "--user", "not-logged-in-12"]).fails_with("cannot opt out");
 }
 
-#[test]
-fn gold_and_skill_of_before_an_opt_out_stay() {
+/// Everybody agrees, so that a few are enough for hard labels.
+fn project_of_one_mind() -> Place {
     let place = project();
-    // Everybody agrees, so that a few are enough for hard labels.
     let votes = (0..12).flat_map(|subject| NAMES.iter().zip(1..).map(move |of| (subject, of)));
     let rows: Vec<Row> = votes
         .map(|(subject, (name, i))| Row::answer(subject * 10 + i, name, &format!("s{subject}"), "Cat"))
         .collect();
     place.write("export.csv", export(&rows));
     place.record(&["extract", "export.csv", "-o", "extracts", "--to", "csv"]);
+    place.record(&["consensus", "export.csv", "-o", "consensus.csv"]);
+    place
+}
+
+#[test]
+fn gold_and_skill_of_before_an_opt_out_stay() {
+    let place = project_of_one_mind();
     let make = |more: &[&str]| {
         place.record(&[&["gold", "export.csv", "--least", "3", "-o", "gold.csv"], more].concat());
         place.record(&[&["consensus", "export.csv", "-o", "consensus.csv"], more].concat());
@@ -375,7 +381,7 @@ fn made(prov: &Value) -> Vec<(String, String)> {
 
 #[test]
 fn where_a_package_comes_from_is_told_of_every_table_that_it_was_made_of() {
-    let place = project();
+    let place = project_of_one_mind();
     place.record(&["gold", "export.csv", "--least", "3", "-o", "gold.csv"]);
     place.record(&["agreement", "export.csv", "-o", "other.csv"]);
     let more = ["--consensus", "consensus.csv", "--gold", "gold.csv"];
@@ -389,6 +395,8 @@ fn where_a_package_comes_from_is_told_of_every_table_that_it_was_made_of() {
     for pair in [of("consensus.csv", "consensus"), of("votes.csv", "extract"), of("gold.csv", "gold")] {
         assert!(made(&told).contains(&pair), "{pair:?}: {told:#}");
     }
+    let stays = |file: &str| !told.to_string().contains(file);
+    assert!(stays("consensus_volunteers.csv") && stays("other.csv") && stays("gold_votes.csv"));
     assert_eq!(
         told["activity"].as_object().unwrap().len(),
         4,

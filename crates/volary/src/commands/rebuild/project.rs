@@ -82,7 +82,7 @@ pub(in crate::commands) fn ask(
     for run in &found.runs {
         let (place, files) = (run.place.display().to_string(), names(run));
         json.push(json!({"command": run.command, "record": place, "outputs": files}));
-        rows.push(vec![run.command.clone(), place, files.join(", ")]);
+        rows.push(vec![run.command.clone(), place, shown(&files)]);
     }
     count_products(&found.runs, session);
     session.summary.value("touched", json);
@@ -301,6 +301,24 @@ fn tell(touched: &[&Run], list: &Path, session: &mut Session) {
 
 fn names(run: &Run) -> Vec<&str> {
     run.outputs.iter().map(|file| file.name.as_str()).collect()
+}
+
+/// Names of files, as many as one reads; figures are counted.
+fn shown(files: &[&str]) -> String {
+    const MOST: usize = 12;
+    let (figures, others): (Vec<&str>, Vec<&str>) =
+        files.iter().partition(|name| name.ends_with(".svg") || name.ends_with(".png"));
+    if others.is_empty() && figures.len() <= MOST {
+        return figures.join(", ");
+    }
+    let mut text = others.iter().take(MOST).copied().collect::<Vec<&str>>().join(", ");
+    if others.len() > MOST {
+        text.push_str(&format!(" and {} more", others.len() - MOST));
+    }
+    if !figures.is_empty() {
+        text.push_str(&format!(" and {} figures", figures.len()));
+    }
+    text
 }
 
 fn count_products(touched: &[&Run], session: &mut Session) {
