@@ -21,7 +21,10 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'volary-copy-'));
   project(folder);
   writeFileSync(join(folder, 'labels.jsonl'), '{"id":"1","subject_id":"g1","question":"class","value":"a secret","by":"somebody","at":"2026-01-01T00:00:00Z"}\n');
+  const kept = (name, filter) => ({ name, table: 'subjects', filter, by: 'somebody-s-token', at: '2026-01-01T00:00:00Z' });
+  writeFileSync(join(folder, 'slices.json'), JSON.stringify([kept('<b>bright</b> rings', "kind = 'ring' and anomaly_score > 0.3"), kept('tagged', 'tags is not missing')]));
   const done = volary('export', 'page', 'supplement');
+  assert.equal(done.summary.n_slices, 1, 'a slice by tags cannot be followed where there are none');
   assert.equal(done.summary.n_broken_images, 1);
   server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));
@@ -150,10 +153,33 @@ test('pictures, neighbours and the boundary are in a copy', async () => {
   await page.context().close();
 });
 
+test('slices that were kept are in a copy, with their numbers', async () => {
+  const page = await open('confusion');
+  const kept = page.locator('section[aria-label="Slices that are kept"]');
+  await kept.waitFor();
+  const row = kept.locator('tbody tr');
+  assert.equal(await row.count(), 1);
+  const { summary } = volary('slice', 'points.csv', "kind = 'ring' and anomaly_score > 0.3");
+  assert.equal(await row.locator('td.num').first().textContent(), summary.n_selected.toLocaleString('en'));
+  assert.ok(summary.n_selected > 30);
+  // Nothing can be done to them here.
+  assert.equal(await kept.locator('button, input, a[href*=classify]').count(), 0);
+  await kept.getByRole('link', { name: '<b>bright</b> rings' }).click();
+  await count(page, summary.n_selected);
+  assert.equal(await page.locator('b').count(), 0);
+  assert.equal(await page.getByRole('link', { name: 'one by one' }).count(), 0, 'nobody vets in a copy');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.locator('.chips button').click();
+  await count(page, N);
+  assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 390, 'nothing is wider than the screen');
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
 test('a copy holds no labels, and the same project gives the same bytes', () => {
   const all = (at) => readdirSync(at, { recursive: true }).map(String).filter((name) => statSync(join(at, name)).isFile()).sort();
   const first = join(folder, 'supplement');
-  for (const name of all(first)) assert.ok(!readFileSync(join(first, name)).includes('a secret'), name);
+  for (const name of all(first)) assert.ok(!readFileSync(join(first, name)).includes('a secret') && !readFileSync(join(first, name)).includes('somebody-s-token'), name);
   volary('export', 'page', 'again');
   const second = join(folder, 'again');
   assert.deepEqual(all(second), all(first));

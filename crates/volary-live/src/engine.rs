@@ -72,6 +72,14 @@ impl People {
         self.commitments.get(day).map(|(_, received_ms, sha256)| (*received_ms, sha256.as_str()))
     }
 
+    /// Who is called this: by login, display name or the name to credit.
+    pub fn called<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let is_it = move |names: &Names| {
+            [&names.login, &names.display, &names.credited].into_iter().flatten().any(|own| own == name)
+        };
+        self.names.iter().filter(move |(_, (_, names))| is_it(names)).map(|(user, _)| user.as_str())
+    }
+
     /// Who has opted out.
     pub fn opted_out(&self) -> impl Iterator<Item = &str> {
         self.opted_out.iter().filter(|(_, (_, out))| *out).map(|(user, _)| user.as_str())

@@ -93,9 +93,8 @@ impl Run {
         let words = record.get("command_line").and_then(Value::as_array).into_iter().flatten();
         let words: Vec<String> = words.filter_map(Value::as_str).map(str::to_owned).collect();
         let command = text("command");
-        // These put labels together or compare them.
-        let is_of_gold =
-            |word: &[String]| word[0] == "gold" && (word[1] == "mix" || word[1] == "verify");
+        // This compares labels, and makes none.
+        let is_of_gold = |word: &[String]| word[0] == "gold" && word[1] == "verify";
         Self {
             reads_votes: READS_VOTES.contains(&command.as_str()) && !words.windows(2).any(is_of_gold),
             command,

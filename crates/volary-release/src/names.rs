@@ -223,7 +223,12 @@ pub fn read_ids(path: &Path, progress: &Progress) -> Result<Vec<String>, Release
 
 fn stands_alone(bytes: &[u8], start: usize, stop: usize) -> bool {
     let is_letter = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80;
-    let before = start.checked_sub(1).is_none_or(|i| !is_letter(bytes[i]));
+    // In JSON a line break is `\n`: the letter before a name may belong to a backslash.
+    let is_escape = |i: usize| {
+        let n_slashes = bytes[..i].iter().rev().take_while(|b| **b == b'\\').count();
+        b"bfnrt".contains(&bytes[i]) && n_slashes % 2 == 1
+    };
+    let before = start.checked_sub(1).is_none_or(|i| !is_letter(bytes[i]) || is_escape(i));
     let after = bytes.get(stop).is_none_or(|b| !is_letter(*b));
     before && after
 }
@@ -325,6 +330,8 @@ mod tests {
             "A%20%26%20B",
             "\"zaphod\"",
             "by Zaphod.",
+            "{\"note\": \"\\nAsk\\nZaphod\\nfor\"}",
+            "\"\\tZaphod\"",
             &volary_ingest::volunteer::key("Zaphod").0,
         ] {
             assert!(found(&names, text) > 0, "{text}");

@@ -12,6 +12,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
 use arrow_array::{Array as _, ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Schema};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use volary_ingest::IngestError;
 use volary_ingest::output::AtomicFile;
 use volary_ingest::tables::TableWriter;
@@ -158,6 +159,28 @@ fn builder(kind: Kind) -> Builder {
         Kind::Integer => Builder::Integer(Int64Builder::new()),
         Kind::Number => Builder::Number(Float64Builder::new()),
     }
+}
+
+/// Writes the VOTable of a Parquet table that was written here.
+///
+/// # Errors
+/// Where one cannot be read, or the other not written.
+pub(crate) fn write_votable(
+    parquet: &Path,
+    table: Table,
+    columns: &[Column],
+    target: &Path,
+) -> Result<(), ReleaseError> {
+    let unreadable = |e: String| ReleaseError::package(parquet, e);
+    let file = std::fs::File::open(parquet).map_err(ReleaseError::reading(parquet))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(ParquetRecordBatchReaderBuilder::build)
+        .map_err(|e| unreadable(e.to_string()))?;
+    let mut votable = VoTable::create(target, table, columns)?;
+    for batch in reader {
+        votable.write(&batch.map_err(|e| unreadable(e.to_string()))?)?;
+    }
+    votable.finish()
 }
 
 /// A VOTable (IVOA, version 1.4) as TABLEDATA: what TOPCAT and astropy read.

@@ -3,7 +3,7 @@
 //! What a release does not need is never kept: no id of a classification, no time finer than a day. Rare
 //! answers go here, too: an answer box may hold a name, and an answer that two people gave points at them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use rayon::slice::ParallelSliceMut as _;
@@ -12,7 +12,6 @@ use volary_ingest::tables::{Cells, for_each_batch};
 use volary_ingest::volunteer::is_anonymous;
 use volary_ingest::{IngestError, Progress};
 
-use crate::attack::{Said, said};
 use crate::calendar::day_of;
 use crate::error::ReleaseError;
 use crate::names::NameSet;
@@ -76,8 +75,8 @@ pub(crate) struct Votes {
     anonymous: Vec<Token>,
     /// Rows that are not here, by reason.
     pub(crate) left_out: BTreeMap<&'static str, u64>,
-    /// People of the opt-out list who had voted, by key, and what they said.
-    pub(crate) opted_out: BTreeMap<String, Said>,
+    /// People of the opt-out list who had voted, by key.
+    pub(crate) opted_out: BTreeSet<String>,
 }
 
 /// How often an answer was given.
@@ -283,11 +282,8 @@ impl Reader {
             return Ok(());
         };
         if let Some(key) = out_as(out_now, &volunteer) {
-            let answer = cell("answer");
-            let row = (subject.into_owned(), said(&cell("task").unwrap_or_default(), answer.as_deref()));
-            match self.out.opted_out.get_mut(key) {
-                Some(own) => own.push(row),
-                None => drop(self.out.opted_out.insert(key.to_owned(), vec![row])),
+            if !self.out.opted_out.contains(key) {
+                self.out.opted_out.insert(key.to_owned());
             }
             self.leave_out("opted out");
             return Ok(());

@@ -2,20 +2,21 @@
 //!
 //! Any web server shows it, under any path. It is read-only and holds no people: no votes, no marks of single
 //! volunteers, no groups of volunteers, no labels, no free text, and no column whose name speaks of a person. Numbers
-//! go in full, so that what the copy counts in the browser is what the command line counts. The same project gives
-//! the same bytes.
+//! go in full, so that what the copy counts in the browser is what the command line counts. Slices that were kept
+//! come with their names and numbers, without who kept them and when. The same project gives the same bytes.
 
 use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use volary_ingest::images::{Limits, read_file, show};
-use volary_space::slice::Column;
+use volary_space::slice::{Column, Filter};
 
 use crate::page;
-use crate::project::sheets::{Kept, PER_SHEET, sheet};
+use crate::project::sheets::{self, PER_SHEET, sheet};
 use crate::project::{Project, Table, wire};
 use crate::routes::project::boundary::{BoundaryQuery, judged};
+use crate::routes::project::slices::{FEW, errors};
 use crate::routes::project::subjects::{MAX_POINTS, MAX_SIDE_PX, attention_view, curve_view};
 use crate::routes::project::{is_category, project_view};
 
@@ -93,6 +94,10 @@ pub struct Copied {
     pub n_broken: u64,
     /// Columns that were not put in, as `table: column`.
     pub left_out: Vec<String>,
+    /// Slices that were kept.
+    pub n_slices: u64,
+    /// Names of those that were not put in, since they ask for what the copy does not hold.
+    pub slices_left_out: Vec<String>,
 }
 
 /// Writes files by name, and counts them.
@@ -151,13 +156,16 @@ pub fn write_copy(
         let bytes = if name == "index.html" { copied_index(&bytes) } else { bytes };
         out.put(&name, &bytes)?;
     }
+    let mut columns = Vec::new();
     let mut view =
         serde_json::to_value(project_view(project)).map_err(|e| failed("project.json", &e))?;
     for (at, table) in project.tables.iter().enumerate() {
         let copied = one_table(project, table, at, params, &mut out)?;
         keep_columns(&mut view["tables"][at], &copied.columns);
         view["tables"][at]["copy"] = copied.about;
+        columns.push(copied.columns);
     }
+    slices(project, &columns, &mut out)?;
     if !params.thumbnails_only {
         images(project, &mut out)?;
         attention(project, &mut out)?;
@@ -241,7 +249,7 @@ fn one_table(
         out.arrow(&format!("data/{at}/vector-rows.arrow"), wire::rows("row", &rows))?;
         for (n, quantity) in judged_columns(table, params).into_iter().enumerate() {
             // A table that is too small to be judged has none, and the page says so.
-            if let Some(view) = boundary(table, &quantity) {
+            if let Some(view) = boundary(project, table, &quantity) {
                 out.json(&format!("data/{at}/boundary-{n}.json"), &view)?;
                 boundaries.push(
                     json!({ "quantity": quantity, "file": format!("data/{at}/boundary-{n}.json") }),
@@ -281,7 +289,7 @@ fn sheets(project: &Project, table: &Table, at: usize, out: &mut Out<'_>) -> Res
     }
     out.arrow(&format!("data/{at}/order.arrow"), wire::rows("row", &rows))?;
     // Each picture is in one sheet: nothing is gained by keeping it.
-    let kept = Kept::default();
+    let kept = sheets::Kept::default();
     let parts: Vec<&[u32]> = rows.chunks(PER_SHEET).collect();
     for (first, some) in parts.chunks(8).enumerate() {
         let made: Vec<std::io::Result<Vec<u8>>> = some
@@ -311,13 +319,13 @@ fn judged_columns(table: &Table, params: &CopyParams) -> Vec<String> {
     out
 }
 
-fn boundary(table: &Table, quantity: &str) -> Option<Value> {
+fn boundary(project: &Project, table: &Table, quantity: &str) -> Option<Value> {
     let (low, high) = table.binned(quantity)?.range?;
     let step = |n: usize| low + (high - low) * (n + 1) as f64 / (N_THRESHOLDS + 1) as f64;
     let thresholds = (0..N_THRESHOLDS).map(step).collect();
     let asked =
         BoundaryQuery { quantity: quantity.to_owned(), thresholds, groups: Vec::new(), masks: false };
-    serde_json::to_value(judged(table, None, &asked).ok()?).ok()
+    serde_json::to_value(judged(project, table, &asked).ok()?).ok()
 }
 
 fn images(project: &Project, out: &mut Out<'_>) -> Result<(), CopyError> {
@@ -343,6 +351,50 @@ fn images(project: &Project, out: &mut Out<'_>) -> Result<(), CopyError> {
         }
     }
     out.json("data/images.json", &ids)
+}
+
+/// A table as the copy has it.
+struct Kept<'t> {
+    table: &'t Table,
+    columns: &'t BTreeSet<String>,
+}
+
+impl volary_space::slice::Table for Kept<'_> {
+    fn n_rows(&self) -> usize {
+        self.table.n_rows()
+    }
+
+    fn column(&self, name: &str) -> Option<&Column> {
+        self.table.columns().column(name).filter(|_| self.columns.contains(name))
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.columns.iter().map(String::as_str).collect()
+    }
+}
+
+/// Slices that were kept, with their numbers; one that asks for what is not in the copy could not be followed there.
+fn slices(project: &Project, columns: &[BTreeSet<String>], out: &mut Out<'_>) -> Result<(), CopyError> {
+    let mut kept = Vec::new();
+    for slice in project.slices.as_ref().map(|slices| slices.all()).unwrap_or_default() {
+        let of = project.tables.iter().zip(columns).find(|(table, _)| table.name() == slice.table);
+        let chosen = of.and_then(|(table, columns)| {
+            let filter: Filter = slice.filter.parse().ok()?;
+            Some((table, filter.select(&Kept { table, columns }).ok()?.mask))
+        });
+        let Some((table, mask)) = chosen else {
+            out.done.slices_left_out.push(slice.name);
+            continue;
+        };
+        let errors = errors(project, table, &mask)
+            .map_err(|problem| failed("data/slices.json", &problem.detail))?;
+        let (id, n) = (slice.id(), mask.count());
+        kept.push(json!({
+            "id": id, "name": slice.name, "table": slice.table, "filter": slice.filter, "n": n, "errors": errors,
+        }));
+    }
+    out.done.n_slices = kept.len() as u64;
+    out.json("data/slices.json", &json!({ "takes_slices": false, "few": FEW, "slices": kept }))
 }
 
 /// What a model looked at: the panels hold the image, so that they go where whole images go.

@@ -40,6 +40,22 @@ fn project(folder: &std::path::Path) -> Project {
     let classes = vec![("ring".to_owned(), 1.5), ("disk".to_owned(), f64::NAN)];
     let attention = crate::project::Attention { panels, classes, overlaps: Vec::new() };
     project.attention.insert("s1".to_owned(), attention);
+    let slices = crate::project::Slices::open(&folder.join("slices.json")).unwrap();
+    for (name, filter) in [
+        ("high & odd", "score > 0.7"),
+        ("by a name", "User_Name = 'Ada Unnamed'"),
+        ("tagged", "tags is not missing"),
+    ] {
+        let slice = crate::project::slices::SavedSlice {
+            name: name.into(),
+            table: "subjects".into(),
+            filter: filter.into(),
+            by: "token-of-somebody".into(),
+            at: "2027-01-15T08:00:00Z".into(),
+        };
+        slices.save(slice).unwrap();
+    }
+    project.slices = Some(slices);
     project.tags.insert("s1".to_owned(), vec!["Ada Unnamed liked it".to_owned()]);
     project
 }
@@ -62,10 +78,20 @@ fn a_copy_holds_what_the_page_needs_and_nobody() {
     assert_eq!(done.n_bytes as usize, files.values().map(Vec::len).sum::<usize>());
     assert_eq!((done.n_images, done.n_broken), (1, 1));
     assert_eq!(done.left_out, ["subjects: User_Name", "subjects: remark"]);
+    let slices: Value = serde_json::from_slice(&files["data/slices.json"]).unwrap();
+    let [slice] = slices["slices"].as_array().unwrap().as_slice() else { panic!("{slices}") };
+    // Every fifth of forty has 0.8; the fourth has no value.
+    assert_eq!((slice["name"].as_str(), slice["n"].as_u64()), (Some("high & odd"), Some(8)));
+    assert_eq!((slices["takes_slices"].as_bool(), slice["errors"].clone()), (Some(false), json!([])));
+    assert_eq!(
+        (done.n_slices, done.slices_left_out.clone()),
+        (1, vec!["by a name".to_owned(), "tagged".to_owned()])
+    );
     for (name, bytes) in &files {
         let text = String::from_utf8_lossy(bytes);
         assert!(!text.contains("Ada Unnamed") && !text.contains("a long remark 7"), "{name}");
         assert!(!text.contains("0.25,0.75"), "{name} holds a volunteer's mark");
+        assert!(!text.contains("token-of-somebody"), "{name} says who kept a slice");
     }
     let index = String::from_utf8(files["index.html"].clone()).unwrap();
     assert!(index.contains("content=\"copy\"") && !index.contains("\"/"), "{index}");

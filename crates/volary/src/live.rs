@@ -20,6 +20,11 @@ pub(crate) struct StoreArgs {
 }
 
 impl StoreArgs {
+    /// A store of this name.
+    pub(crate) fn of(store: &str) -> Self {
+        Self { store: Some(store.to_owned()) }
+    }
+
     fn place(&self) -> Place {
         Place::parse(self.store.as_deref().unwrap_or("live.db"))
     }

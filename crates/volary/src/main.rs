@@ -24,6 +24,7 @@ mod page_findings;
 mod page_jobs;
 mod page_overview;
 mod page_project;
+mod page_questions;
 mod page_votes;
 mod panoptes_clustering;
 mod pictures;
@@ -272,6 +273,7 @@ mod tests {
         assert_eq!(takes, READS_VOTES);
         let takes = |line: &str| takes_optouts(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
         assert!(takes("volary --json gold export.csv -o gold.csv") && takes("practice mix.csv"));
-        assert!(!takes("volary gold mix gold.csv") && !takes("marks extracts") && !takes("volary"));
+        assert!(takes("volary gold mix gold.csv") && !takes("volary gold verify gold.csv"));
+        assert!(!takes("marks extracts") && !takes("volary"));
     }
 }

@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use volary_ingest::images::{ImageSubjects, SubjectSource, subjects};
+use volary_ingest::signals::read_signals;
+use volary_ingest::source::Progress;
 use volary_ingest::tables::for_each_batch;
 use volary_release::ReleaseError;
 use volary_release::card::Folder;
 use volary_release::lineage::{self, Lineage, Standing};
 use volary_release::optout::OptOuts;
-use volary_web::project::{ModelUse, Run, RunFile, Sheet};
+use volary_web::project::{ModelUse, Run, RunFile, Sheet, Signal};
 
 use crate::session::Session;
 
@@ -102,6 +104,59 @@ pub(crate) fn gold(
             if !known.is_empty() {
                 out.insert(subject, known);
             }
+        }
+        Ok(())
+    })?;
+    Ok(out)
+}
+
+/// Known signals of light curves, by subject. Those of a simulation are of every subject that shows it.
+pub(crate) fn signals(
+    path: &Path,
+    is_injected: bool,
+    simulations: &HashMap<String, Vec<String>>,
+) -> Result<Vec<(String, Signal)>> {
+    let (table, _) = read_signals(path, &Progress::default())?;
+    let mut out = Vec::new();
+    for at in 0..table.id.len() {
+        let (from_days, to_days) = (table.x_min_days[at], table.x_max_days[at]);
+        let signal = Signal { from_days, to_days, is_injected };
+        let of = simulations.get(&table.simulation[at]).into_iter().flatten();
+        let own = Some(&table.subject[at]).filter(|subject| !subject.is_empty());
+        let subjects: BTreeSet<&String> = of.chain(own).collect();
+        out.extend(subjects.into_iter().map(|subject| (subject.clone(), signal)));
+    }
+    Ok(out)
+}
+
+/// Subjects by the simulation that they show.
+pub(crate) fn simulations(path: &Path, session: &mut Session) -> Result<HashMap<String, Vec<String>>> {
+    let mut out: HashMap<String, Vec<String>> = HashMap::new();
+    for_each_batch(path, &["subject_id"], &session.progress, |cells| {
+        for row in 0..cells.n_rows() {
+            let text = |name: &str| cells.text(name, row).unwrap_or_default().into_owned();
+            let simulation = text("simulation");
+            if !simulation.is_empty() {
+                out.entry(simulation).or_default().push(text("subject_id"));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(out)
+}
+
+/// Why each subject is not asked about any more, of those that are not.
+pub(crate) fn retired(path: &Path, session: &mut Session) -> Result<HashMap<String, String>> {
+    let mut out = HashMap::new();
+    for_each_batch(path, &["subject_id"], &session.progress, |cells| {
+        for row in 0..cells.n_rows() {
+            let reason = cells.text("retirement_reason", row);
+            if reason.is_none() && cells.time_ms("retired_at", row).is_none() {
+                continue;
+            }
+            let reason = reason.filter(|r| !r.is_empty()).unwrap_or("other".into()).into_owned();
+            let subject = cells.text("subject_id", row).unwrap_or_default().into_owned();
+            out.insert(subject, reason);
         }
         Ok(())
     })?;

@@ -12,18 +12,22 @@ use volary_ingest::images::{SubjectSource, subjects};
 use volary_ingest::light_curves;
 use volary_ingest::tables::{Cells, for_each_batch};
 use volary_release::optout::OptOuts;
-use volary_space::slice::Column;
+use volary_space::slice::{Column, Columns, Table as _};
 use volary_web::Project;
 use volary_web::project::{Curve, Feature, Labels, Slices, Table};
 
 use crate::page_attention;
 use crate::page_findings;
 use crate::page_overview;
+use crate::page_questions;
 use crate::page_votes;
 use crate::question_names::QuestionNames;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::whole_table::WholeTable;
+
+/// The column that says why a subject is not asked about any more, as `extracts/subjects` calls it.
+const RETIRED: &str = "retirement_reason";
 
 /// What to show.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -103,6 +107,11 @@ impl PageArgs {
             shown.project.people = page_votes::people(folder, out.as_ref(), session)?;
             shown.project.n_opted_out = out.as_ref().map_or(0, |o| o.out().len());
             shown.models(folder, out.as_ref());
+            shown.signals(folder, &settings, session);
+            match page_questions::read(folder, &settings, session) {
+                Ok(questions) => shown.project.questions = questions,
+                Err(error) => shown.left_out(&folder.join("workflows"), &error),
+            }
             shown.project.overview = page_overview::read(folder, session)?;
             match page_attention::read(&folder.join("attention"), session) {
                 Ok(found) => shown.project.attention = found,
@@ -169,6 +178,9 @@ impl PageArgs {
                     Err(error) => shown.left_out(&other, &error),
                 }
             }
+        }
+        if let (None, Some(of)) = (&self.table, folder) {
+            retirement(of, &mut table, &mut origins, session)?;
         }
         shown.add_table("subjects", table, origins)
     }
@@ -241,7 +253,7 @@ impl Origins {
         // Of what lies elsewhere only the name: a path may name its owner.
         let name = || path.file_name().map_or(path, Path::new);
         let short = folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or_else(name);
-        for name in volary_space::slice::Table::names(&table.columns) {
+        for name in table.columns.names() {
             self.0.entry(name.to_owned()).or_insert_with(|| short.to_string_lossy().into_owned());
         }
     }
@@ -295,8 +307,12 @@ impl Shown {
                 Ok(gold) => self.project.gold = gold,
                 Err(error) => self.left_out(path, &error),
             }
-            self.taken.extend(tables_in(folder)?.into_iter().filter(|one| is_same(one, path)));
         }
+        // What is known is no table: whoever vets would read it before having answered.
+        let (marks, consensus) = (&settings.marks, &settings.consensus);
+        let known = [&settings.input.truth, &consensus.gold, &marks.signals, &marks.truth];
+        let is_known = |one: &PathBuf| known.into_iter().flatten().any(|path| is_same(one, path));
+        self.taken.extend(tables_in(folder)?.into_iter().filter(is_known));
         let (runs, other) = page_findings::runs(folder)?;
         self.project.runs = runs;
         for path in other {
@@ -352,7 +368,13 @@ impl Shown {
             return Ok(());
         }
         match WholeTable::read(&path, &[], session) {
-            Ok(table) => {
+            Ok(mut table) => {
+                // Which are simulated is known, and told to nobody before they have answered.
+                let mut columns = Columns::default();
+                for (name, column) in table.columns.iter().filter(|(name, _)| *name != "simulation") {
+                    let _ = columns.insert(name, column.clone());
+                }
+                table.columns = columns;
                 let mut origins = Origins::default();
                 origins.note(&path, Some(folder), &table);
                 self.add_table("light_curves", table, origins)
@@ -380,6 +402,25 @@ impl Shown {
             Err(error) => self.left_out(&folder.join("extracts"), &error),
         }
         Ok(())
+    }
+
+    /// Signals of light curves that are known.
+    fn signals(&mut self, folder: &Path, settings: &Settings, session: &mut Session) {
+        let marks = &settings.marks;
+        let subjects = folder.join("marks/subjects.parquet");
+        let simulations = match subjects.is_file() {
+            true => page_findings::simulations(&subjects, session).unwrap_or_default(),
+            false => HashMap::new(),
+        };
+        for (path, is_injected) in [(&marks.signals, true), (&marks.truth, false)] {
+            let Some(path) = path else { continue };
+            match page_findings::signals(path, is_injected, &simulations) {
+                Ok(found) => found.into_iter().for_each(|(subject, signal)| {
+                    self.project.signals.entry(subject).or_default().push(signal);
+                }),
+                Err(error) => self.left_out(path, &error),
+            }
+        }
     }
 
     fn models(&mut self, folder: &Path, out: Option<&OptOuts>) {
@@ -463,6 +504,27 @@ fn with_questions(
     }
     origins.note(&questions, folder, &table);
     Ok(table)
+}
+
+/// Adds why each subject is retired, as the export has it; missing where it is not.
+fn retirement(
+    folder: &Path,
+    table: &mut WholeTable,
+    origins: &mut Origins,
+    session: &mut Session,
+) -> Result<()> {
+    let path = folder.join("extracts/subjects.parquet");
+    if !path.is_file() || table.columns.column(RETIRED).is_some() {
+        return Ok(());
+    }
+    let retired = page_findings::retired(&path, session)?;
+    if retired.is_empty() {
+        return Ok(());
+    }
+    let reasons = table.ids.iter().map(|id| retired.get(id).map(String::as_str));
+    let _ = table.columns.insert(RETIRED, Column::text(reasons));
+    origins.note(&path, Some(folder), table);
+    Ok(())
 }
 
 /// Whether two paths name one file.

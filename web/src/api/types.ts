@@ -80,6 +80,8 @@ export interface Row {
   subject_id: string;
   has_image: boolean;
   has_light_curve: boolean;
+  /** The workflow in which volunteers saw it last. */
+  workflow_id?: string;
   values: Record<string, Cell>;
 }
 
@@ -218,6 +220,42 @@ export interface Jobs {
   jobs: Job[];
 }
 
+/** A question of a workflow; its name stands in columns and labels. */
+export interface Question {
+  name: string;
+  text: string;
+  form: 'single' | 'multiple';
+  /** The workflow asks to mark or draw; asked here is whether there is anything. */
+  is_marking: boolean;
+  answers: { label: string; next?: string }[];
+  next?: string;
+}
+
+export interface QuestionTree {
+  workflow_id: string;
+  title: string;
+  version: string;
+  /** Whether the workflow says which question follows which. */
+  is_linked: boolean;
+  first: string;
+  questions: Question[];
+  left_out: string[];
+}
+
+/** Where a signal is known to lie in a light curve. */
+export interface Signal {
+  from_days: number;
+  to_days: number;
+  is_injected: boolean;
+}
+
+/** What is known of a subject: told to who has answered, and to nobody before. */
+export interface Known {
+  is_answered: boolean;
+  gold?: Record<string, string>;
+  signals?: Signal[];
+}
+
 export interface Label {
   id: string;
   subject_id: string;
@@ -228,6 +266,8 @@ export interface Label {
   retracts?: string;
   /** Known answers, told to who has just answered. */
   gold?: Record<string, string>;
+  /** Known signals of its light curve, likewise. */
+  signals?: Signal[];
 }
 
 export interface Readers {

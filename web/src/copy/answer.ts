@@ -79,6 +79,7 @@ async function answered(path: string, body: unknown): Promise<Response> {
   const [first, id, what, last] = where.split('/').slice(1).map(decodeURIComponent);
   if (first === 'project' && !id) return json(await project());
   if (first === 'labels') return json({ labels: [], n_log: 0 });
+  if (first === 'slices') return file('data/slices.json');
   if (first === 'project' && id === 'subjects') return subject(what, last);
   if (first === 'tables') {
     const of = await table(id);

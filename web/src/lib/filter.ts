@@ -36,3 +36,31 @@ export function all(filters: readonly string[]): string | null {
   if (kept.length === 0) return null;
   return kept.length === 1 ? kept[0] : kept.map((f) => `(${f})`).join(' and ');
 }
+
+/** Ready-made filters of who may be meant, with what they say to people. */
+export interface Choice {
+  readonly filter: string;
+  readonly text: string;
+}
+
+/** What the share of an answer is above where it is high. */
+const HIGH = 0.7;
+/** Tags that are offered; all can be written. */
+const MOST_TAGS = 12;
+
+/** Most votes, or most of what a machine gives, are for the answer of this column. */
+export function most(column: string): string {
+  return `${name(column)} > ${HIGH}`;
+}
+
+/** The filters that a table's columns and its tags offer: an answer, retired or not, tagged. */
+export function among(columns: readonly string[], tags: readonly string[]): Choice[] {
+  const out: Choice[] = columns
+    .filter((column) => /^(consensus|predicted)\(/.test(column))
+    .map((column) => ({ filter: most(column), text: `${column} > ${HIGH}` }));
+  if (columns.includes('retirement_reason')) {
+    out.push({ filter: 'retirement_reason is not missing', text: 'retired' }, { filter: 'retirement_reason is missing', text: 'not retired' });
+  }
+  if (tags.length) out.push({ filter: 'tags is not missing', text: 'tagged' });
+  return [...out, ...tags.slice(0, MOST_TAGS).map((tag) => ({ filter: `tags contains ${text(tag)}`, text: `tagged ${tag}` }))];
+}

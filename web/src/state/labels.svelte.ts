@@ -1,6 +1,6 @@
 /** Labels that are given here: on the server's disk before the page goes on, taken back one by one. */
 import { json, newId, Problem } from '../api/client';
-import type { Label } from '../api/types';
+import type { Label, Signal } from '../api/types';
 import { page } from './page.svelte';
 import { Resource } from './resource.svelte';
 
@@ -9,8 +9,8 @@ export class LabelBook {
   isWriting = $state(false);
   problem = $state.raw<Problem | null>(null);
   private mine: Label[] = [];
-  /** Known answers of the subject that was just labelled; told only then. */
-  gold = $state.raw<{ subject: string; answers: Record<string, string> } | null>(null);
+  /** What is known of the subject that was just labelled; told only then. */
+  known = $state.raw<{ subject: string; answers: Record<string, string>; signals: Signal[] } | null>(null);
 
   constructor(readonly question: string) {
     void this.all.load((asked) => json('/labels', asked));
@@ -25,18 +25,24 @@ export class LabelBook {
     ),
   );
 
-  /** What I said, by subject. */
-  byMe: Map<string, string> = $derived(
-    new Map(
-      (this.all.data?.labels ?? [])
-        .filter((label) => label.question === this.question && label.by === this.all.data?.me)
-        .map((label) => [label.subject_id, label.value ?? '']),
-    ),
-  );
+  /** What each person said, by subject, person and question. */
+  said: Map<string, Map<string, Map<string, string>>> = $derived.by(() => {
+    const out = new Map<string, Map<string, Map<string, string>>>();
+    for (const { subject_id, by, question, value } of this.all.data?.labels ?? []) {
+      const people = out.get(subject_id) ?? new Map<string, Map<string, string>>();
+      out.set(subject_id, people.set(by, (people.get(by) ?? new Map()).set(question, value ?? '')));
+    }
+    return out;
+  });
+
+  /** What I said of a subject, by question. */
+  mineOf(subject: string): ReadonlyMap<string, string> {
+    return this.said.get(subject)?.get(this.all.data?.me ?? '') ?? new Map();
+  }
 
   /** Gives a label; whether it is on disk. A request that may have got lost is sent again with the same id. */
-  async give(subject: string, value: string): Promise<boolean> {
-    return this.write({ id: newId(), subject_id: subject, question: this.question, value });
+  async give(subject: string, value: string, question = this.question): Promise<boolean> {
+    return this.write({ id: newId(), subject_id: subject, question, value });
   }
 
   /** Takes the last label of this tab back; the subject it was on. */
@@ -46,7 +52,7 @@ export class LabelBook {
       page.say('nothing to take back');
       return null;
     }
-    const done = await this.write({ id: newId(), subject_id: last.subject_id, question: this.question, retracts: last.id });
+    const done = await this.write({ id: newId(), subject_id: last.subject_id, question: last.question, retracts: last.id });
     if (!done) return null;
     this.mine.pop();
     return last.subject_id;
@@ -59,7 +65,8 @@ export class LabelBook {
     try {
       const label = await this.send(body);
       if (label.value !== undefined) this.mine.push(label);
-      this.gold = label.gold ? { subject: label.subject_id, answers: label.gold } : null;
+      const isKnown = label.gold !== undefined || label.signals !== undefined;
+      this.known = isKnown ? { subject: label.subject_id, answers: label.gold ?? {}, signals: label.signals ?? [] } : null;
       await this.all.load((asked) => json('/labels', asked));
       return true;
     } catch (error) {

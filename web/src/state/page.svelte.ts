@@ -110,7 +110,8 @@ class Page {
       if (event.key === 'Escape') target?.blur();
       return;
     }
-    // A button takes Space and Enter for itself.
+    // A button takes Space and Enter for itself, and a box to tick Space.
+    if (event.key === ' ' && target?.closest('input, label')) return;
     if ((event.key === ' ' || event.key === 'Enter') && target?.closest('button, a, summary, [role=slider]')) return;
     // The list is a dialog: it takes its own keys.
     if (this.isSheetOpen && event.key !== '?') return;

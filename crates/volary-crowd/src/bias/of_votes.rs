@@ -254,8 +254,10 @@ impl Spread {
         let squares: f64 = weights().map(|(_, w)| w * w).sum();
         let mean = weights().map(|(rate, w)| w * rate).sum::<f64>() / sum;
         let q: f64 = weights().map(|(rate, w)| w * (rate - mean).powi(2)).sum();
-        let excess = q - (rates.clone().count() as f64 - 1.0);
-        let variance = if excess > 0.0 { excess / (sum - squares / sum) } else { 0.0 };
+        let n = rates.clone().count() as f64;
+        let excess = q - (n - 1.0);
+        // Of one slice alone nothing is seen of how slices differ.
+        let variance = if n > 1.0 && excess > 0.0 { excess / (sum - squares / sum) } else { 0.0 };
         let between = |(rate, v): (f64, f64)| (rate, 1.0 / (v + variance));
         let (total, weighted) = rates
             .map(between)

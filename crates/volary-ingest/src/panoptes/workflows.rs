@@ -46,6 +46,10 @@ pub struct TaskDefinition {
     pub text: String,
     /// Answer labels by index.
     pub answers: Vec<String>,
+    /// Key of the task that each answer leads to, by index, where it leads to one of its own.
+    pub answers_next: Vec<Option<String>>,
+    /// Key of the task that comes after this one, whatever is answered.
+    pub next: Option<String>,
     /// Drawing tools by index.
     pub tools: Vec<Tool>,
     /// Lists of a dropdown task.
@@ -239,6 +243,8 @@ fn task_definition(task: &Value, texts: &Texts) -> TaskDefinition {
         kind: text_of(task.get("type")),
         text: texts.get(text),
         answers: list(task.get("answers")).iter().map(|a| texts.get(a.get("label"))).collect(),
+        answers_next: list(task.get("answers")).iter().map(key_of_next).collect(),
+        next: key_of_next(task),
         tools: list(task.get("tools")).iter().map(|tool| tool_definition(tool, texts)).collect(),
         selects: list(task.get("selects"))
             .iter()
@@ -249,6 +255,11 @@ fn task_definition(task: &Value, texts: &Texts) -> TaskDefinition {
         questions: questions(task, texts),
         shortcut: task.get("unlinkedTask").and_then(Value::as_str).map(str::to_owned),
     }
+}
+
+/// The task that comes next; an empty key is none.
+fn key_of_next(value: &Value) -> Option<String> {
+    value.get("next").and_then(Value::as_str).filter(|key| !key.is_empty()).map(str::to_owned)
 }
 
 fn tool_definition(tool: &Value, texts: &Texts) -> Tool {
@@ -363,7 +374,7 @@ mod tests {
     #[test]
     fn every_kind_of_task_and_null_texts() {
         let tasks = r#"{
-          "T0":{"type":"multiple","question":"T0.question","answers":[{"label":"T0.answers.0.label"},{"label":"T0.answers.1.label"}],"unlinkedTask":"T9"},
+          "T0":{"type":"multiple","question":"T0.question","answers":[{"label":"T0.answers.0.label","next":"T1"},{"label":"T0.answers.1.label","next":""}],"unlinkedTask":"T9","next":"T2"},
           "T1":{"type":"drawing","instruction":"T1.instruction","tools":[{"type":"circle","label":"T1.tools.0.label","details":[{"type":"single","question":"Q","answers":[{"label":"x"}]}]}]},
           "T2":{"type":"combo","tasks":["T0","T1"]},
           "T3":{"type":"dropdown","selects":[{"title":"Country","options":{"*":[{"value":"it","label":"Italy"}]}}]},
@@ -377,6 +388,8 @@ mod tests {
         assert_eq!(tasks["T0"].text, "是?");
         assert_eq!(tasks["T0"].answers, ["< 1", ""]);
         assert_eq!(tasks["T0"].shortcut.as_deref(), Some("T9"));
+        assert_eq!(tasks["T0"].answers_next, [Some("T1".to_owned()), None], "no key is no task");
+        assert_eq!((tasks["T0"].next.as_deref(), tasks["T1"].next.as_deref()), (Some("T2"), None));
         assert_eq!(
             (tasks["T1"].tools[0].kind.as_str(), tasks["T1"].tools[0].details[0].answers.len()),
             ("circle", 1)

@@ -65,6 +65,11 @@ impl Knowledge {
             && self.totals.is_empty()
     }
 
+    /// Everybody whose name or number is known, by key.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.people.iter().chain(&self.ids).map(|known| known.key.as_str())
+    }
+
     /// Adds the names of people: hashes of each as it is and in small letters.
     pub fn know_names<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
         for name in names {

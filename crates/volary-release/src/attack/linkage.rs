@@ -112,36 +112,6 @@ pub(crate) fn by_activity(view: &View, totals: &[(String, u64)]) -> Claims {
     claims
 }
 
-/// What each subject's rows say, without pseudonyms.
-fn content(view: &View) -> BTreeMap<(&str, &str), i64> {
-    let mut content = BTreeMap::new();
-    for row in &view.rows {
-        let subject = view.subjects.at(row.subject as usize).unwrap_or_default();
-        let said = view.said.at(row.said as usize).unwrap_or_default();
-        *content.entry((subject, said)).or_default() += 1;
-    }
-    content
-}
-
-/// How many of these people left between two versions: most of what they said, as far as the version before has such
-/// rows at all, is gone. Who had left earlier said what others still say.
-pub(crate) fn left_between<'a>(
-    before: &View,
-    after: &View,
-    said: impl Iterator<Item = &'a super::Said>,
-) -> u64 {
-    let (before, after) = (content(before), content(after));
-    let is_gone = |row: &(&str, &str)| before[row] > after.get(row).copied().unwrap_or(0);
-    let mut n_people = 0;
-    for own in said {
-        let rows = own.iter().map(|(subject, said)| (subject.as_str(), said.as_str()));
-        let known: Vec<_> = rows.filter(|row| before.contains_key(row)).collect();
-        let n_gone = known.iter().filter(|row| is_gone(row)).count();
-        n_people += u64::from(n_gone > 0 && 2 * n_gone > known.len());
-    }
-    n_people
-}
-
 /// Pseudonyms before that have the very rows of exactly one pseudonym after, two subjects at least; and
 /// all pseudonyms before that stand on two subjects.
 pub(crate) fn rejoined(before: &View, after: &View) -> (u64, u64) {

@@ -10,6 +10,7 @@
 
 mod knowledge;
 mod linkage;
+mod versions;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -20,12 +21,12 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 pub use knowledge::{Knowledge, Sighting};
+pub(crate) use versions::JOIN;
+pub use versions::{Version, difference, rejoined};
 pub use view::View;
-pub(crate) use view::said;
 
 use crate::key::ReleaseKey;
 use crate::pseudonym::{Linking, Pseudonyms};
-use crate::settings::Privacy;
 
 /// What an attack achieved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -115,60 +116,6 @@ pub fn run(view: &View, knowledge: &Knowledge, truth: &Truth<'_>, most_found: u6
         add("singling out", "how much each person did", knowledge.totals.len(), &claims);
     }
     out
-}
-
-/// The attack that joins two versions: its bound is a share.
-pub(crate) const JOIN: &str = "join of versions";
-
-/// What somebody said who is no longer counted: subject, and task and answer as [`View`] holds them.
-pub(crate) type Said = Vec<(String, String)>;
-
-/// Difference of two versions: whoever knows that a person opted out between them looks at the rows that are gone.
-/// `said` is what those said who have opted out by now, each; who of them left between the versions is told by the
-/// rows that are gone, not by dates, which may be anything. Where fewer than `k` left, all of them are found.
-#[must_use]
-pub(crate) fn difference<'a>(
-    before: &View,
-    after: &View,
-    said: impl Iterator<Item = &'a Said>,
-    k: u32,
-    most_found: u64,
-) -> Outcome {
-    let n_people = linkage::left_between(before, after, said);
-    let n_found = if n_people < u64::from(k) { n_people } else { 0 };
-    outcome("difference of versions", "who opted out in between", n_people, n_found, n_found, most_found)
-}
-
-/// The same by the keys of both versions: people who opted out, and whose pseudonyms were in the one and are not in
-/// the other. For who has no votes any more.
-#[must_use]
-pub fn difference_by_key(
-    before: (&View, &Truth<'_>),
-    after: (&View, &Truth<'_>),
-    opted_out: &[&str],
-    k: u32,
-    most_found: u64,
-) -> Outcome {
-    let stands = |(view, truth): (&View, &Truth<'_>)| {
-        let seen: HashSet<&str> = view.pseudonyms().collect();
-        let is_in = |person: &&str| {
-            let mut tokens = truth.pseudonyms.all_of(person, truth.subjects.iter().copied());
-            tokens.any(|t| seen.contains(t.text(crate::pseudonym::Bearer::Account).as_str()))
-        };
-        opted_out.iter().copied().filter(is_in).collect::<BTreeSet<&str>>()
-    };
-    let n_people = stands(before).difference(&stands(after)).count() as u64;
-    let n_found = if n_people < u64::from(k) { n_people } else { 0 };
-    outcome("difference of versions", "who opted out in between", n_people, n_found, n_found, most_found)
-}
-
-/// Pseudonyms of two versions that can be joined by what their rows say, of those that stand on two subjects or more;
-/// `privacy` bounds their share.
-#[must_use]
-pub fn rejoined(before: &View, after: &View, privacy: &Privacy) -> Outcome {
-    let (n_joined, n_all) = linkage::rejoined(before, after);
-    let most = privacy.most_joined(n_all);
-    outcome(JOIN, "the rows of both versions", n_all, n_joined, n_joined, most)
 }
 
 fn outcome(

@@ -126,6 +126,6 @@ impl View {
 }
 
 /// What a row says, as one text.
-pub(crate) fn said(task: &str, answer: Option<&str>) -> String {
+fn said(task: &str, answer: Option<&str>) -> String {
     format!("{task}\u{1f}{}", answer.unwrap_or_default())
 }

@@ -403,7 +403,7 @@ fn the_runs_before_a_training_are_kept_with_the_model() {
         "{card}"
     );
     assert!(
-        card.contains("| votes of people who opted out | left out |") && !card.contains("31 |"),
+        card.contains("| votes of people who opted out | left out, of those") && !card.contains("31 |"),
         "{card}"
     );
     assert!(!card.contains("other |") && !card.contains("zaphod"));

@@ -139,7 +139,7 @@ fn data(folder: &Folder, said: &Said<'_>, out: &mut String) {
         }
     }
     let of_opted_out = match folder.standing(|run| run.without_opted_out) {
-        Standing::Without => "left out".to_owned(),
+        Standing::Without => "left out, of those who had opted out when it was made".to_owned(),
         Standing::Unknown => "no list of them was given".to_owned(),
         Standing::With(command) => format!("no list of them was given to `volary {command}`"),
     };

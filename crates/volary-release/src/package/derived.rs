@@ -1,6 +1,6 @@
-//! Tables that were made of votes before they came here: gold, skill, shapes. Out of them nobody can be taken any
-//! more, so that where people opted out, the run that wrote each must have known of all of them. A table of
-//! votes, and a consensus that is compared with it, need no such witness.
+//! Tables that were made of votes before they came here: consensus, gold, skill, shapes. Out of them nobody can be
+//! taken any more, so that where people opted out, the run that wrote each must have known of all of them. A table of
+//! votes needs no such witness.
 //!
 //! Records are those that were given for provenance, and those that lie where commands leave them: beside the
 //! table or one folder up (`volary run`), and beside what its run read, and so on.
@@ -29,17 +29,18 @@ pub(crate) fn made_without(inputs: &Inputs, optouts: &OptOuts) -> Result<(), Rel
         return Ok(());
     }
     let tables = [
-        ("--volunteers", &inputs.volunteers, "run `volary consensus --optouts` again", false),
+        // Its votes are counted again; what a model made of skill, or of gold, is not.
+        ("--consensus", &inputs.consensus, "run `volary consensus --optouts` again"),
+        ("--volunteers", &inputs.volunteers, "run `volary consensus --optouts` again"),
         (
             "--gold",
             &inputs.gold,
             "run `volary gold --optouts` again, or say --gold-of-experts where no volunteer gave these answers",
-            inputs.is_gold_of_experts,
         ),
-        // Who drew them is looked up in the table of their members.
-        ("--shapes", &inputs.shapes, "run `volary shapes --optouts` again", true),
+        // The table of their members is looked at too; whether it is theirs only the record says.
+        ("--shapes", &inputs.shapes, "run `volary shapes --optouts` again"),
     ];
-    for (option, path, remedy, is_vouched_for) in tables {
+    for (option, path, remedy) in tables {
         let Some(path) = path else { continue };
         let bytes = std::fs::read(path).map_err(ReleaseError::reading(path))?;
         let hash = blake3::hash(&bytes).to_hex().to_string();
@@ -47,7 +48,7 @@ pub(crate) fn made_without(inputs: &Inputs, optouts: &OptOuts) -> Result<(), Rel
             .standing([hash.as_str()], |run| optouts.all_left_out(run.optouts.as_deref()));
         let why = match standing {
             Standing::Without => continue,
-            Standing::Unknown if is_vouched_for => continue,
+            Standing::Unknown if option == "--gold" && inputs.is_gold_of_experts => continue,
             Standing::Unknown => {
                 "no record of a run beside it says that it was made without them".to_owned()
             }

@@ -45,6 +45,8 @@ pub struct Inputs {
     pub public_subjects: Option<PathBuf>,
     /// The package of the version before, where there is one.
     pub previous: Option<PathBuf>,
+    /// The key of that one; this release's where it is none.
+    pub previous_key: Option<PathBuf>,
     /// Folders of models, as `volary train` writes them.
     pub models: Vec<PathBuf>,
     /// What an attacker is taken to know.

@@ -25,6 +25,7 @@ mod rows;
 mod utility;
 mod vocabulary;
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -43,7 +44,7 @@ use self::noise::Budgeted;
 use self::on_gold::{Beside, Known};
 use self::protect::Protection;
 use self::rows::Desk;
-use crate::attack::{self, Outcome, Truth, View};
+use crate::attack::{self, Knowledge, Outcome, Sighting, Truth, Version, View};
 use crate::bias::Registry;
 use crate::error::ReleaseError;
 use crate::key::ReleaseKey;
@@ -51,7 +52,7 @@ use crate::names::NameSet;
 use crate::optout::{OptOuts, out_as};
 use crate::policy::Policy;
 use crate::pseudonym::{Linking, Pseudonyms};
-use crate::settings::Settings;
+use crate::settings::{Privacy, Settings};
 use crate::tables::Written;
 use crate::tier::Tier;
 use crate::votes::{NO_ANSWER, Vote, Votes};
@@ -151,6 +152,7 @@ pub fn build(
         dawid_skene.before =
             known.by_dawid_skene(&votes, &|vote| vote.who.volunteer().map(|who| who as u32));
     }
+    let knowledge = knowledge(settings, inputs, &votes)?;
     let names = names(settings, inputs, &votes)?;
     if let Some(names) = &names {
         votes.take_out_names(names);
@@ -214,9 +216,21 @@ pub fn build(
     let is_attacked = !inputs.knowledge.is_empty() || inputs.previous.is_some();
     let view = if is_attacked { View::open(folder.path(), progress)? } else { View::default() };
     let truth = Truth::new(&pseudonyms, &view);
-    let mut attacks = attack::run(&view, &inputs.knowledge, &truth, settings.privacy.most_found);
+    let mut attacks = attack::run(&view, &knowledge, &truth, settings.privacy.most_found);
     if let Some(previous) = &inputs.previous {
-        attacks.extend(between(settings, &votes, previous, &view, progress)?);
+        let before = Before {
+            folder: previous,
+            view: View::open(previous, progress)?,
+            pseudonyms: match &inputs.previous_key {
+                Some(path) => pseudonyms_of(previous, settings, &ReleaseKey::read(path, previous)?)?,
+                None => pseudonyms_of(previous, settings, key)?,
+            },
+        };
+        let after = Version { folder: folder.path(), view: &view, truth: &truth };
+        let out_now = optouts.out();
+        let out_now: Vec<&str> = out_now.keys().copied().collect();
+        let others = votes.volunteers.iter().map(String::as_str);
+        attacks.extend(before.against(&after, &out_now, others, &settings.privacy, progress)?);
     }
     if let Some(broken) = attacks.iter().find(|a| !a.holds()) {
         return Err(ReleaseError::Refused(format!(
@@ -378,25 +392,93 @@ fn votes_are_attacked(settings: &Settings, inputs: &Inputs) -> bool {
         || !known.people.is_empty() && (is_public || settings.privacy.nobody_is_public)
 }
 
-/// What two versions say together that neither says alone.
-fn between(
-    settings: &Settings,
-    votes: &Votes,
-    previous: &Path,
-    view: &View,
-    progress: &Progress,
-) -> Result<Vec<Outcome>, ReleaseError> {
-    // Any package has one; another folder is none.
-    read_json(&previous.join("datapackage.json"))?;
-    let before = View::open(previous, progress)?;
-    let privacy = &settings.privacy;
-    let said = votes.opted_out.values();
-    let mut out = vec![attack::difference(&before, view, said, privacy.k, privacy.most_found)];
-    // Of one line they are the same, on purpose.
-    if privacy.line.is_none() {
-        out.push(attack::rejoined(&before, view, privacy));
+/// What strangers know, how much each person did with it: profiles tell, and the votes do. Where votes are linked, it
+/// must be about those who voted, or the attacks would find nobody, whatever the package is like.
+fn knowledge(settings: &Settings, inputs: &Inputs, votes: &Votes) -> Result<Knowledge, ReleaseError> {
+    let mut known = inputs.knowledge.clone();
+    if known.is_empty() || inputs.votes.is_none() {
+        return Ok(known);
     }
-    Ok(out)
+    // Tier D holds against nobody who knows how much somebody did; it says so.
+    if known.totals.is_empty() && settings.tier < Tier::D {
+        let (counts, _) = votes.activity();
+        let of_accounts = votes.volunteers.iter().cloned().zip(counts);
+        known.totals = of_accounts.filter(|(_, n)| *n > 0).collect();
+    }
+    if settings.tier < Tier::C {
+        return Ok(known);
+    }
+    let refuse = |what: String| Err(ReleaseError::Refused(what));
+    let people: HashSet<&str> = known.keys().collect();
+    let n_unknown = votes.volunteers.iter().filter(|one| !people.contains(one.as_str())).count();
+    if n_unknown > 0 {
+        return refuse(format!(
+            "{n_unknown} of {} people who voted are not in --names, so that no attack looks for them: give the export that the votes are of",
+            votes.volunteers.len()
+        ));
+    }
+    let voters: HashSet<&str> = votes.volunteers.iter().map(String::as_str).collect();
+    for (option, sightings) in [("--talk", &known.talk), ("--credits", &known.credits)] {
+        let is_here =
+            |s: &Sighting| voters.contains(s.person.as_str()) && votes.subject(&s.subject).is_some();
+        if !sightings.is_empty() && !sightings.iter().any(is_here) {
+            return refuse(format!(
+                "nobody in {option} voted here and was seen at a subject that is here: give that of this project"
+            ));
+        }
+    }
+    Ok(known)
+}
+
+/// The pseudonyms of a package that is there, of the same project: those of its version.
+///
+/// # Errors
+/// Where the folder is no package.
+pub fn pseudonyms_of(
+    package: &Path,
+    settings: &Settings,
+    key: &ReleaseKey,
+) -> Result<Pseudonyms, ReleaseError> {
+    let about = read_json(&package.join("datapackage.json"))?;
+    let version = about["version"].as_str().ok_or_else(|| {
+        ReleaseError::package(package, "its datapackage.json does not say which version it is")
+    })?;
+    pseudonyms(&Settings { version: version.to_owned(), ..settings.clone() }, key)
+}
+
+/// The version before, read.
+#[derive(Debug)]
+pub struct Before<'a> {
+    /// Its folder.
+    pub folder: &'a Path,
+    /// Its votes.
+    pub view: View,
+    /// By its key, or by one that is held for it.
+    pub pseudonyms: Pseudonyms,
+}
+
+impl Before<'_> {
+    /// What it says together with the version after, that neither says alone; see [`attack::difference`].
+    ///
+    /// # Errors
+    /// Where one of them cannot be read.
+    pub fn against<'p>(
+        &self,
+        after: &Version<'_>,
+        out_now: &[&str],
+        others: impl IntoIterator<Item = &'p str>,
+        privacy: &Privacy,
+        progress: &Progress,
+    ) -> Result<Vec<Outcome>, ReleaseError> {
+        let truth = Truth::new(&self.pseudonyms, &self.view);
+        let before = Version { folder: self.folder, view: &self.view, truth: &truth };
+        let mut out = vec![attack::difference([&before, after], out_now, others, privacy, progress)?];
+        // Of one line they are the same, on purpose.
+        if privacy.line.is_none() {
+            out.push(attack::rejoined(&self.view, after.view, privacy));
+        }
+        Ok(out)
+    }
 }
 
 pub(crate) fn read_json(path: &Path) -> Result<Value, ReleaseError> {

@@ -24,6 +24,7 @@ use crate::optout::OptOuts;
 use crate::package::KINDS;
 use crate::pseudonym::{Bearer, Pseudonyms, is_pseudonym};
 use crate::settings::Privacy;
+use crate::tables::write_votable;
 use crate::tier::{Column, Kind, QUASI_IDENTIFIERS, SENSITIVE, Table, Tier};
 
 /// So many findings of one kind in a file, then no more.
@@ -54,7 +55,13 @@ pub(crate) fn check(
             out.find(Check::Structure, &name("parquet"), "a table must be there as Parquet and as CSV");
             continue;
         }
-        let in_parquet = parquet(package, &name("parquet"), columns, out)?;
+        let (in_parquet, is_ours) = parquet(package, &name("parquet"), columns, out)?;
+        if is_ours {
+            parquet_cells(package, &name("parquet"), columns, described, out, progress)?;
+            if is_there[2] && !is_votable_of(package, &name("vot"), &name("parquet"), table, columns)? {
+                out.find(Check::Schema, &name("vot"), "not what the Parquet beside it says");
+            }
+        }
         let in_csv = csv(package, &name("csv"), columns, described, out)?;
         if in_parquet != in_csv {
             let what = format!("{in_csv} rows in CSV and {in_parquet} in Parquet");
@@ -73,12 +80,12 @@ fn parquet(
     file: &str,
     columns: &[Column],
     out: &mut Verified,
-) -> Result<u64, ReleaseError> {
+) -> Result<(u64, bool), ReleaseError> {
     let path = package.join(file);
     let opened = File::open(&path).map_err(ReleaseError::reading(&path))?;
     let Ok(builder) = ParquetRecordBatchReaderBuilder::try_new(opened) else {
         out.find(Check::Schema, file, "cannot be read as Parquet");
-        return Ok(0);
+        return Ok((0, false));
     };
     let found: Vec<(String, DataType)> =
         builder.schema().fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect();
@@ -99,7 +106,62 @@ fn parquet(
             out.find(Check::Schema, file, "columns in another order");
         }
     }
-    Ok(u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0))
+    let n_rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+    Ok((n_rows, found == allowed))
+}
+
+/// Looks at every cell of a Parquet table, as at those of the CSV beside it.
+fn parquet_cells(
+    package: &Path,
+    file: &str,
+    columns: &[Column],
+    described: &Described,
+    out: &mut Verified,
+    progress: &Progress,
+) -> Result<(), ReleaseError> {
+    let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+    let mut wrong: BTreeMap<String, usize> = BTreeMap::new();
+    let read = for_each_batch(&package.join(file), &names, progress, |cells| {
+        for column in columns {
+            for row in 0..cells.n_rows() {
+                let cell = cells.text(column.name, row).unwrap_or_default();
+                if let Some(what) = wrong_cell(&cell, column, described, false) {
+                    *wrong.entry(format!("{}: {what}", column.name)).or_default() += 1;
+                }
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = read {
+        out.find(Check::Schema, file, format!("cannot be read to its end: {error}"));
+    }
+    for (what, n) in wrong {
+        out.find(Check::Schema, file, format!("{what} ({n} cells)"));
+    }
+    Ok(())
+}
+
+/// Whether a VOTable is the one that we write of a Parquet table, byte for byte.
+fn is_votable_of(
+    package: &Path,
+    votable: &str,
+    parquet: &str,
+    table: Table,
+    columns: &[Column],
+) -> Result<bool, ReleaseError> {
+    let folder = tempfile::tempdir().map_err(ReleaseError::writing(package))?;
+    let right = folder.path().join("right.vot");
+    if write_votable(&package.join(parquet), table, columns, &right).is_err() {
+        // What cannot be read has been said.
+        return Ok(true);
+    }
+    let digest = |path: &Path| -> Result<blake3::Hash, ReleaseError> {
+        let mut hasher = blake3::Hasher::new();
+        let mut file = File::open(path).map_err(ReleaseError::reading(path))?;
+        std::io::copy(&mut file, &mut hasher).map_err(ReleaseError::reading(path))?;
+        Ok(hasher.finalize())
+    };
+    Ok(digest(&right)? == digest(&package.join(votable))?)
 }
 
 fn csv(
@@ -141,7 +203,7 @@ fn csv(
         }
         n_rows += 1;
         for (cell, column) in record.iter().zip(columns) {
-            if let Some(what) = wrong_cell(cell, column, described) {
+            if let Some(what) = wrong_cell(cell, column, described, true) {
                 *wrong.entry(format!("{}: {what}", column.name)).or_default() += 1;
             }
         }
@@ -156,7 +218,13 @@ fn count_rest<R: std::io::Read>(mut reader: csv::Reader<R>) -> u64 {
     reader.byte_records().map_while(Result::ok).count() as u64
 }
 
-fn wrong_cell(cell: &str, column: &Column, described: &Described) -> Option<&'static str> {
+/// `is_sheet`: a spreadsheet may open it, and would carry out formulas.
+fn wrong_cell(
+    cell: &str,
+    column: &Column,
+    described: &Described,
+    is_sheet: bool,
+) -> Option<&'static str> {
     if cell.is_empty() {
         return (column.kind != Kind::Text && !column.nullable).then_some("empty");
     }
@@ -164,7 +232,9 @@ fn wrong_cell(cell: &str, column: &Column, described: &Described) -> Option<&'st
         Kind::Count if cell.parse::<u64>().is_err() => return Some("not a count"),
         Kind::Integer if cell.parse::<i64>().is_err() => return Some("not a whole number"),
         Kind::Number if cell.parse::<f64>().is_err() => return Some("not a number"),
-        Kind::Text if is_formula(cell) => return Some("a spreadsheet would take it for a formula"),
+        Kind::Text if is_sheet && is_formula(cell) => {
+            return Some("a spreadsheet would take it for a formula");
+        }
         _ => {}
     }
     match column.name {

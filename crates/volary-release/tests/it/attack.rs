@@ -8,8 +8,9 @@ use std::path::Path;
 use volary_ingest::Progress;
 use volary_ingest::volunteer::key;
 use volary_release::attack::{
-    Knowledge, Outcome, Sighting, Truth, View, difference_by_key, rejoined, run,
+    Knowledge, Outcome, Sighting, Truth, Version, View, difference, rejoined, run,
 };
+use volary_release::key::ReleaseKey;
 use volary_release::package::pseudonyms;
 use volary_release::pseudonym::{Bearer, Pseudonyms};
 use volary_release::settings::Privacy;
@@ -200,14 +201,14 @@ fn id(volunteer: u64) -> String {
 #[test]
 fn two_versions_are_not_joined_and_one_person_is_not_their_difference() {
     let project = Project::new();
-    let before = project.package(Tier::C);
+    let before_at = project.package(Tier::C);
     let mut later = Project::new();
     // Dates say nothing: a request may be dealt with late, and a package be dated ahead.
     let opt_out = |later: &mut Project, n: u64| {
         let names: Vec<String> = (0..n).map(name).collect();
         later.opt_out(names.iter().map(String::as_str));
     };
-    later.inputs.previous = Some(before.clone());
+    later.inputs.previous = Some(before_at.clone());
     let mut next = settings(Tier::C);
     next.version = "1.1".to_owned();
     for n in [1, 2] {
@@ -223,23 +224,36 @@ fn two_versions_are_not_joined_and_one_person_is_not_their_difference() {
     assert!(!report.contains("opted out\""), "the number of opt-outs is not told");
 
     let progress = Progress::default();
-    let (old, new) =
-        (View::open(&before, &progress).unwrap(), View::open(&later.path("twelve"), &progress).unwrap());
+    let (old, new) = (
+        View::open(&before_at, &progress).unwrap(),
+        View::open(&later.path("twelve"), &progress).unwrap(),
+    );
     let shared: Vec<&str> = old.pseudonyms().filter(|p| new.pseudonyms().any(|q| q == *p)).collect();
     assert!(shared.is_empty(), "versions share pseudonyms");
     let joined = rejoined(&old, &new, &Privacy::default());
     eprintln!("joined by content: {joined:?}");
     assert!(joined.n_targets > 20 && joined.holds(), "{joined:?}");
-    // By the keys of both: the same twelve.
+    // Nobody has to have votes any more: the keys of both tell the same twelve, and without the key of the version
+    // before the counts say that some left, though not how many.
     let keyed = [settings(Tier::C), next].map(|of| pseudonyms(&of, &release_key()).unwrap());
-    let truths = [Truth::new(&keyed[0], &old), Truth::new(&keyed[1], &new)];
+    let other = pseudonyms(&settings(Tier::C), &ReleaseKey::of_bytes(&[7; 32]).unwrap()).unwrap();
     let people: Vec<String> = (0..12).map(|who| key(&name(who)).0).collect();
     let people: Vec<&str> = people.iter().map(String::as_str).collect();
-    let by_key =
-        |n: usize, k: u32| difference_by_key((&old, &truths[0]), (&new, &truths[1]), &people[..n], k, 0);
-    let told = |of: Outcome| (of.n_targets, of.n_found, of.holds());
-    assert_eq!([told(by_key(12, 10)), told(by_key(12, 13))], [(12, 0, true), (12, 12, false)]);
-    assert_eq!([told(by_key(2, 10)), told(by_key(0, 10))], [(2, 2, false), (0, 0, true)]);
+    let stays = key(&name(20)).0;
+    let told = |before: &Pseudonyms, n: usize, k: u32| {
+        let truths = [Truth::new(before, &old), Truth::new(&keyed[1], &new)];
+        let folders = [before_at.clone(), later.path("twelve")];
+        let before = Version { folder: &folders[0], view: &old, truth: &truths[0] };
+        let after = Version { folder: &folders[1], view: &new, truth: &truths[1] };
+        let privacy = Privacy { k, ..Privacy::default() };
+        let others = [stays.as_str()];
+        let of = difference([&before, &after], &people[..n], others, &privacy, &progress).unwrap();
+        (of.n_targets, of.n_found, of.holds())
+    };
+    assert_eq!([told(&keyed[0], 12, 10), told(&keyed[0], 12, 13)], [(12, 0, true), (12, 12, false)]);
+    assert_eq!([told(&keyed[0], 2, 10), told(&keyed[0], 0, 10)], [(2, 2, false), (0, 0, true)]);
+    let (n, found, holds) = told(&other, 12, 1000);
+    assert!((1..=12).contains(&n) && found == n && !holds, "{n}");
     // Somebody who had left before, and rows that are gone for other reasons: nobody left in between.
     let mut third = Project::new();
     third.inputs.previous = Some(later.path("twelve"));
@@ -249,8 +263,26 @@ fn two_versions_are_not_joined_and_one_person_is_not_their_difference() {
     let built = third.release(&third.path("third"), &last).unwrap();
     let between = built.attacks.iter().find(|a| a.attack == "difference of versions").unwrap();
     assert_eq!((between.n_targets, between.n_found), (0, 0));
-    // Tier A has no rows to subtract.
-    let a = View::open(&project.package(Tier::A), &progress).unwrap();
+    // Tier A has counts to subtract: one person's, and nobody's.
+    let first = Project::new();
+    let a_at = first.package(Tier::A);
+    let mut next = settings(Tier::A);
+    next.version = "1.1".to_owned();
+    for (n, is_refused) in [(1, true), (0, false)] {
+        let mut later = Project::new();
+        later.inputs.previous = Some(a_at.clone());
+        opt_out(&mut later, n);
+        let built = later.release(&later.path("next"), &next);
+        let told = built.map_err(|e| e.to_string());
+        assert_eq!(
+            told.as_ref().is_err_and(|e| e.contains("difference of versions")),
+            is_refused,
+            "{told:?}"
+        );
+        assert_eq!(told.is_err(), is_refused);
+    }
+    // It has no rows to join.
+    let a = View::open(&a_at, &progress).unwrap();
     assert!(rejoined(&a, &a, &Privacy { most_joined: 0.0, ..Privacy::default() }).holds());
 }
 

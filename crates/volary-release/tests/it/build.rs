@@ -294,6 +294,14 @@ fn shapes_of_enough_people_leave_and_no_single_stroke() {
     project.opt_out(["ann"]);
     let attempt =
         |project: &Project, name: &str| project.release(&project.path(name), &settings(Tier::A));
+    // A table of members is no witness for shapes of an earlier day: their own record is.
+    let refused = attempt(&project, "none").unwrap_err().to_string();
+    assert!(
+        refused.contains("--shapes") && refused.contains("no record of a run beside it"),
+        "{refused}"
+    );
+    let list = OptOuts::read(project.inputs.optouts.as_deref().unwrap()).unwrap();
+    project.know("shapes", "shapes.csv", &list.stamp().unwrap());
     assert!(attempt(&project, "one").unwrap_err().to_string().contains("table of their members"));
     project.inputs.shapes_members = Some(project.write("members.csv", &members(&volunteer)));
     assert!(attempt(&project, "two").unwrap_err().to_string().starts_with("1 marks are of people"));

@@ -187,14 +187,19 @@ impl Project {
 
     /// A record of the run that wrote the table of volunteers, with the stamp of the list that it was given.
     pub(crate) fn know_skill(&self, stamp: &str) {
-        let bytes = std::fs::read(self.path("volunteers.csv")).unwrap();
-        let (votes, skill) = (blake3::hash(b"votes").to_hex(), blake3::hash(&bytes).to_hex());
+        self.know("consensus", "volunteers.csv", stamp);
+    }
+
+    /// A record of the run of a command that wrote a file, with the stamp of the list that it was given.
+    pub(crate) fn know(&self, command: &str, file: &str, stamp: &str) {
+        let bytes = std::fs::read(self.path(file)).unwrap();
+        let (votes, made) = (blake3::hash(b"votes").to_hex(), blake3::hash(&bytes).to_hex());
         let record = format!(
-            "{{\"volary\": \"0.1.0\", \"command\": \"consensus\", \"inputs\": [{{\"path\": \"export.csv\", \
-             \"blake3\": \"{votes}\"}}], \"outputs\": [{{\"path\": \"volunteers.csv\", \"blake3\": \"{skill}\"}}], \
+            "{{\"volary\": \"0.1.0\", \"command\": \"{command}\", \"inputs\": [{{\"path\": \"export.csv\", \
+             \"blake3\": \"{votes}\"}}], \"outputs\": [{{\"path\": \"{file}\", \"blake3\": \"{made}\"}}], \
              \"summary\": {{\"n_votes_opted_out\": 1, \"optout_list\": \"{stamp}\"}}}}"
         );
-        self.write("consensus.run.json", &record);
+        self.write(&format!("{command}.run.json"), &record);
     }
 
     pub(crate) fn release(&self, target: &Path, settings: &Settings) -> Result<Built, ReleaseError> {

@@ -1,7 +1,12 @@
 //! A package that is right is found right; each way of being wrong is found, by the check that is for it.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow_array::cast::AsArray as _;
+use arrow_array::{RecordBatch, StringArray};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sha2::{Digest as _, Sha256};
 use volary_ingest::Progress;
 use volary_ingest::volunteer::key;
@@ -193,6 +198,25 @@ fn the_twelve_mutants_are_found() {
     }
 }
 
+/// Writes the first time of the votes' Parquet table anew, and nothing else.
+fn replace_time(package: &Path, time: &str) {
+    let path = package.join("data/votes.parquet");
+    let file = std::fs::File::open(&path).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+    let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
+    let schema = batches[0].schema();
+    let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), None).unwrap();
+    for (i, batch) in batches.iter().enumerate() {
+        let at = schema.index_of("time").unwrap();
+        let times = batch.column(at).as_string::<i32>();
+        let with = |(row, old)| if (i, row) == (0, 0) { Some(time) } else { old };
+        let mut columns = batch.columns().to_vec();
+        columns[at] = Arc::new(times.iter().enumerate().map(with).collect::<StringArray>());
+        writer.write(&RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()).unwrap();
+    }
+    std::fs::write(path, writer.into_inner().unwrap()).unwrap();
+}
+
 #[test]
 fn what_may_not_leave_is_found() {
     breaks(Tier::B, Check::Schema, "other columns than may leave", |p| {
@@ -235,6 +259,12 @@ fn what_may_not_leave_is_found() {
             "\"k\": 10,\n  \"l\": 1,\n  \"min_vol",
             "\"k\": 200,\n  \"l\": 1,\n  \"min_vol",
         );
+    });
+    // In a Parquet table and in a VOTable as in the CSV beside them.
+    let exact = |p: &Path| replace_time(p, "2023-11-14T22:13:01.001Z");
+    breaks(Tier::C, Check::Schema, "time: too exact a time (1 cells)", exact);
+    breaks(Tier::C, Check::Schema, "not what the Parquet beside it says", |p| {
+        edit(p, "data/votes.vot", "<TR>", "<TR><!-- 22:13:01.001 -->");
     });
     // A table of another tier.
     let project = Project::new();

@@ -73,6 +73,8 @@ pub struct Electorate {
     pub(crate) n_classifications: Vec<u64>,
     /// Last vote on each subject, ms since 1970; `i64::MIN` where no time is known.
     pub(crate) last_ms: Vec<i64>,
+    /// Workflow in which each subject was seen last.
+    last_workflow: Vec<u32>,
     pub(crate) replayed: Replayed,
     weights: OnceLock<Result<Vec<f64>, CrowdError>>,
     classes: OnceLock<Result<Vec<QuestionClasses>, CrowdError>>,
@@ -113,7 +115,13 @@ impl Electorate {
             let last = &mut last_ms[subject as usize];
             *last = (*last).max(at_ms);
         }
+        let mut last_workflow = vec![0; votes.subjects.len()];
+        for &classification in &votes.arrival {
+            let at = classification as usize;
+            last_workflow[votes.subject[at] as usize] = votes.workflow[at];
+        }
         Self {
+            last_workflow,
             counted: counted(&votes, repeats),
             params,
             truth,
@@ -135,6 +143,12 @@ impl Electorate {
     pub(crate) fn subject(&self, id: &str) -> Option<u32> {
         let at = self.votes.subjects.binary_search_by(|known| compare_ids(known, id)).ok()?;
         u32::try_from(at).ok()
+    }
+
+    /// The workflow in which a subject was seen last, if it was seen.
+    pub(crate) fn workflow(&self, id: &str) -> Option<&str> {
+        let workflow = self.last_workflow[self.subject(id)? as usize];
+        self.votes.workflows.get(workflow as usize).map(String::as_str)
     }
 
     /// The weight of each volunteer's votes: how often they agree with the others, as the mean over a band of ten

@@ -5,7 +5,7 @@
 //! id again is the same label, so that a request may be sent twice. A line that a crash cut off was not
 //! acknowledged, and is left out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -82,6 +82,8 @@ struct State {
     file: File,
     lines: Vec<Label>,
     by_id: HashMap<String, usize>,
+    /// Ids of labels that were taken back.
+    gone: HashSet<String>,
 }
 
 impl Labels {
@@ -111,7 +113,8 @@ impl Labels {
         }
         file.seek(SeekFrom::Start(end as u64)).map_err(|e| io("reading", e))?;
         let by_id = lines.iter().enumerate().map(|(at, label)| (label.id.clone(), at)).collect();
-        let state = State { file, lines, by_id };
+        let gone = lines.iter().filter_map(|label| label.retracts.clone()).collect();
+        let state = State { file, lines, by_id, gone };
         Ok(Self { path: path.to_owned(), state: Arc::new(Mutex::new(state)) })
     }
 
@@ -146,8 +149,22 @@ impl Labels {
         }
         let at = state.lines.len();
         state.by_id.insert(label.id.clone(), at);
+        state.gone.extend(label.retracts.clone());
         state.lines.push(label);
         Ok(true)
+    }
+
+    /// What holds of what one person said of a subject.
+    pub(crate) fn of(&self, subject: &str, by: &str) -> Vec<Label> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = state.lines.iter().filter(|line| line.subject_id == subject && line.by == by);
+        // A line that takes a label back may be somebody else's, and stand on another subject.
+        let gone = |line: &&Label| !state.gone.contains(&line.id);
+        let mut last: BTreeMap<&str, &Label> = BTreeMap::new();
+        for line in own.filter(|line| line.value.is_some()).filter(gone) {
+            last.insert(&line.question, line);
+        }
+        last.into_values().cloned().collect()
     }
 
     /// Everything ever said, in order.
@@ -193,8 +210,7 @@ fn parsed(bytes: &[u8], path: &Path) -> Result<(Vec<Label>, usize), LabelError> 
 
 /// What holds of some lines; see [`Labels::current`].
 fn current(lines: &[Label]) -> Vec<Label> {
-    let gone: std::collections::HashSet<&str> =
-        lines.iter().filter_map(|line| line.retracts.as_deref()).collect();
+    let gone: HashSet<&str> = lines.iter().filter_map(|line| line.retracts.as_deref()).collect();
     let mut last: BTreeMap<(&str, &str, &str), &Label> = BTreeMap::new();
     for line in lines {
         if line.value.is_some() && !gone.contains(line.id.as_str()) {
@@ -284,8 +300,11 @@ mod tests {
         assert_eq!(values(&labels), ["a=3"]);
         labels.add(back("3", "2")).unwrap();
         assert_eq!(values(&labels), ["a=5"], "what it had replaced holds again");
+        assert_eq!(labels.of("a", "me")[0].id, "1");
+        assert!(labels.of("a", "you").is_empty() && labels.of("b", "me").is_empty());
         labels.add(back("4", "1")).unwrap();
         assert!(values(&labels).is_empty());
+        assert!(labels.of("a", "me").is_empty());
         assert!(matches!(labels.add(back("5", "9")), Err(LabelError::Unknown(_))));
         assert_eq!(labels.log().len(), 4, "nothing is ever deleted");
         std::fs::write(&path, "{}\n").unwrap();

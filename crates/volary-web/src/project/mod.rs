@@ -16,6 +16,7 @@ pub(crate) mod labels;
 pub(crate) mod one_by_one;
 pub(crate) mod outlook;
 pub(crate) mod query;
+pub(crate) mod questions;
 pub(crate) mod sheets;
 pub(crate) mod slices;
 pub(crate) mod table;
@@ -23,7 +24,7 @@ pub(crate) mod unsure;
 pub(crate) mod what_if;
 pub(crate) mod wire;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,7 @@ pub use crowd::Person;
 pub use electorate::{Electorate, ElectorateParts, SkillMethod, Standing};
 pub use expert::{of_rows as labels_of_rows, read as read_labels, too_few as too_few_labels};
 pub use labels::{LabelError, Labels};
+pub use questions::{QuestionForm, QuestionTree, TreeAnswer, TreeQuestion};
 pub use slices::{SliceError, Slices};
 pub use table::{Table, TableError};
 
@@ -60,6 +62,17 @@ pub struct Feature {
     pub score: f64,
     /// Standard deviation of the score, if known.
     pub score_sd: Option<f64>,
+}
+
+/// A signal that is known to lie in a light curve.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Signal {
+    /// Days.
+    pub from_days: f64,
+    /// Days.
+    pub to_days: f64,
+    /// Put there by a simulation; else real.
+    pub is_injected: bool,
 }
 
 /// Where in its image a model found each class.
@@ -209,6 +222,10 @@ pub struct Project {
     pub runs: Vec<Run>,
     /// Known answers of subjects, by task. They are told only to who has answered.
     pub gold: HashMap<String, BTreeMap<String, String>>,
+    /// Known signals of light curves. They are told only to who has answered.
+    pub signals: HashMap<String, Vec<Signal>>,
+    /// What the workflows ask, by workflow.
+    pub questions: Vec<QuestionTree>,
     /// What a subject is called, of those that are called something.
     pub tags: HashMap<String, Vec<String>>,
     /// What could not be shown, and why: a line each.
@@ -219,7 +236,23 @@ pub struct Project {
     pub slices: Option<Slices>,
 }
 
+/// The question of a label that is a tag; its name is the value, a question each.
+pub(crate) const TAG: &str = "tag:";
+
 impl Project {
+    /// What subjects are called, by subject: tags of Talk, and those that were given in the page.
+    pub(crate) fn called(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let lower = |tags: &Vec<String>| tags.iter().map(|tag| tag.to_lowercase()).collect();
+        let mut out: BTreeMap<String, BTreeSet<String>> =
+            self.tags.iter().map(|(subject, tags)| (subject.clone(), lower(tags))).collect();
+        for label in self.labels.as_ref().map(Labels::current).unwrap_or_default() {
+            if let Some(tag) = label.question.strip_prefix(TAG) {
+                out.entry(label.subject_id).or_default().insert(tag.to_owned());
+            }
+        }
+        out
+    }
+
     /// A table by its name.
     #[must_use]
     pub fn table(&self, name: &str) -> Option<&Table> {

@@ -5,8 +5,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use volary_space::slice::region::{Op, Region, Shape};
-use volary_space::slice::{Filter, FilterError, Kind, Mask, Table as _};
+use volary_space::slice::{Column, Columns, Filter, FilterError, Kind, Mask, Table as _};
 
+use super::Project;
 use super::table::Table;
 use crate::problem::{Fault, Problem};
 
@@ -64,15 +65,56 @@ pub(crate) struct Chosen {
     pub(crate) canonical: Option<String>,
 }
 
+/// The column that says what a subject is called, its tags with `;` between them, as `volary tags` writes it. It is
+/// none of the table's: people give tags while it is shown.
+const TAGS: &str = "tags";
+
+/// The columns of a table, and the tags of its subjects where a filter asks for them.
+struct Named<'t> {
+    columns: &'t Columns,
+    tags: Option<Column>,
+}
+
+impl<'t> Named<'t> {
+    fn new(project: &Project, table: &'t Table, filter: &str) -> Self {
+        let columns = table.columns();
+        // A table that brings tags of its own is believed; for others they are put together when they are wanted.
+        let is_wanted = columns.column(TAGS).is_none() && filter.contains(TAGS);
+        let tags = is_wanted.then(|| {
+            let called = project.called();
+            let joined =
+                |id: &String| Some(called.get(id)?.iter().cloned().collect::<Vec<_>>().join(";"));
+            let texts: Vec<Option<String>> = table.ids().iter().map(joined).collect();
+            Column::text(texts.iter().map(Option::as_deref))
+        });
+        Self { columns, tags }
+    }
+}
+
+impl volary_space::slice::Table for Named<'_> {
+    fn n_rows(&self) -> usize {
+        self.columns.n_rows()
+    }
+
+    fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.column(name).or_else(|| self.tags.as_ref().filter(|_| name == TAGS))
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.columns.names().into_iter().chain(self.tags.as_ref().map(|_| TAGS)).collect()
+    }
+}
+
 impl Which {
-    pub(crate) fn choose(&self, table: &Table) -> Result<Chosen, Problem> {
+    pub(crate) fn choose(&self, project: &Project, table: &Table) -> Result<Chosen, Problem> {
         let n_rows = table.n_rows();
         let text = self.filter.as_deref().map(str::trim).filter(|text| !text.is_empty());
         let (passing, n_unknown, canonical) = match text {
             None => (Mask::of(n_rows, |_| true), 0, None),
             Some(text) => {
                 let filter: Filter = text.parse().map_err(|e| refused(&e))?;
-                let slice = filter.select(table.columns()).map_err(|e| refused(&e))?;
+                let named = Named::new(project, table, text);
+                let slice = filter.select(&named).map_err(|e| refused(&e))?;
                 (slice.mask, slice.n_unknown, Some(filter.to_string()))
             }
         };
@@ -209,7 +251,7 @@ pub(crate) fn encoded(mask: &Mask) -> String {
 }
 
 /// Answers.
-pub(crate) fn answer(table: &Table, query: &Query) -> Result<Found, Problem> {
+pub(crate) fn answer(project: &Project, table: &Table, query: &Query) -> Result<Found, Problem> {
     if query.histograms.len() > MAX_HISTOGRAMS {
         let n = query.histograms.len();
         let detail =
@@ -217,7 +259,7 @@ pub(crate) fn answer(table: &Table, query: &Query) -> Result<Found, Problem> {
         return Err(Problem::unprocessable(detail));
     }
     let which = Which { filter: query.filter.clone(), region: query.region.clone() };
-    let chosen = which.choose(table)?;
+    let chosen = which.choose(project, table)?;
     let has_region = query.region.is_some();
     let histogram = |name: &String| {
         let (Some(binned), Some(column)) = (table.binned(name), table.columns().column(name)) else {
@@ -254,8 +296,6 @@ pub(crate) fn answer(table: &Table, query: &Query) -> Result<Found, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use volary_space::slice::{Column, Columns};
-
     use super::*;
 
     fn table(n: usize) -> Table {
@@ -282,7 +322,7 @@ mod tests {
             histograms: vec!["x".into(), "kind".into()],
             masks: true,
         };
-        let found = answer(&table, &query).unwrap();
+        let found = answer(&Project::default(), &table, &query).unwrap();
         let passes = |v: &usize| v % 10 >= 5 && !v.is_multiple_of(3);
         assert_eq!(found.n_passing, (0..1_001).filter(passes).count());
         assert_eq!(found.n_selected, (0..500).filter(passes).count());
@@ -300,9 +340,30 @@ mod tests {
     }
 
     #[test]
+    fn what_a_subject_is_called_is_a_column_that_nobody_wrote() {
+        let table = table(4);
+        let tags = [("1".to_owned(), vec!["Ring".to_owned(), "odd".to_owned()])].into();
+        let project = Project { tags, ..Project::default() };
+        let n = |filter: &str| {
+            let query = Query { filter: Some(filter.into()), ..Query::default() };
+            let found = answer(&project, &table, &query).unwrap();
+            (found.n_passing, found.n_unknown)
+        };
+        assert_eq!(n("tags is not missing"), (1, 0));
+        assert_eq!(n("tags = 'odd;ring'"), (1, 3));
+        assert_eq!(n("tags contains 'ODD' or y > 1"), (3, 1));
+        // Tags of the table's own are believed.
+        let mut columns = table.columns().clone();
+        assert!(columns.insert("tags", Column::text([None, None, Some("x"), Some("y")].into_iter())));
+        let table = Table::new("t", table.ids().to_vec(), columns, None).unwrap();
+        let query = Query { filter: Some("tags = 'x'".into()), ..Query::default() };
+        assert_eq!(answer(&project, &table, &query).unwrap().n_passing, 1);
+    }
+
+    #[test]
     fn what_cannot_be_followed_says_where() {
         let table = table(10);
-        let ask = |query: Query| answer(&table, &query).unwrap_err();
+        let ask = |query: Query| answer(&Project::default(), &table, &query).unwrap_err();
         let wrong = ask(Query { filter: Some("x >= 1 and".into()), ..Query::default() });
         assert_eq!((wrong.kind, wrong.status.as_u16()), ("filter-syntax", 400));
         assert_eq!(wrong.errors[0].code, "characters:10-10");

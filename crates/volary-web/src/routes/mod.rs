@@ -101,6 +101,8 @@ fn all() -> OpenApiRouter<Shared> {
         .routes(routes!(project::subjects::attention))
         .routes(routes!(project::subjects::light_curve))
         .routes(routes!(project::subjects::votes))
+        .routes(routes!(project::known::questions))
+        .routes(routes!(project::known::one))
         .routes(routes!(project::volunteers::list))
         .routes(routes!(project::volunteers::summary))
         .routes(routes!(project::volunteers::classes))

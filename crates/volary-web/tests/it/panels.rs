@@ -6,6 +6,7 @@ use volary_space::boundary::{BoundaryParams, Prepared, Quantity, strata};
 use volary_space::logistic::Logistic;
 use volary_space::pca::{Pca, PcaParams};
 use volary_space::slice::Column;
+use volary_web::project::{QuestionTree, TreeAnswer, TreeQuestion};
 
 use crate::project::{Data, N, WIDTH, data, site};
 use crate::site::Site;
@@ -67,12 +68,25 @@ fn tags_of_talk_and_of_the_page_are_one_list_and_gold_is_told_after_an_answer() 
     let site = site(&folder);
     let label = |id: &str, subject: &str, question: &str, value: &str| {
         let body = json!({ "id": id, "subject_id": subject, "question": question, "value": value });
-        site.post("/labels", &site.write, &body).is(201).json()
+        site.post("/labels", &site.admin, &body).is(201).json()
     };
     assert!(label("1", "s9", "tag:odd", "yes")["gold"].is_null());
     assert!(label("2", "s5", "tag:odd", "yes")["gold"].is_null(), "a tag is no answer");
     assert!(label("2b", "s5", "check:centroid", "looked")["gold"].is_null(), "a check is no answer");
-    assert_eq!(label("3", "s5", "class", "no")["gold"], json!({ "T0": "yes" }));
+    assert!(label("2c", "s5", "relevance", "5")["gold"].is_null(), "how interesting is no answer");
+    let known = |token: &str| site.get("/project/subjects/s5/known", token).is(200).json();
+    assert_eq!(
+        known(&site.admin),
+        json!({ "is_answered": false }),
+        "not even whether anything is known"
+    );
+    let told = label("3", "s5", "class", "no");
+    assert_eq!(told["gold"], json!({ "T0": "yes" }));
+    let signals = json!([{ "from_days": 3.0, "to_days": 3.5, "is_injected": true }]);
+    assert_eq!(told["signals"], signals);
+    let all = json!({ "is_answered": true, "gold": { "T0": "yes" }, "signals": signals });
+    assert_eq!(known(&site.admin), all);
+    assert_eq!(known(&site.read), json!({ "is_answered": false }), "somebody else has not answered");
     assert!(label("4", "s6", "class", "no")["gold"].is_null());
     let said = site.get("/tables/subjects/tags", &site.read).is(200).json();
     assert_eq!(
@@ -85,9 +99,52 @@ fn tags_of_talk_and_of_the_page_are_one_list_and_gold_is_told_after_an_answer() 
     let one = site.get("/project/subjects/s7", &site.read).is(200).json();
     assert_eq!(one["tags"], json!(["odd", "ring"]));
     let back = json!({ "id": "5", "subject_id": "s9", "question": "tag:odd", "retracts": "1" });
-    site.post("/labels", &site.write, &back).is(201);
+    site.post("/labels", &site.admin, &back).is(201);
     let said = site.get("/tables/subjects/tags", &site.read).is(200).json();
     assert_eq!(said["tags"][0]["n"], 2);
+}
+
+#[test]
+fn what_is_known_is_told_when_the_last_question_is_answered() {
+    let folder = tempfile::tempdir().expect("made");
+    let site = Site::with(|settings| {
+        let mut project = crate::project::project(folder.path());
+        let answer = |label: &str, next: Option<&str>| TreeAnswer {
+            label: label.into(),
+            next: next.map(str::to_owned),
+        };
+        let question = |name: &str, answers| TreeQuestion {
+            name: name.into(),
+            text: format!("{name}?"),
+            answers,
+            ..TreeQuestion::default()
+        };
+        let first = question("T0", vec![answer("yes", Some("T1")), answer("no", None)]);
+        let second = question("T1", vec![answer("a", None), answer("b", None)]);
+        project.questions = vec![QuestionTree {
+            workflow_id: "7".into(),
+            first: "T0".into(),
+            questions: vec![first, second],
+            ..QuestionTree::default()
+        }];
+        settings.project = std::sync::Arc::new(project);
+    });
+    let trees = site.get("/project/questions", &site.read).is(200).json();
+    assert_eq!(trees["trees"][0]["questions"][0]["answers"][0], json!({ "label": "yes", "next": "T1" }));
+    let give = |id: &str, question: &str, value: &str| {
+        let body = json!({ "id": id, "subject_id": "s5", "question": question, "value": value });
+        site.post("/labels", &site.admin, &body).is(201).json()
+    };
+    let known = || site.get("/project/subjects/s5/known", &site.admin).is(200).json();
+    assert!(give("1", "T0", "yes")["gold"].is_null(), "T1 is still open");
+    assert!(give("2", "class", "yes")["gold"].is_null(), "nobody asks this here");
+    assert_eq!(known(), json!({ "is_answered": false }));
+    assert_eq!(give("3", "T1", "b")["gold"], json!({ "T0": "yes" }));
+    assert_eq!(known()["is_answered"], true);
+    let back = json!({ "id": "4", "subject_id": "s5", "question": "T1", "retracts": "3" });
+    assert!(site.post("/labels", &site.admin, &back).is(201).json()["gold"].is_null());
+    assert_eq!(known(), json!({ "is_answered": false }));
+    assert_eq!(give("5", "T0", "no")["gold"], json!({ "T0": "yes" }), "nothing follows this answer");
 }
 
 #[test]

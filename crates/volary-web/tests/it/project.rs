@@ -11,7 +11,7 @@ use volary_space::boundary::{BoundaryParams, Prepared, Quantity, strata};
 use volary_space::slice::{Column, Columns, Filter};
 use volary_web::Project;
 use volary_web::project::{
-    Attention, Curve, Feature, Labels, MapOverlap, Overview, Person, Run, Sheet, Slices, Table,
+    Attention, Curve, Feature, Labels, MapOverlap, Overview, Person, Run, Sheet, Signal, Slices, Table,
 };
 
 use crate::site::Site;
@@ -59,7 +59,7 @@ pub(crate) fn site(folder: &tempfile::TempDir) -> Site {
     Site::with(|settings| settings.project = Arc::new(project(&path)))
 }
 
-fn project(folder: &std::path::Path) -> Project {
+pub(crate) fn project(folder: &std::path::Path) -> Project {
     let Data { columns, vectors, .. } = data();
     let ids: Vec<String> = (0..N).map(|row| format!("s{row}")).collect();
     let table = Table::new("subjects", ids, columns, Some((vectors, WIDTH))).expect("fits");
@@ -100,6 +100,8 @@ fn project(folder: &std::path::Path) -> Project {
         by_day: [("2027-01-15".to_owned(), 4_000)].into(),
         retired_by_day: [("2027-01-15".to_owned(), [("consensus".to_owned(), 10)].into())].into(),
     };
+    let signal = Signal { from_days: 3.0, to_days: 3.5, is_injected: true };
+    project.signals = [("s5".to_owned(), vec![signal])].into();
     project.gold = [("s5".to_owned(), [("T0".to_owned(), "yes".to_owned())].into())].into();
     project.tags = [
         ("s7".to_owned(), vec!["Odd".to_owned(), "ring".to_owned()]),

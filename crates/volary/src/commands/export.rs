@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use volary_ingest::output::write_whole;
+use volary_web::project::Slices;
 use volary_web::{CopyParams, write_copy};
 
 use crate::page_project::PageArgs;
@@ -30,8 +31,9 @@ enum What {
 /// Volary.
 ///
 /// It holds the project's tables, maps, thumbnails, images and light curves, and counts in the browser as the command
-/// line does. It holds no votes, no marks of single volunteers, nothing about volunteers, no labels, no free text; a
-/// column that is named after people is left out and named in the summary. Look at it before you give it away.
+/// line does, and the slices that were kept, by name. It holds no votes, no marks of single volunteers, nothing about
+/// volunteers, no labels, no free text; a column that is named after people is left out and named in the summary. Look
+/// at it before you give it away.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary export page supplement
@@ -79,7 +81,10 @@ fn page(args: &Page, mut session: Session) -> Result<ExitCode> {
     };
     let shown = PageArgs::new(folder, args.table.clone(), args.with.clone(), args.images.clone());
     let known = older(&args.output)?;
-    let project = shown.read_only(&mut session)?;
+    let mut project = shown.read_only(&mut session)?;
+    if let Some(folder) = &shown.folder {
+        project.slices = Some(Slices::open(&folder.join("slices.json"))?);
+    }
     let params = CopyParams { boundaries: args.boundary.clone(), thumbnails_only: args.thumbnails_only };
     let mut written = BTreeSet::new();
     let sign = session.working("the copy");
@@ -98,6 +103,12 @@ fn page(args: &Page, mut session: Session) -> Result<ExitCode> {
     session.summary.count("n_broken_images", "images that cannot be read", done.n_broken);
     for column in &done.left_out {
         session.summary.note(&format!("left out, as text or as a name of people: {column}"));
+    }
+    session.summary.count("n_slices", "slices that were kept", done.n_slices);
+    for slice in &done.slices_left_out {
+        session
+            .summary
+            .note(&format!("left out, since it asks for what the copy does not hold: slice {slice}"));
     }
     for line in &project.left_out {
         session.summary.note(&format!("not shown: {line}"));

@@ -1,5 +1,7 @@
 //! `volary optout`: who said "do not use what I did".
 
+mod in_store;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,7 +37,8 @@ enum What {
     /// Opt somebody out.
     #[command(after_help = "Examples:
   volary optout add --user \"Some Body\" --channel email --project .
-  volary optout add --user \"Some Body\" --names classifications.csv")]
+  volary optout add --user \"Some Body\" --names classifications.csv
+  volary optout add --user \"Some Body\" --store live.db")]
     Add(Change),
     /// Opt somebody in again.
     Back(Change),
@@ -63,6 +66,8 @@ struct Change {
     channel: String,
     #[command(flatten)]
     list: List,
+    #[command(flatten)]
+    here: in_store::Here,
 }
 
 /// Say where somebody's votes went: every file, model and release of a project; nothing is changed.
@@ -124,6 +129,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let at = change.at.clone().unwrap_or_else(today);
     // Where a file to look the name up in cannot be read, nothing is changed.
     look_up(change, &mut session)?;
+    let in_store = change.here.tell(&change.user, state == State::Out, session.now_ms())?;
     log.seal()?;
     let changed = log.add(Entry { volunteer: key, state, at, channel: change.channel.clone() })?;
     log.write(path)?;
@@ -136,6 +142,9 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         }
         (true, State::In) => "opted in again",
     });
+    if let Some(n) = in_store {
+        session.summary.count("n_ids", "user ids told to the store", n);
+    }
     session.summary.value("changed", changed);
     session.finish(None)
 }

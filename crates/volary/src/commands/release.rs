@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::Subcommand;
 use serde_json::json;
-use volary_release::attack::{self, Knowledge, Outcome, Truth, View};
+use volary_release::attack::{self, Knowledge, Outcome, Truth, Version, View};
 use volary_release::bias::Registry;
 use volary_release::card::Folder;
 use volary_release::key::ReleaseKey;
@@ -113,6 +113,10 @@ struct Make {
     /// The package of the version before: checks that the difference names nobody.
     #[arg(long, value_name = "DIR")]
     previous: Option<PathBuf>,
+    /// The key of the version before, where it is another one and still there: with it those who left are counted,
+    /// without it at the least those whom one subject lost.
+    #[arg(long, value_name = "FILE", requires = "previous")]
+    previous_key: Option<PathBuf>,
     #[command(flatten)]
     knows: Knows,
 }
@@ -248,6 +252,7 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
         runs: args.runs.clone(),
         public_subjects: args.public_subjects.clone(),
         previous: args.previous.clone(),
+        previous_key: args.previous_key.clone(),
         noise_ledger: args.noise_ledger.clone(),
         models: args.models.clone(),
         knowledge: knowledge(&args.knows, &session)?,
@@ -381,7 +386,7 @@ fn run_attack(args: &Attack, mut session: Session) -> Result<ExitCode> {
     let mut outcomes = attack::run(&view, &knowledge, &truth, settings.privacy.most_found);
     session.summary.count("n_votes", "votes in the package", view.n_rows() as u64);
     if let Some(previous) = &args.previous {
-        outcomes.extend(between(args, &settings, previous, (&view, &truth), &mut session)?);
+        outcomes.extend(between(args, &settings, previous, (&view, &truth), &knowledge, &session)?);
     }
     tell_attacks(&mut session, &outcomes);
     let holds = outcomes.iter().all(Outcome::holds);
@@ -394,42 +399,21 @@ fn between(
     args: &Attack,
     settings: &Settings,
     previous: &Path,
-    after: (&View, &Truth<'_>),
-    session: &mut Session,
+    (view, truth): (&View, &Truth<'_>),
+    knowledge: &Knowledge,
+    session: &Session,
 ) -> Result<Vec<Outcome>> {
-    let privacy = &settings.privacy;
-    let before = open(previous, session)?;
-    let mut out = Vec::new();
-    if let Some(optouts) = &args.optouts {
-        let optouts = OptOuts::read(optouts)?;
-        let about = read_record(&previous.join("datapackage.json"))?;
-        let version =
-            about["version"].as_str().context("the version before does not say which it is")?;
-        let key = ReleaseKey::read(args.previous_key.as_ref().unwrap_or(&args.key), previous)?;
-        let of_before = Settings { version: version.to_owned(), ..settings.clone() };
-        let pseudonyms = package::pseudonyms(&of_before, &key)?;
-        let truth = Truth::new(&pseudonyms, &before);
-        let out_now = optouts.out();
-        let people: Vec<&str> = out_now.keys().copied().collect();
-        out.push(attack::difference_by_key(
-            (&before, &truth),
-            after,
-            &people,
-            privacy.k,
-            privacy.most_found,
-        ));
-    } else {
-        session.summary.note("the difference of versions needs to know who opted out: --optouts FILE");
-    }
-    if privacy.line.is_none() {
-        out.push(attack::rejoined(&before, after.0, privacy));
-    }
-    Ok(out)
-}
-
-fn read_record(path: &Path) -> Result<serde_json::Value> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("no JSON: {}", path.display()))
+    let key = ReleaseKey::read(args.previous_key.as_ref().unwrap_or(&args.key), previous)?;
+    let before = package::Before {
+        folder: previous,
+        view: open(previous, session)?,
+        pseudonyms: package::pseudonyms_of(previous, settings, &key)?,
+    };
+    let after = Version { folder: &args.package, view, truth };
+    let optouts = args.optouts.as_deref().map(OptOuts::read).transpose()?.unwrap_or_default();
+    let out_now = optouts.out();
+    let people: Vec<&str> = out_now.keys().copied().collect();
+    Ok(before.against(&after, &people, knowledge.keys(), &settings.privacy, &session.progress)?)
 }
 
 fn open(package: &Path, session: &Session) -> Result<View> {

@@ -353,13 +353,18 @@ fn write_workflows(path: &Path) -> Result<()> {
         json!({"type": kind, "question": format!("{key}.question"), "answers": answers})
     };
     let features = FEATURES.map(|(name, _)| name);
-    let galaxies = json!({
+    let mut galaxies = json!({
         "T0": question("T0", "single", &SHAPES), "T1": question("T1", "multiple", &features),
         "T2": {
             "type": "drawing", "instruction": "T2.instruction",
             "tools": [{"type": "circle", "label": "T2.tools.0.label", "details": []}],
         },
     });
+    // Everybody is asked everything: each answer leads on.
+    for answer in galaxies["T0"]["answers"].as_array_mut().into_iter().flatten() {
+        answer["next"] = json!("T1");
+    }
+    galaxies["T1"]["next"] = json!("T2");
     let mut strings = strings("T0", SHAPE_QUESTION, &SHAPES);
     strings.extend(self::strings("T1", FEATURE_QUESTION, &features));
     for (key, text) in [("T2.instruction", COMPANION_TASK), ("T2.tools.0.label", "Companion")] {
@@ -367,7 +372,7 @@ fn write_workflows(path: &Path) -> Result<()> {
     }
     workflow_line(&mut file, GALAXIES, &galaxies, strings)?;
     let curves = json!({
-        "T0": {"type": "dataVisAnnotation", "instruction": "T0.instruction"},
+        "T0": {"type": "dataVisAnnotation", "instruction": "T0.instruction", "next": "T1"},
         "T1": question("T1", "single", &SURE),
     });
     let mut strings = self::strings("T1", DIP_QUESTION, &SURE);

@@ -20,6 +20,7 @@ mod live;
 mod marks;
 mod models;
 mod optout;
+mod page_known;
 mod page_people;
 mod panoptes_shapes;
 mod pipeline;

@@ -370,6 +370,10 @@ fn a_live_store_without_those_who_opted_out() {
     let mut all: Vec<String> = (1..=8).map(|n| vote(n, n)).collect();
     let never: String = all[1..].concat();
     all.push(event(20, &json!({"kind": "opt_out", "user": "1", "out": true})));
+    // The same by the command that keeps the list: one door for both.
+    let by_hand: String = all[..8].concat();
+    let named = event(30, &json!({"kind": "name", "user": "1", "login": "Zaphod_B"}));
+    place.write("by_hand.ndjson", by_hand + &named);
     place.write("all.ndjson", all.concat());
     place.write("never.ndjson", never);
     let ingest = |file: &str, store: &str| {
@@ -392,4 +396,19 @@ fn a_live_store_without_those_who_opted_out() {
     place
         .volary(&["rebuild", "--without-optouts", "-o", "without.db"])
         .fails_with("there is something already");
+    assert_eq!(ingest("by_hand.ndjson", "by_hand.db")["n_alerts"], 1);
+    let out = |more: &[&str]| {
+        place.volary(
+            &[&["optout", "add", "--store", "by_hand.db", "--user"][..], more, &["--json"]].concat(),
+        )
+    };
+    out(&["nobody"]).fails_with("nobody is called that in by_hand.db; give the number");
+    assert!(!place.path("optouts.toml").exists(), "half of it was done");
+    assert_eq!(out(&["Zaphod_B"]).record()["summary"]["n_ids"], 1);
+    assert_eq!(out(&["nobody", "--user-id", "2"]).record()["summary"]["n_ids"], 1);
+    let without = ["rebuild", "--without-optouts", "--store", "by_hand.db", "-o", "second.db"];
+    let summary = place.record(&without)["summary"].clone();
+    assert_eq!((&summary["n_opted_out"], &summary["n_alerts"]), (&json!(2), &json!(0)), "{summary}");
+    // The list names nobody, nor does the store more than it did.
+    assert!(!place.read("optouts.toml").contains("Zaphod"));
 }

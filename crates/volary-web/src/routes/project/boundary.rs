@@ -14,7 +14,7 @@ use crate::app::Shared;
 use crate::extract::{Body, Id, Reader};
 use crate::problem::Problem;
 use crate::project::query::{Which, encoded, no_column};
-use crate::project::{Labels, Table, expert};
+use crate::project::{Project, Table, expert};
 use crate::reply::Reply;
 
 /// Thresholds at once; each costs a regression.
@@ -131,12 +131,12 @@ pub(crate) async fn boundary(
 ) -> Result<Reply, Problem> {
     let of = table_of(&app, &id)?;
     let asked: BoundaryQuery = body.read()?;
-    Ok(Reply::new(&computed(move || judged(of.table(), of.project.labels.as_ref(), &asked)).await??))
+    Ok(Reply::new(&computed(move || judged(&of.project, of.table(), &asked)).await??))
 }
 
 pub(crate) fn judged(
+    project: &Project,
     table: &Table,
-    labels: Option<&Labels>,
     asked: &BoundaryQuery,
 ) -> Result<BoundaryView, Problem> {
     let wrong = |error: volary_space::SpaceError| Problem::unprocessable(error.to_string());
@@ -156,7 +156,7 @@ pub(crate) fn judged(
     }
     let question =
         expert::question(&asked.quantity).filter(|_| table.numbers(&asked.quantity).is_none());
-    let said = question.map(|question| expert::values(labels, question));
+    let said = question.map(|question| expert::values(project.labels.as_ref(), question));
     let of_labels = said.as_ref().map(|said| expert::of_rows(said, table.ids()));
     let numbers = match &of_labels {
         Some(values) => values.as_slice(),
@@ -169,7 +169,7 @@ pub(crate) fn judged(
         Quantity { name: asked.quantity.clone(), values, thresholds: asked.thresholds.clone() };
     let group = |group: &GroupBody| -> Result<Vec<usize>, Problem> {
         let which = Which { filter: Some(group.filter.clone()), region: None };
-        let mask = which.choose(table)?.passing;
+        let mask = which.choose(project, table)?.passing;
         Ok((0..vectors.rows.len()).filter(|&point| mask.contains(vectors.rows[point])).collect())
     };
     let groups = asked.groups.iter().map(group).collect::<Result<Vec<_>, _>>()?;

@@ -10,16 +10,20 @@ use volary_core::votes::{QuestionKind, VotesBuilder};
 use volary_crowd::agreement::{Level, Measure};
 use volary_crowd::{AgreementParams, Repeats, agreement, counted};
 
-use super::{computed, tags::QUESTION};
+use super::computed;
+use super::known::{KnownView, SignalView, known};
 use crate::app::Shared;
 use crate::extract::{Body, Either, Params, Reader, Writer};
 use crate::problem::Problem;
+use crate::project::TAG;
 use crate::project::labels::{Label, LabelError, MAX_BYTES};
 use crate::reply::Reply;
 use crate::routes::time;
 
 /// The question of a label that says that somebody has looked at a check; its name is the check's column.
 const CHECK: &str = "check:";
+/// How interesting a subject is, which answers nothing that is asked of it.
+const RELEVANCE: &str = "relevance";
 
 /// What is said of a subject.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -59,9 +63,12 @@ pub(crate) struct GivenView {
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     retracts: Option<String>,
-    /// The subject's known answers, by task, now that it was answered; absent where none is known.
+    /// The subject's known answers, by task, now that all was answered that is asked of it; absent where none is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     gold: Option<BTreeMap<String, String>>,
+    /// Known signals of its light curve, likewise.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    signals: Vec<SignalView>,
 }
 
 /// The labels that hold
@@ -121,12 +128,13 @@ pub(crate) async fn post(
         labels.add(label.clone()).map(|is_new| (label, is_new)).map_err(refused)
     });
     let (label, is_new) = written.await??;
-    // Who has said nothing of a subject, or takes it back, is told nothing.
-    let says_nothing = [QUESTION, CHECK].iter().any(|prefix| label.question.starts_with(prefix));
-    let is_answer = label.value.is_some() && !says_nothing;
-    let gold = app.project().gold.get(&label.subject_id).filter(|_| is_answer).cloned();
+    // Who says nothing of what is asked, or takes it back, is told nothing.
+    let is_beside = [TAG, CHECK, RELEVANCE].iter().any(|prefix| label.question.starts_with(prefix));
+    let is_answer = label.value.is_some() && !is_beside;
+    let told = |by: &str| known(&app.project(), &label.subject_id, by);
+    let KnownView { gold, signals, .. } = if is_answer { told(&label.by) } else { KnownView::default() };
     let Label { id, subject_id, question, value, by, at, retracts } = label;
-    let view = GivenView { id, subject_id, question, value, by, at, retracts, gold };
+    let view = GivenView { id, subject_id, question, value, by, at, retracts, gold, signals };
     Ok(Reply::new(&view).status(if is_new { StatusCode::CREATED } else { StatusCode::OK }))
 }
 

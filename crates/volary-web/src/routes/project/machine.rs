@@ -94,7 +94,7 @@ fn compared(project: &Project, table: &Table, asked: &MachineQuery) -> Result<Ma
     let numbers = |name: &str| table.numbers(name).ok_or_else(|| no_column(table, name));
     let (machine, crowd) = (numbers(&asked.machine)?, numbers(&asked.crowd)?);
     let which = Which { filter: asked.filter.clone(), region: None };
-    let chosen = which.choose(table)?.selected;
+    let chosen = which.choose(project, table)?.selected;
     let mut counts = [(0_u64, 0_u64); N_BINS];
     let mut n_agree = 0;
     let mut dated = Vec::new();

@@ -5,6 +5,7 @@
 
 pub(crate) mod boundary;
 pub(crate) mod findings;
+pub(crate) mod known;
 pub(crate) mod labels;
 pub(crate) mod machine;
 pub(crate) mod slices;

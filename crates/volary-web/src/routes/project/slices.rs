@@ -22,7 +22,7 @@ use crate::reply::Reply;
 use crate::routes::time;
 
 /// Subjects of a slice whose answer is known, below which nothing is said of its errors.
-const FEW: u64 = 30;
+pub(crate) const FEW: u64 = 30;
 
 /// Which rows are meant.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -101,7 +101,8 @@ pub(crate) async fn slice(
     let asked: SliceQuery = body.read()?;
     let view = move || {
         let (project, table) = (&of.project, of.table());
-        let chosen = Which { filter: asked.filter, region: asked.region }.choose(table)?.selected;
+        let chosen =
+            Which { filter: asked.filter, region: asked.region }.choose(project, table)?.selected;
         known(project, table, &chosen)
     };
     Ok(Reply::new(&computed(view).await??))
@@ -251,7 +252,10 @@ fn saved(project: &Project, slice: SavedSlice) -> Result<SavedView, Problem> {
         None => Err(format!("there is no table {table} any more")),
         Some(table) => {
             let which = Which { filter: Some(filter.clone()), region: None };
-            which.choose(table).map(|chosen| (table, chosen.selected)).map_err(|p| p.detail.to_string())
+            which
+                .choose(project, table)
+                .map(|chosen| (table, chosen.selected))
+                .map_err(|p| p.detail.to_string())
         }
     };
     let (n, problem, errors) = match &chosen {
@@ -261,7 +265,7 @@ fn saved(project: &Project, slice: SavedSlice) -> Result<SavedView, Problem> {
     Ok(SavedView { id, name, table, filter, at, n, problem, errors })
 }
 
-fn errors(project: &Project, table: &Table, mask: &Mask) -> Result<Vec<ErrorsView>, Problem> {
+pub(crate) fn errors(project: &Project, table: &Table, mask: &Mask) -> Result<Vec<ErrorsView>, Problem> {
     let Some(electorate) = &project.electorate else { return Ok(Vec::new()) };
     let mut is_in = vec![false; electorate.votes.subjects.len()];
     let ids = mask.rows().map(|row| table.ids()[row].as_str());
@@ -333,7 +337,7 @@ pub(crate) async fn post(
             Problem::new(StatusCode::CONFLICT, detail)
         })?;
         let which = Which { filter: Some(new.filter), region: None };
-        let filter = which.choose(of.table())?.canonical.unwrap_or_default();
+        let filter = which.choose(&of.project, of.table())?.canonical.unwrap_or_default();
         let slice = SavedSlice { name, table: new.table, filter, by, at: now };
         let is_new = kept.save(slice.clone()).map_err(|e| refused(&e))?;
         saved(&of.project, slice).map(|view| (view, is_new))

@@ -78,7 +78,7 @@ pub(crate) async fn query(
 ) -> Result<Reply, Problem> {
     let of = table_of(&app, &id)?;
     let asked: Query = body.read()?;
-    let answer = computed(move || query::answer(of.table(), &asked)).await??;
+    let answer = computed(move || query::answer(&of.project, of.table(), &asked)).await??;
     Ok(Reply::new(&answer))
 }
 
@@ -116,6 +116,9 @@ pub(crate) struct RowView {
     subject_id: String,
     has_image: bool,
     has_light_curve: bool,
+    /// The workflow in which volunteers saw it last; absent where its votes were not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workflow_id: Option<String>,
     /// Numbers, texts, true and false; null where there is no value.
     #[schema(value_type = Object)]
     values: BTreeMap<String, Value>,
@@ -174,7 +177,7 @@ pub(crate) async fn rows(
             }
             None => {
                 let which = Which { filter: asked.filter.clone(), region: asked.region.clone() };
-                let chosen = which.choose(table)?.selected;
+                let chosen = which.choose(project, table)?.selected;
                 let mut sorted = match order(asked.sort.as_deref()) {
                     Order::Column(sort) => sorted(table, &chosen, sort)?,
                     Order::Random(seed) => mixed(&chosen, seed),
@@ -203,11 +206,14 @@ pub(crate) async fn rows(
                 })
                 .collect::<Result<_, Problem>>()?,
         };
+        let electorate = project.electorate.as_ref();
+        let workflow = |id: &str| electorate.and_then(|e| e.workflow(id)).map(str::to_owned);
         let row = |row: usize| RowView {
             row,
             subject_id: table.ids()[row].clone(),
             has_image: project.images.contains_key(&table.ids()[row]),
             has_light_curve: project.curves.contains_key(&table.ids()[row]),
+            workflow_id: workflow(&table.ids()[row]),
             values: columns.iter().map(|(name, c)| ((*name).to_owned(), value(c, row))).collect(),
         };
         Ok(RowsView { n, rows: wanted.into_iter().map(row).collect() })
@@ -378,7 +384,7 @@ fn nearest(of: &Asked, params: &NeighbourParams) -> Result<Vec<NeighbourView>, P
     let row =
         table.row_of(&params.subject_id).and_then(|row| vectors.point_of(row)).ok_or_else(no_vector)?;
     let which = Which { filter: params.filter.clone(), region: None };
-    let among = which.choose(table)?.passing;
+    let among = which.choose(project, table)?.passing;
     let mask = Mask::of(vectors.rows.len(), |point| among.contains(vectors.rows[point]));
     let n_others = mask.count() - usize::from(mask.contains(row));
     if n_others == 0 {

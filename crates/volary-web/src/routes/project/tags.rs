@@ -10,11 +10,9 @@ use super::{computed, table_of};
 use crate::app::Shared;
 use crate::extract::{Id, Reader};
 use crate::problem::Problem;
-use crate::project::Project;
+use crate::project::{Project, TAG};
 use crate::reply::Reply;
 
-/// The question of a label that is a tag; its name is the value, a question each.
-pub(crate) const QUESTION: &str = "tag:";
 /// Rows that are named of one tag at most.
 const MAX_ROWS: usize = 5_000;
 /// Tags that are listed at most, the most frequent first.
@@ -45,7 +43,7 @@ pub(crate) fn tags_of(project: &Project, subject: &str) -> Vec<String> {
         project.tags.get(subject).into_iter().flatten().map(|tag| tag.to_lowercase()).collect();
     let labels = project.labels.as_ref().map(|labels| labels.current()).unwrap_or_default();
     let given = labels.iter().filter(|l| l.subject_id == subject);
-    out.extend(given.filter_map(|l| Some(l.question.strip_prefix(QUESTION)?.to_owned())));
+    out.extend(given.filter_map(|l| Some(l.question.strip_prefix(TAG)?.to_owned())));
     out.into_iter().collect()
 }
 
@@ -61,20 +59,9 @@ pub(crate) async fn tags(State(app): State<Shared>, _: Reader, Id(id): Id) -> Re
     let view = move || {
         let (project, table) = (&of.project, of.table());
         let mut rows: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
-        let mut add = |tag: String, subject: &str| {
-            if let Some(row) = table.row_of(subject) {
-                rows.entry(tag).or_default().insert(row as u32);
-            }
-        };
-        for subject in table.ids() {
-            for tag in project.tags.get(subject).into_iter().flatten() {
-                add(tag.to_lowercase(), subject);
-            }
-        }
-        for label in project.labels.as_ref().map(|labels| labels.current()).unwrap_or_default() {
-            if let Some(tag) = label.question.strip_prefix(QUESTION) {
-                add(tag.to_owned(), &label.subject_id);
-            }
+        for (subject, tags) in project.called() {
+            let Some(row) = table.row_of(&subject) else { continue };
+            tags.into_iter().for_each(|tag| _ = rows.entry(tag).or_default().insert(row as u32));
         }
         let n_tags = rows.len();
         let mut tags: Vec<TagView> = rows

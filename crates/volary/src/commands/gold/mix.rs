@@ -1,7 +1,7 @@
 //! `volary gold mix`: gold among other labels at a stated share.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -13,9 +13,12 @@ use volary_core::schema;
 use volary_crowd::gold::mix::{Source, mix};
 use volary_ingest::label_table::read_truth;
 use volary_ingest::tables::{TableFormat, for_each_batch, write_table};
+use volary_ingest::volunteer::Without;
 
 use crate::consensus_tables::beside;
+use crate::input::note_opted_out;
 use crate::session::{Session, run_json_for};
+use crate::settings::RowSettings;
 use crate::summary::percent;
 
 /// Conflicts that the summary lists.
@@ -42,6 +45,10 @@ pub(super) struct Args {
     /// Leave out gold with soft labels only.
     #[arg(long)]
     hard: bool,
+    /// Leave out what people who opted out gave in the other sources (columns volunteer, user_name or worker; the
+    /// gold has to be without them already).
+    #[arg(long, value_name = "TOML")]
+    optouts: Option<PathBuf>,
     /// Table to write: .parquet, .csv, .json or .arrow.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -60,9 +67,13 @@ pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     TableFormat::of(&args.output)?;
     let (gold, labels) = read_gold(args, &mut session)?;
     let mut sources = vec![Source { name: "gold".to_owned(), labels }];
+    let rows = RowSettings { optouts: args.optouts.clone(), ..RowSettings::default() };
+    let without = rows.without()?;
+    let mut n_left_out = 0;
     for other in &args.others {
-        sources.push(read_other(other, &mut session)?);
+        sources.push(read_other(other, &without, &mut n_left_out, &mut session)?);
     }
+    note_opted_out(&rows, n_left_out, &mut session);
     let mixed = mix(&sources, args.share, session.global.seed)?;
     let mut texts: [StringBuilder; 4] = Default::default();
     let mut counts: [UInt32Builder; 2] = Default::default();
@@ -206,7 +217,12 @@ fn read_gold(
     Ok((gold, labels))
 }
 
-fn read_other(text: &str, session: &mut Session) -> Result<Source> {
+fn read_other(
+    text: &str,
+    without: &Without,
+    n_left_out: &mut u64,
+    session: &mut Session,
+) -> Result<Source> {
     let (name, path) = text
         .split_once('=')
         .filter(|(name, path)| !name.trim().is_empty() && *name != "gold" && !path.is_empty())
@@ -214,8 +230,13 @@ fn read_other(text: &str, session: &mut Session) -> Result<Source> {
     let (truth, report) = read_truth(&PathBuf::from(path), &session.progress)?;
     session.problems.absorb(&report.problems);
     session.input(report.digest);
+    let not_theirs = subjects_of(Path::new(path), without, session)?;
     let mut labels = BTreeMap::new();
     for (_, subject, answers) in truth.iter() {
+        if not_theirs.contains(subject) {
+            *n_left_out += 1;
+            continue;
+        }
         let [answer] = answers else {
             if answers.is_empty() {
                 continue;
@@ -228,4 +249,26 @@ fn read_other(text: &str, session: &mut Session) -> Result<Source> {
         bail!("no labels are in {path}");
     }
     Ok(Source { name: name.to_owned(), labels })
+}
+
+/// Columns in which a table of labels says who gave them.
+const WHO: [&str; 4] = ["volunteer", "user_name", "worker", "user"];
+
+/// The subjects whose label somebody gave who is left out.
+fn subjects_of(path: &Path, without: &Without, session: &Session) -> Result<BTreeSet<String>> {
+    let mut found = BTreeSet::new();
+    if without.is_empty() {
+        return Ok(found);
+    }
+    for_each_batch(path, &[], &session.progress, |cells| {
+        for row in 0..cells.n_rows() {
+            let subject = ["subject_id", "subject", "task"].iter().find_map(|c| cells.text(c, row));
+            let is_out = WHO.iter().filter_map(|c| cells.text(c, row)).any(|who| without.has(&who));
+            if let Some(subject) = subject.filter(|_| is_out) {
+                found.insert(subject.into_owned());
+            }
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }
