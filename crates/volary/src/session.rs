@@ -575,15 +575,18 @@ fn digest(path: &Path) -> Option<Value> {
     Some(json!({"path": path.display().to_string(), "bytes": n_bytes, "blake3": blake3}))
 }
 
-/// What was typed, without the name of a person in it: a record is a file.
+/// Options whose value says who somebody is.
+const OF_SOMEBODY: [&str; 2] = ["--user", "--user-id"];
+
+/// What was typed, without the name or the number of a person in it: a record is a file.
 fn without_names(words: impl Iterator<Item = String>) -> Vec<String> {
     let mut is_name = false;
     let mut shown = Vec::new();
     for word in words {
-        let next_is_name = word == "--user";
+        let next_is_name = OF_SOMEBODY.contains(&word.as_str());
         shown.push(match word.split_once('=') {
             _ if is_name => "…".to_owned(),
-            Some(("--user", _)) => "--user=…".to_owned(),
+            Some((option, _)) if OF_SOMEBODY.contains(&option) => format!("{option}=…"),
             _ => word,
         });
         is_name = next_is_name && !is_name;
@@ -615,6 +618,7 @@ mod tests {
             shown("volary optout add --user=Zaphod=B --at x"),
             "volary optout add --user=… --at x"
         );
+        assert_eq!(shown("optout add --user-id 7 --user-id=8"), "optout add --user-id … --user-id=…");
         // Somebody may be called like an option.
         assert_eq!(shown("optout add --user --user Zaphod"), "optout add --user … Zaphod");
         assert_eq!(shown("consensus users.csv -o --users"), "consensus users.csv -o --users");
