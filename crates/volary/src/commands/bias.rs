@@ -312,8 +312,15 @@ fn by_model(path: &Path, judged: &Judged, args: &Args, session: &mut Session) ->
 
 /// A slice in words.
 pub(crate) fn words(conditions: &[Condition]) -> String {
+    // To four places, and whole numbers without any.
+    let number = |x: f64| {
+        let text = format!("{x:.4}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    };
     let word = |condition: &Condition| match condition {
-        Condition::Range { column, low, high } => format!("{column} {low:.4} to {high:.4}"),
+        Condition::Range { column, low, high } => {
+            format!("{column} {} to {}", number(*low), number(*high))
+        }
         Condition::Is { column, label } => format!("{column} = {label}"),
     };
     printable(&conditions.iter().map(word).collect::<Vec<_>>().join(", "))
