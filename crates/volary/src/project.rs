@@ -127,7 +127,7 @@ impl Project {
                 is_redrawn = steps.iter().any(|(_, ran)| *ran);
                 done.extend(steps);
             }
-            let record = json!({"version": env!("CARGO_PKG_VERSION"), "seed": session.global.seed, "from": made_from});
+            let record = json!({"version": env!("CARGO_PKG_VERSION"), "seed": session.global.seed, "from": within(&self.folder, made_from)});
             // Without votes there is nothing to write.
             let is_written = output.is_file() || (name == "consensus" && !self.has_votes(source));
             let key = format!("files of {name}");
@@ -348,6 +348,20 @@ fn named(steps: Vec<(String, bool)>) -> Vec<(String, bool)> {
 struct Found {
     analysis: Option<Analysis>,
     marks: Option<Outcome>,
+}
+
+/// The same with paths as they lie in the project's folder: by whichever way that is named, a stage is up to date.
+fn within(folder: &Path, value: Value) -> Value {
+    match value {
+        Value::String(text) => match Path::new(&text).strip_prefix(folder) {
+            // The project may be called like its folder.
+            Ok(inside) if inside.as_os_str() != "" => Value::from(inside.to_string_lossy()),
+            _ => Value::String(text),
+        },
+        Value::Array(all) => all.into_iter().map(|one| within(folder, one)).collect(),
+        Value::Object(all) => all.into_iter().map(|(name, one)| (name, within(folder, one))).collect(),
+        other => other,
+    }
 }
 
 /// Paths and checksums.

@@ -81,9 +81,14 @@ fn the_demo_finds_the_truth_that_it_simulated() {
 fn a_stage_that_is_up_to_date_is_left_out() {
     let place = Place::new();
     demo(&place);
-    let record = place.record(&["run", "demo"]);
-    for stage in ["stage_extract", "stage_consensus", "stage_marks", "stage_report"] {
-        assert_eq!(record["summary"][stage], "up to date");
+    // By whichever way the folder is named.
+    let absolute = place.path("demo").display().to_string();
+    for folder in ["demo", "./demo/../demo", &absolute] {
+        let record = place.record(&["run", folder]);
+        let stages = record["summary"].as_object().unwrap().iter();
+        let stages: Vec<_> = stages.filter(|(name, _)| name.starts_with("stage_")).collect();
+        assert!(stages.len() >= 8, "{record:#}");
+        assert!(stages.iter().all(|(_, state)| *state == "up to date"), "{folder}: {stages:?}");
     }
     let settings = place.read("demo/volary.toml").replace("\"jeffreys\"", "\"wilson\"");
     place.write("demo/volary.toml", &settings);
