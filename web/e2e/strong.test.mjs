@@ -43,6 +43,8 @@ test('a stream that breaks says so, goes on where it left off, and nothing comes
   // The key of before holds no more; the page asks for one, or is opened anew. Its stream is one of the token's.
   const again = await open(browser, site, 'live');
   await again.waitForFunction(() => document.querySelector('.dot.on'));
+  // The list is asked for beside the stream, and may come after it.
+  await again.locator('ol strong', { hasText: 'meanwhile' }).first().waitFor();
   const names = await again.locator('ol strong').allTextContents();
   assert.equal(names.filter((name) => name === 'meanwhile').length, 1);
   assert.equal(names.filter((name) => name === 'before').length, 1);
