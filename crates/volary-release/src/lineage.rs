@@ -5,6 +5,7 @@
 //! kept, since a path may name its owner. Runs of before records held their outputs end a chain.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -143,6 +144,18 @@ fn artefact(file: &Value, folder: Option<&Path>) -> Option<Artefact> {
         blake3: blake3.to_ascii_lowercase(),
         path: folder.map_or_else(|| PathBuf::from(path), |folder| folder.join(path)),
     })
+}
+
+/// The checksum by which a file is known: BLAKE3 of its bytes, hexadecimal.
+///
+/// # Errors
+/// Where it cannot be read.
+pub(crate) fn checksum(path: &Path) -> Result<String, ReleaseError> {
+    let mut hasher = blake3::Hasher::new();
+    let file = std::fs::File::open(path).map_err(ReleaseError::reading(path))?;
+    std::io::copy(&mut BufReader::with_capacity(1 << 20, file), &mut hasher)
+        .map_err(ReleaseError::reading(path))?;
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// Whether a file was made without some people.

@@ -19,8 +19,6 @@
 //! often who was good from the beginning: that experienced people err less is no sign that anybody learned
 //! ([`mod@crate::practice`] asks that).
 
-use std::collections::BTreeSet;
-
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use super::{BiasParams, Case, Column, SliceRate, Slices, Wrong, check, newcombe, ranked, slices};
@@ -97,6 +95,7 @@ impl Sorted {
         let both: f64 = both.map(|x| x * x).sum();
         Variance {
             value: (people.0 + subjects.0 - both).max(people.0).max(subjects.0),
+            n_people: people.1,
             n_clusters: people.1.min(subjects.1),
         }
     }
@@ -126,6 +125,8 @@ fn sum_of_squares(
 #[derive(Clone, Copy)]
 struct Variance {
     value: f64,
+    /// People who have a part in the sum.
+    n_people: usize,
     /// People or subjects, of whichever there are fewer.
     n_clusters: usize,
 }
@@ -149,13 +150,12 @@ struct Side {
 
 impl Side {
     fn of(sorted: &Sorted, is_in: &dyn Fn(&Row) -> bool, level: f64) -> Option<Self> {
-        let rows = || sorted.by_volunteer.iter().filter(|row| is_in(row));
-        let (k, n) = rows().fold((0, 0), |(k, n), row| (k + u64::from(row.is_error), n + 1));
+        let rows = sorted.by_volunteer.iter().filter(|row| is_in(row));
+        let (k, n) = rows.fold((0, 0), |(k, n), row| (k + u64::from(row.is_error), n + 1));
         if n == 0 {
             return None;
         }
         let rate = k as f64 / n as f64;
-        let n_people = rows().map(|row| row.volunteer).collect::<BTreeSet<_>>().len();
         let part = |row: &Row| is_in(row).then(|| (error(row) - rate) / n as f64);
         let variance = sorted.variance(&part);
         let n_effective = if k == 0 || k == n {
@@ -164,6 +164,7 @@ impl Side {
             let few = normal_half_width(level) / student_half_width(variance.degrees(), level);
             rate * (1.0 - rate) / variance.value.max(f64::MIN_POSITIVE) * few * few
         };
+        let n_people = variance.n_people;
         Some(Self { k, n, n_people, rate, n_effective: n_effective.clamp(1.0, n as f64) })
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::evaluation::{self, Row};
 use crate::cost::{COST_FILE, Ledger};
 use crate::error::ReleaseError;
-use crate::lineage::{Lineage, Run, Standing};
+use crate::lineage::{Lineage, Run, Standing, checksum};
 
 /// The file of the runs that a model's inputs went through.
 pub const LINEAGE_FILE: &str = "lineage.json";
@@ -272,13 +272,6 @@ impl Folder {
             found.push(format!("{LINEAGE_FILE} has runs that do not lead to this model"));
         }
     }
-}
-
-fn checksum(path: &Path) -> Result<String, ReleaseError> {
-    let mut hasher = blake3::Hasher::new();
-    let mut file = std::fs::File::open(path).map_err(ReleaseError::reading(path))?;
-    std::io::copy(&mut file, &mut hasher).map_err(ReleaseError::reading(path))?;
-    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// Every file of weights; checkpoints are for going on and no part of the model.

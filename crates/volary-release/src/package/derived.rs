@@ -6,7 +6,6 @@
 //! table or one folder up (`volary run`), and beside what its run read, and so on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 use super::Inputs;
 use crate::card::Folder;
 use crate::error::ReleaseError;
-use crate::lineage::{Artefact, Lineage, Run, Standing};
+use crate::lineage::{Artefact, Lineage, Run, Standing, checksum};
 use crate::optout::OptOuts;
 
 /// Folders whose records are looked at; a chain is shorter.
@@ -42,8 +41,7 @@ pub(crate) fn made_without(inputs: &Inputs, optouts: &OptOuts) -> Result<(), Rel
     ];
     for (option, path, remedy) in tables {
         let Some(path) = path else { continue };
-        let bytes = std::fs::read(path).map_err(ReleaseError::reading(path))?;
-        let hash = blake3::hash(&bytes).to_hex().to_string();
+        let hash = checksum(path)?;
         let standing = records(path, &inputs.runs)
             .standing([hash.as_str()], |run| optouts.all_left_out(run.optouts.as_deref()));
         let why = match standing {
@@ -83,14 +81,8 @@ pub(crate) fn origin(inputs: &Inputs) -> Result<Origin, ReleaseError> {
     for model in &inputs.models {
         read.extend(Folder::read(model)?.weight_files().map(|file| model.join(file)));
     }
-    let hash = |path: &Path| -> Result<String, ReleaseError> {
-        let mut hasher = blake3::Hasher::new();
-        let file = std::fs::File::open(path).map_err(ReleaseError::reading(path))?;
-        std::io::copy(&mut BufReader::with_capacity(1 << 20, file), &mut hasher)
-            .map_err(ReleaseError::reading(path))?;
-        Ok(hasher.finalize().to_hex().to_string())
-    };
-    let hashes = read.iter().map(|path| hash(path)).collect::<Result<Vec<String>, ReleaseError>>()?;
+    let hashes =
+        read.iter().map(|path| checksum(path)).collect::<Result<Vec<String>, ReleaseError>>()?;
     let mut runs: Vec<Run> = inputs.runs.iter().map(|path| Run::read(path)).collect::<Result<_, _>>()?;
     // The first of what is read are the tables of rows.
     let n_rows = rows.into_iter().flatten().count();

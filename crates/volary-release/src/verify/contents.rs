@@ -19,6 +19,7 @@ use crate::attack::{JOIN, View};
 use crate::calendar::bucket_span;
 use crate::error::ReleaseError;
 use crate::kanon::smallest_group;
+use crate::lineage::checksum;
 use crate::names::NameSet;
 use crate::optout::OptOuts;
 use crate::package::KINDS;
@@ -155,13 +156,7 @@ fn is_votable_of(
         // What cannot be read has been said.
         return Ok(true);
     }
-    let digest = |path: &Path| -> Result<blake3::Hash, ReleaseError> {
-        let mut hasher = blake3::Hasher::new();
-        let mut file = File::open(path).map_err(ReleaseError::reading(path))?;
-        std::io::copy(&mut file, &mut hasher).map_err(ReleaseError::reading(path))?;
-        Ok(hasher.finalize())
-    };
-    Ok(digest(&right)? == digest(&package.join(votable))?)
+    Ok(checksum(&right)? == checksum(&package.join(votable))?)
 }
 
 fn csv(
