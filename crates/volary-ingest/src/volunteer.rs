@@ -26,7 +26,13 @@ pub fn key(name: &str) -> (String, bool) {
 /// Whether a key is that of somebody who was not logged in. Ids of label tables are nobody's key.
 #[must_use]
 pub fn is_anonymous(key: &str) -> bool {
-    key.strip_prefix('a').is_some_and(|digits| {
+    key.starts_with('a') && is_key(key)
+}
+
+/// Whether a text is a key, and no name.
+#[must_use]
+pub fn is_key(text: &str) -> bool {
+    text.strip_prefix(['v', 'a']).is_some_and(|digits| {
         digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     })
 }

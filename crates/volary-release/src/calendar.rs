@@ -26,6 +26,14 @@ pub enum Resolution {
 }
 
 impl Resolution {
+    /// By its name.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        [Self::Day, Self::Week, Self::Quarter, Self::Year, Self::None]
+            .into_iter()
+            .find(|r| r.name() == name)
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {

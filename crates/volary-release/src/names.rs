@@ -1,8 +1,8 @@
 //! Does a name stand anywhere in these bytes? Every byte is looked at, for every name at once
 //! (Aho & Corasick 1975, doi:10.1145/360825.360855).
 //!
-//! A name is looked for as it is, in NFC, NFD and NFKC, in small and capital letters, and as JSON, XML, CSV
-//! and addresses (`%C3%89`) would write it; so is the key that Volary makes of it. A short name must stand
+//! A name is looked for as it is, in NFC, NFD and NFKC, in small and capital letters and with each word capital, and as
+//! JSON, XML (`&#x27;`), CSV and addresses (`%C3%89`, `+` for a blank) would write it; so is the key that Volary makes of it. A short name must stand
 //! as a word of its own: every third pseudonym has an `ann` in it. What cannot be told apart is counted, not
 //! passed in silence: names of fewer than three characters or digits alone, and names that are words of the
 //! package's own text (somebody is always called `galaxy`).
@@ -182,8 +182,9 @@ pub fn read_names(path: &Path, progress: &Progress) -> Result<Vec<String>, Relea
         all.extend(text.lines().map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()));
     } else {
         let columns = ["user_name", "user_login", "login", "name"];
-        let mut has_names = false;
+        let (mut has_names, mut n_rows) = (false, 0);
         for_each_batch(path, &[], progress, |cells| {
+            n_rows += cells.n_rows();
             for row in 0..cells.n_rows() {
                 let Some(name) = columns.iter().find_map(|c| cells.text(c, row)) else { continue };
                 has_names = true;
@@ -193,6 +194,12 @@ pub fn read_names(path: &Path, progress: &Progress) -> Result<Vec<String>, Relea
             }
             Ok(())
         })?;
+        if n_rows == 0 {
+            return Err(ReleaseError::settings(
+                path,
+                "a table without rows; give the export that the votes are of",
+            ));
+        }
         if !has_names {
             let what = format!("no names; the column is one of {}", columns.join(", "));
             return Err(ReleaseError::settings(path, what));
@@ -222,7 +229,8 @@ pub fn read_ids(path: &Path, progress: &Progress) -> Result<Vec<String>, Release
 }
 
 fn stands_alone(bytes: &[u8], start: usize, stop: usize) -> bool {
-    let is_letter = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80;
+    // File names and columns glue words together with `_`.
+    let is_letter = |b: u8| b.is_ascii_alphanumeric() || b >= 0x80;
     // In JSON a line break is `\n`: the letter before a name may belong to a backslash.
     let is_escape = |i: usize| {
         let n_slashes = bytes[..i].iter().rev().take_while(|b| **b == b'\\').count();
@@ -251,8 +259,14 @@ fn words(text: &str) -> BTreeSet<String> {
 fn forms_of(name: &str) -> BTreeSet<String> {
     let mut spelt: BTreeSet<String> = BTreeSet::new();
     for form in [name.to_owned(), name.nfc().collect(), name.nfd().collect(), name.nfkc().collect()] {
+        if !form.is_ascii() {
+            spelt.insert(words_capital(&form));
+        }
         spelt.extend([form.to_lowercase(), form.to_uppercase(), form]);
     }
+    let with_hard_blanks: Vec<String> =
+        spelt.iter().filter(|form| form.contains(' ')).map(|form| form.replace(' ', "\u{a0}")).collect();
+    spelt.extend(with_hard_blanks);
     let mut all = BTreeSet::new();
     for form in spelt {
         let json = serde_json::Value::from(form.as_str()).to_string();
@@ -260,15 +274,47 @@ fn forms_of(name: &str) -> BTreeSet<String> {
         all.insert(xml(&form));
         all.insert(form.replace('"', "\"\""));
         if !form.is_ascii() || form.contains([' ', '"', '\'', '<', '>', '&', '%', '#', '?']) {
-            all.insert(percent(&form));
+            let percent = percent(&form);
+            if form.contains(' ') {
+                all.insert(percent.replace("%20", "+"));
+            }
+            all.insert(percent);
+        }
+        if form.contains('/') {
+            all.insert(form.replace('/', "\\/"));
         }
         if !form.is_ascii() {
             all.insert(escaped(&form));
+        }
+        if !form.is_ascii() || form.contains(['"', '\'', '<', '>', '&']) {
+            all.insert(references(&form, |c| format!("&#{};", u32::from(c))));
+            all.insert(references(&form, |c| format!("&#x{:x};", u32::from(c))));
         }
         all.insert(form);
     }
     all.retain(|form| form.len() >= MIN_CHARS);
     all
+}
+
+/// `иван петров` as `Иван Петров`.
+fn words_capital(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut is_start = true;
+    for c in text.chars() {
+        if is_start {
+            out.extend(c.to_uppercase());
+        } else {
+            out.extend(c.to_lowercase());
+        }
+        is_start = !c.is_alphanumeric();
+    }
+    out
+}
+
+/// As XML and HTML may write what is not plain: by numbers.
+fn references(text: &str, number: impl Fn(char) -> String) -> String {
+    let is_plain = |c: char| c.is_ascii() && !matches!(c, '"' | '\'' | '<' | '>' | '&');
+    text.chars().map(|c| if is_plain(c) { c.to_string() } else { number(c) }).collect()
 }
 
 /// As in an address.
@@ -310,7 +356,8 @@ mod tests {
 
     #[test]
     fn names_in_disguise() {
-        let names = ["Éowyn", "ann_b", "O\"Neill", "李雷", "A & B", "Zaphod"];
+        let names =
+            ["Éowyn", "ann_b", "O\"Neill", "李雷", "A & B", "Zaphod", "иван петров", "x/yz", "O'Hara"];
         for text in [
             "x,Éowyn,y",
             "x,éowyn,y",
@@ -330,6 +377,16 @@ mod tests {
             "A%20%26%20B",
             "\"zaphod\"",
             "by Zaphod.",
+            "Иван Петров",
+            "ИВАН ПЕТРОВ",
+            "иван\u{a0}петров",
+            "%D0%B8%D0%B2%D0%B0%D0%BD+%D0%BF%D0%B5%D1%82%D1%80%D0%BE%D0%B2",
+            "&#1080;&#1074;&#1072;&#1085; &#1087;&#1077;&#1090;&#1088;&#1086;&#1074;",
+            "&#x418;&#x432;&#x430;&#x43D; &#x41F;&#x435;&#x442;&#x440;&#x43E;&#x432;",
+            "{\"url\": \"x\\/yz\"}",
+            "O&#x27;Hara",
+            "O&#39;Hara",
+            "cutouts/img_zaphod_3.png",
             "{\"note\": \"\\nAsk\\nZaphod\\nfor\"}",
             "\"\\tZaphod\"",
             &volary_ingest::volunteer::key("Zaphod").0,
@@ -343,7 +400,8 @@ mod tests {
 
     #[test]
     fn a_longer_name_is_found_behind_a_shorter_one() {
-        assert_eq!(found(&["ann", "ann_b"], "ann_b"), 1);
+        assert_eq!(found(&["ann", "ann_b"], "ann_b"), 2);
+        assert_eq!(found(&["ann", "anna"], "anna"), 1);
     }
 
     #[test]

@@ -42,7 +42,15 @@ impl Policy {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        let table: toml::Table = toml::from_str(text).map_err(|e| e.message().to_owned())?;
+        Self::of(toml::from_str(text).map_err(|e| e.message().to_owned())?)
+    }
+
+    /// What [`Policy::json`] wrote, read.
+    pub(crate) fn of_json(value: &serde_json::Value) -> Result<Self, String> {
+        Self::of(serde_json::from_value(value.clone()).map_err(|e| e.to_string())?)
+    }
+
+    fn of(table: toml::Table) -> Result<Self, String> {
         let version = match table.get("version") {
             Some(toml::Value::String(version)) if !version.trim().is_empty() => version.clone(),
             _ => return Err("a policy needs a line such as `version = \"2026-11\"`".to_owned()),
@@ -70,9 +78,19 @@ impl Policy {
     /// `[privacy]` of a release.toml. What the policy does not name is the settings'.
     ///
     /// # Errors
-    /// [`ReleaseError::Refused`] where they differ: the package would carry a policy that it was not made under.
+    /// [`ReleaseError::Refused`] where they differ, or where the policy decided what no release has: the package would
+    /// carry a policy that it was not made under.
     pub fn rules(&self, settings: &Settings) -> Result<(), ReleaseError> {
-        let Some(decided) = self.value("release").and_then(toml::Value::as_table) else { return Ok(()) };
+        let refuse = |what: String| {
+            Err(ReleaseError::Refused(format!("policy {}, [release]: {what}", self.version)))
+        };
+        let decided = match self.value("release") {
+            None => return Ok(()),
+            Some(toml::Value::Table(decided)) => decided,
+            Some(other) => {
+                return refuse(format!("{other} is no table; write `[release]` and lines below it"));
+            }
+        };
         let mut set = toml::Table::try_from(&settings.privacy).map_err(|e| {
             ReleaseError::Refused(format!("the settings under [privacy] cannot be read: {e}"))
         })?;
@@ -80,12 +98,24 @@ impl Policy {
         let number =
             |value: &toml::Value| value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
         for (key, wanted) in decided {
-            let Some(given) = set.get(key) else { continue };
-            if wanted != given && (number(wanted).is_none() || number(wanted) != number(given)) {
-                return Err(ReleaseError::Refused(format!(
-                    "policy {} decided {key} = {wanted} under [release], and release.toml has {given}; let both say the same",
-                    self.version
-                )));
+            let given = match set.get(key) {
+                Some(given) => given.to_string(),
+                None if key == "line" => "none".to_owned(),
+                None => {
+                    let known: Vec<&str> = set.keys().map(String::as_str).chain(["line"]).collect();
+                    return refuse(format!(
+                        "nothing of a release is called {key}; there are {}",
+                        known.join(", ")
+                    ));
+                }
+            };
+            let is_same = set.get(key).is_some_and(|given| {
+                wanted == given || (number(wanted).is_some() && number(wanted) == number(given))
+            });
+            if !is_same {
+                return refuse(format!(
+                    "it decided {key} = {wanted}, and release.toml has {given}; let both say the same"
+                ));
             }
         }
         Ok(())
@@ -164,6 +194,8 @@ mod tests {
         let before = Policy::parse("version = \"1\"\nk = 10\n").unwrap();
         let silent = Policy::parse("version = \"1\"\nk = 5\n").unwrap();
         assert!(before.diff(&silent).unwrap_err().to_string().contains("same version"));
+        let again = Policy::of_json(&before.json()).unwrap();
+        assert_eq!(again, before);
         for text in ["k = 10", "version = 1", "version = \" \"", "version ="] {
             assert!(Policy::parse(text).is_err(), "{text}");
         }

@@ -130,6 +130,13 @@ impl Pseudonyms {
         self.token("volary/classification/1", &[&self.release, classification])
     }
 
+    /// What tells this key from all others, and nothing else: it stands in the package, so that whoever asks a package
+    /// with another key, of another version or line, is told so and not that nobody is there.
+    #[must_use]
+    pub fn check(&self) -> String {
+        self.token("volary/check/1", &[&self.scope, &self.release]).text(Bearer::Account)
+    }
+
     /// All pseudonyms of a person of whom only the key is known: everywhere, and on each of the subjects.
     /// Nobody's, of somebody who was not logged in: those are of classifications.
     pub fn all_of<'a>(
@@ -188,7 +195,7 @@ mod tests {
 
     #[test]
     fn releases_projects_and_keys_are_not_linked() {
-        let mut tokens = BTreeSet::new();
+        let (mut tokens, mut checks) = (BTreeSet::new(), BTreeSet::new());
         for p in [
             release(1, "1.0", &Linking::None),
             release(1, "1.1", &Linking::None),
@@ -202,8 +209,9 @@ mod tests {
                 assert!(tokens.insert(p.on_subject("s2", volunteer)));
             }
             assert!(tokens.insert(p.classification("v1")));
+            assert!(checks.insert(p.check()));
         }
-        assert_eq!(tokens.len(), 5 * 7);
+        assert_eq!((tokens.len(), checks.len()), (5 * 7, 5));
     }
 
     #[test]

@@ -221,6 +221,9 @@ impl Settings {
         if self.privacy.k < 2 || self.privacy.l < 1 || self.privacy.min_volunteers < 2 {
             return Err("`k` and `min_volunteers` are at least 2, `l` at least 1".to_owned());
         }
+        if !(0.0..=1.0).contains(&self.privacy.most_joined) {
+            return Err("`most_joined` is a share, from 0 to 1".to_owned());
+        }
         if self.privacy.time < Resolution::Week && self.tier != Tier::D {
             return Err("days leave in tier D only; say `time = \"week\"`".to_owned());
         }
@@ -353,6 +356,9 @@ maintenance = "The Cat Institute keeps it until 2036; cats@example.org answers."
             ("[responsible]", "[privacy]\nk = 1\n[responsible]", "at least 2"),
             ("[responsible]", "[privacy]\ntime = \"day\"\n[responsible]", "tier D only"),
             ("[responsible]", "[privacy]\ntime = \"second\"\n[responsible]", "unknown variant"),
+            ("[responsible]", "[privacy]\nmost_joined = 5\n[responsible]", "from 0 to 1"),
+            ("[responsible]", "[privacy]\nmost_joined = nan\n[responsible]", "from 0 to 1"),
+            ("[responsible]", "[privacy]\nmost_joined = -1\n[responsible]", "from 0 to 1"),
             ("doi =", "names = 3\ndoi =", "unknown field"),
         ];
         for (from, to, words) in cases {

@@ -161,6 +161,17 @@ fn builder(kind: Kind) -> Builder {
     }
 }
 
+/// Writes the CSV of a Parquet table that was written here.
+///
+/// # Errors
+/// Where one cannot be read, or the other not written.
+pub(crate) fn write_csv(parquet: &Path, columns: &[Column], target: &Path) -> Result<(), ReleaseError> {
+    let mut csv = TableWriter::create(target, &schema(columns))?;
+    for_each_of(parquet, |batch| Ok(csv.write(batch)?))?;
+    csv.finish()?;
+    Ok(())
+}
+
 /// Writes the VOTable of a Parquet table that was written here.
 ///
 /// # Errors
@@ -171,16 +182,24 @@ pub(crate) fn write_votable(
     columns: &[Column],
     target: &Path,
 ) -> Result<(), ReleaseError> {
+    let mut votable = VoTable::create(target, table, columns)?;
+    for_each_of(parquet, |batch| votable.write(batch))?;
+    votable.finish()
+}
+
+fn for_each_of(
+    parquet: &Path,
+    mut visit: impl FnMut(&RecordBatch) -> Result<(), ReleaseError>,
+) -> Result<(), ReleaseError> {
     let unreadable = |e: String| ReleaseError::package(parquet, e);
     let file = std::fs::File::open(parquet).map_err(ReleaseError::reading(parquet))?;
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)
         .and_then(ParquetRecordBatchReaderBuilder::build)
         .map_err(|e| unreadable(e.to_string()))?;
-    let mut votable = VoTable::create(target, table, columns)?;
     for batch in reader {
-        votable.write(&batch.map_err(|e| unreadable(e.to_string()))?)?;
+        visit(&batch.map_err(|e| unreadable(e.to_string()))?)?;
     }
-    votable.finish()
+    Ok(())
 }
 
 /// A VOTable (IVOA, version 1.4) as TABLEDATA: what TOPCAT and astropy read.

@@ -21,7 +21,6 @@ use crate::page_findings;
 use crate::page_overview;
 use crate::page_questions;
 use crate::page_votes;
-use crate::question_names::QuestionNames;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::whole_table::WholeTable;
@@ -499,10 +498,10 @@ fn with_questions(
     let mut table = WholeTable::read(consensus, &[], session)?;
     origins.note(consensus, folder, &table);
     let questions = consensus.with_file_name("consensus_subjects.parquet");
-    for (name, column) in per_question(&questions, &table.ids, session)? {
-        let _ = table.columns.insert(&name, column);
+    if questions.is_file() {
+        table.add(&questions, session)?;
+        origins.note(&questions, folder, &table);
     }
-    origins.note(&questions, folder, &table);
     Ok(table)
 }
 
@@ -539,52 +538,6 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>> {
     out.retain(|path| path.is_file());
     out.sort();
     Ok(out)
-}
-
-/// Outcome, agreement and entropy of each question, a column each, for these subjects.
-fn per_question(path: &Path, ids: &[String], session: &mut Session) -> Result<Vec<(String, Column)>> {
-    if !path.is_file() {
-        return Ok(Vec::new());
-    }
-    let at: HashMap<&str, usize> = ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
-    type Question = (&'static str, String, String);
-    let mut numbers: BTreeMap<Question, Vec<f64>> = BTreeMap::new();
-    let mut texts: BTreeMap<Question, Vec<Option<String>>> = BTreeMap::new();
-    let mut names = QuestionNames::default();
-    for_each_batch(path, &["subject_id", "task"], &session.progress, |cells| {
-        for row in 0..cells.n_rows() {
-            let Some(&place) = cells.text("subject_id", row).and_then(|id| at.get(id.as_ref())) else {
-                continue;
-            };
-            let text = |name: &str| cells.text(name, row).unwrap_or_default().into_owned();
-            let (workflow, task) = (text("workflow_id"), text("task"));
-            names.add(&workflow, &task);
-            let question = |measure| (measure, workflow.clone(), task.clone());
-            for measure in ["agreement", "entropy_bits"] {
-                let Some(value) = cells.text(measure, row).and_then(|t| t.parse::<f64>().ok()) else {
-                    continue;
-                };
-                let column = numbers.entry(question(measure));
-                column.or_insert_with(|| vec![f64::NAN; ids.len()])[place] = value;
-            }
-            for measure in ["outcome", "answer"] {
-                let Some(value) = cells.text(measure, row) else { continue };
-                let column = texts.entry(question(measure));
-                column.or_insert_with(|| vec![None; ids.len()])[place] = Some(value.into_owned());
-            }
-        }
-        Ok(())
-    })?;
-    let numbers = numbers.into_iter().map(|(name, values)| (name, Column::Number(values)));
-    let texts = texts
-        .into_iter()
-        .map(|(name, values)| (name, Column::text(values.iter().map(Option::as_deref))));
-    Ok(numbers
-        .chain(texts)
-        .map(|((measure, workflow, task), column)| {
-            (format!("{measure}({})", names.of(&workflow, &task)), column)
-        })
-        .collect())
 }
 
 #[cfg(test)]

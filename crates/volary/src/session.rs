@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use nvml_wrapper::Nvml;
@@ -85,11 +85,14 @@ pub(crate) struct Session {
 impl Session {
     /// Reads the settings, sets up threads and Ctrl-C.
     pub(crate) fn start(name: &'static str, global: Global) -> Result<Self> {
-        let settings = match &global.config {
+        let mut settings = match &global.config {
             Some(path) => Settings::read(path)?,
             None => Settings::default(),
         };
         let policy = settings.project.policy.as_deref().map(Policy::read).transpose()?;
+        if let (Some(policy), Some(live)) = (&policy, &mut settings.live) {
+            live.team_policy.clone_from(&policy.version);
+        }
         rayon::ThreadPoolBuilder::new()
             .num_threads(global.threads)
             .build_global()
@@ -404,6 +407,24 @@ impl Session {
             record["policy"] = json!(version);
         }
         record
+    }
+
+    /// The team's policy: the one that was named, else that of the project. The record is stamped with it.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or the project follows another one.
+    pub(crate) fn policy_of(&mut self, named: Option<&Path>) -> Result<Option<PathBuf>> {
+        let Some(path) = named else { return Ok(self.settings.project.policy.clone()) };
+        let version = Policy::read(path)?.version;
+        if let Some(of_project) = self.policy.as_ref().filter(|of_project| **of_project != version) {
+            bail!(
+                "--policy {} has the version {version:?}, and `policy` under [project] in volary.toml {of_project:?}: give \
+                 the one that is followed, or change volary.toml",
+                path.display()
+            );
+        }
+        self.policy = Some(version);
+        Ok(Some(path.to_owned()))
     }
 
     /// Writes `run.json` before the end, for what is made from it.

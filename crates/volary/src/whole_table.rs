@@ -3,9 +3,11 @@
 //! Vectors are columns that count up from 0 behind a common name (`z0`, `z1`, … as `volary score` writes
 //! them, or `e0`, `e1`, …), one column of lists, or an NPY file with a row a subject. A table with a row per
 //! subject *and answer* (a consensus, a model's predictions) is turned on its side: `consensus(vortex)`,
-//! `predicted(vortex)`, with their ends of interval. Other tables are joined to it by `subject_id`.
+//! `predicted(vortex)`, with their ends of interval; so is one with a row per subject and question:
+//! `outcome(T0)`, `agreement(T0)`. Other tables are joined to it by `subject_id`; of two columns of one name that say
+//! different things the second is called by its table, too: `forest (scores)`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -44,7 +46,8 @@ impl WholeTable {
     /// Joins one more table.
     pub(crate) fn add(&mut self, path: &Path, session: &mut Session) -> Result<()> {
         let other = Self::read_one(path, session)?;
-        self.join(&other)
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        self.join(&other, &name)
     }
 
     fn read_one(path: &Path, session: &mut Session) -> Result<Self> {
@@ -83,17 +86,35 @@ impl WholeTable {
         Ok(Self { ids, columns, vectors })
     }
 
-    /// Adds the other table's columns; what the first has of the same name stays.
-    fn join(&mut self, other: &Self) -> Result<()> {
+    /// Adds the columns of another table, which is called `from`.
+    fn join(&mut self, other: &Self, from: &str) -> Result<()> {
         let at: HashMap<&str, usize> =
             other.ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
         let rows: Vec<Option<usize>> = self.ids.iter().map(|id| at.get(id.as_str()).copied()).collect();
         if rows.iter().all(Option::is_none) {
             bail!("the tables have no subject in common; compare their columns subject_id");
         }
-        for (name, column) in other.columns.iter() {
-            if self.columns.column(name).is_none() {
-                let _ = self.columns.insert(name, column.pick(&rows));
+        // Vectors are those of one table, whole.
+        let is_of_vectors =
+            |name: &str| self.vectors.is_some() && other.vectors.is_some() && is_counted(name);
+        let mine: Vec<(&str, &Column)> = other
+            .columns
+            .iter()
+            .filter(|(name, _)| *name != "subject_id" && !is_of_vectors(name))
+            .collect();
+        for (name, column) in mine {
+            let column = column.pick(&rows);
+            match self.columns.column(name) {
+                Some(first) if says_the_same(first, &column) => {}
+                Some(_) => {
+                    let numbered = (2..).map(|n| format!("{name} ({from} {n})"));
+                    let mut names = std::iter::once(format!("{name} ({from})")).chain(numbered);
+                    let free = names.find(|name| self.columns.column(name).is_none());
+                    let _ = self.columns.insert(&free.unwrap_or_default(), column);
+                }
+                None => {
+                    let _ = self.columns.insert(name, column);
+                }
             }
         }
         if self.vectors.is_none()
@@ -180,6 +201,15 @@ fn known(values: &[f32], width: usize, session: &mut Session) -> Result<(Points,
         bail!("no row has a vector of finite numbers");
     }
     Ok((Points::new(kept, width)?, rows))
+}
+
+/// Whether two columns agree where both say something.
+fn says_the_same(one: &Column, other: &Column) -> bool {
+    let is_same = |row: usize| match (one.label_at(row), other.label_at(row)) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    };
+    (0..one.len().max(other.len())).all(is_same)
 }
 
 /// Whether a column is one of many that count up, which would bury the others in a list.
@@ -279,6 +309,26 @@ fn turned(ids: &[String], columns: &Columns) -> Result<WholeTable> {
         for name in names.keys() {
             if let Some(column) = by_name.remove(name) {
                 let _ = wide.insert(&format!("{to}({name})"), Column::Number(column));
+            }
+        }
+    }
+    // One row a subject and question: what came of it, and how clear it is.
+    if columns.column("outcome").is_some() {
+        let (subjects, questions) = (subjects.len(), &questions);
+        let place = |row: usize| at[ids[row].as_str()];
+        let of_question: BTreeSet<(&str, &str)> =
+            workflows.iter().map(String::as_str).zip(tasks.iter().map(String::as_str)).collect();
+        for measure in ["agreement", "entropy_bits", "outcome", "answer"] {
+            let Some(column) = columns.column(measure) else { continue };
+            for (workflow, task) in &of_question {
+                let mut rows: Vec<Option<usize>> = vec![None; subjects];
+                for row in
+                    (0..ids.len()).filter(|&row| workflows[row] == *workflow && tasks[row] == *task)
+                {
+                    rows[place(row)] = Some(row);
+                }
+                let name = format!("{measure}({})", questions.of(workflow, task));
+                let _ = wide.insert(&name, column.pick(&rows));
             }
         }
     }
@@ -432,6 +482,52 @@ mod tests {
         );
         let error = table.select("consensus(vortx) > 1").unwrap_err().to_string();
         assert!(error.ends_with("  consensus(vortx) > 1\n  ^^^^^^^^^^^^^^^^"), "{error}");
+    }
+
+    #[test]
+    fn what_came_of_each_question_is_a_column() {
+        let mut long = Columns::default();
+        let ids = ["a", "a", "b"].map(str::to_owned);
+        let mut add = |name: &str, of: [Option<&str>; 3]| {
+            assert!(long.insert(name, Column::text(of.into_iter())));
+        };
+        add("task", [Some("T0"), Some("T1"), Some("T0")]);
+        add("answer", [Some("yes"), None, Some("no")]);
+        add("outcome", [Some("clear"), Some("blank"), Some("tie")]);
+        assert!(long.insert("agreement", Column::Number(vec![0.9, f64::NAN, 0.5])));
+        let table = turned(&ids, &long).unwrap();
+        let column = |name: &str| -> Vec<Option<String>> {
+            (0..2).map(|row| table.columns.column(name).unwrap().label_at(row)).collect()
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(column("outcome(T0)"), [some("clear"), some("tie")]);
+        assert_eq!(column("outcome(T1)"), [some("blank"), None]);
+        assert_eq!(column("answer(T0)"), [some("yes"), some("no")]);
+        assert_eq!(column("agreement(T0)"), [some("0.9"), some("0.5")]);
+        assert!(table.select("agreement(T0) > 0.7").is_ok());
+    }
+
+    #[test]
+    fn a_second_column_of_a_name_is_called_by_its_table() {
+        let table = |scores: [f64; 2], z: [f64; 2]| {
+            let mut columns = Columns::default();
+            assert!(columns.insert("subject_id", Column::text([Some("a"), Some("b")].into_iter())));
+            assert!(columns.insert("forest", Column::Number(scores.to_vec())));
+            assert!(columns.insert("z0", Column::Number(z.to_vec())));
+            let ids = ["a", "b"].map(str::to_owned).to_vec();
+            WholeTable { ids, columns, vectors: Some((z.map(|z| z as f32).to_vec(), 1)) }
+        };
+        let mut first = table([0.1, 0.2], [1.0, 2.0]);
+        first.join(&table([0.1, 0.2], [3.0, 4.0]), "same").unwrap();
+        first.join(&table([0.3, 0.2], [5.0, 6.0]), "new").unwrap();
+        first.join(&table([0.4, 0.2], [5.0, 6.0]), "new").unwrap();
+        assert_eq!(
+            first.columns.names(),
+            ["forest", "forest (new)", "forest (new 2)", "subject_id", "z0"]
+        );
+        assert_eq!(first.columns.column("forest (new)"), Some(&Column::Number(vec![0.3, 0.2])));
+        assert!(first.select("\"forest (new)\" > 0.25").is_ok());
+        assert_eq!(first.vectors, Some((vec![1.0, 2.0], 1)));
     }
     /// Two workflows with a task T1 of their own, as most exports have them; `a` was in one of them.
     #[test]

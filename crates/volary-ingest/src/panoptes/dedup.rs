@@ -1,5 +1,6 @@
 //! An export without its repeats, still an export: the same columns, the same rows in the same order,
-//! every cell as it was, except for what identifies people.
+//! every cell as it was, except for what identifies people and for what a spreadsheet would take for a formula,
+//! which gets an apostrophe before it (a workflow's name, or a cell that is broken anyway).
 //!
 //! Left out are rows whose id stood before, and a volunteer's further classifications of one subject in
 //! one workflow ([`DedupOptions::repeats`] says which of them stays). `user_name` becomes a key that still
@@ -10,6 +11,7 @@
 //! The file is read twice (time need not run with the order of rows, so that the first of two is known
 //! only at the end); memory grows by some tens of bytes with each classification.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 use std::io::Write;
@@ -17,6 +19,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use foldhash::quality::FixedState;
+use volary_core::spreadsheet::neutral;
 use volary_core::{Pool, ProblemKind, Problems};
 
 use super::columns::Columns;
@@ -278,7 +281,7 @@ impl<'c> Writer<'c> {
             if i > 0 {
                 writer.line.push(b',');
             }
-            push_field(name.as_bytes(), &mut writer.line);
+            push_field(neutral(name).as_bytes(), &mut writer.line);
         }
         writer.line.push(b'\n');
         writer.flush()?;
@@ -319,14 +322,22 @@ impl<'c> Writer<'c> {
             } else if columns.metadata == Some(i) {
                 self.metadata(row, raw, &cells.0.bytes(i), problems);
             } else if ![columns.user_id, columns.user_ip].contains(&Some(i)) {
-                self.line.extend_from_slice(raw);
+                self.cell(raw, &cells.0.bytes(i));
             }
+        }
+    }
+
+    /// A cell as it was, unless it would be a formula.
+    fn cell(&mut self, raw: &[u8], text: &[u8]) {
+        match neutral(&String::from_utf8_lossy(text)) {
+            Cow::Owned(text) => push_field(text.as_bytes(), &mut self.line),
+            Cow::Borrowed(_) => self.line.extend_from_slice(raw),
         }
     }
 
     fn metadata(&mut self, row: u64, raw: &[u8], text: &[u8], problems: &mut Problems) {
         if memchr::memmem::find(text, b"session").is_none() {
-            return self.line.extend_from_slice(raw);
+            return self.cell(raw, text);
         }
         match without_key(text, b"session") {
             Some(None) => self.line.extend_from_slice(raw),

@@ -1,7 +1,8 @@
 //! The rules, by settings: what alerts, what retires, who counts.
 //!
 //! Agreement is a fraction of integers, never a float: 0.8 is read as 4/5 and compared by cross
-//! multiplication. A policy's version is the hash of its content, stored with every decision.
+//! multiplication. A policy's version is the hash of its content, behind the version of the team's `policy.toml` where
+//! there is one; it is stored with every decision.
 
 mod exact;
 mod expression;
@@ -99,6 +100,9 @@ pub struct Policy {
     /// The project, for credit draws and reports.
     #[serde(default)]
     pub project: String,
+    /// Version of the team's `policy.toml` that these rules follow; `volary` fills it in from `[project] policy`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub team_policy: String,
     /// Votes at which a subject retires, whatever the answer.
     pub retire_at: u64,
     /// Votes at which a subject with an alert retires even if its type is not determined.
@@ -135,6 +139,7 @@ impl Policy {
         let rule = Rule::alert("alert", task, positive, 8, Share::FOUR_FIFTHS);
         Self {
             project: project.to_owned(),
+            team_policy: String::new(),
             retire_at: 14,
             n_max: None,
             repeats: Repeats::default(),
@@ -145,11 +150,13 @@ impl Policy {
         }
     }
 
-    /// Its version: the start of the hash of its content.
+    /// Its version: that of the team's policy, and the start of the hash of its content (`2026-11:a20f956885457627`); the
+    /// hash alone where the team has none.
     #[must_use]
     pub fn version(&self) -> String {
         let content = serde_json::to_vec(self).expect("plain values always serialise");
-        blake3::hash(&content).to_hex()[..16].to_owned()
+        let hash = blake3::hash(&content).to_hex()[..16].to_owned();
+        if self.team_policy.is_empty() { hash } else { format!("{}:{hash}", self.team_policy) }
     }
 
     /// Whether a rule asks for the volunteers' skill.
@@ -223,6 +230,10 @@ mod tests {
         let mut other = policy.clone();
         other.rules[0].min_positive = Some(9);
         assert_ne!(policy.version(), other.version());
+        let hash = policy.version();
+        let of_team = Policy { team_policy: "2026-11".to_owned(), ..policy.clone() };
+        assert!(of_team.version().starts_with("2026-11:"), "{}", of_team.version());
+        assert!(!of_team.version().ends_with(&hash), "another policy is another version");
         assert!(
             toml::from_str::<Policy>("retire_at = 14\nretire = 3").is_err(),
             "a misspelt key is refused"

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use volary_ingest::Progress;
 use volary_ingest::tables::for_each_batch;
-use volary_ingest::volunteer::key;
+use volary_ingest::volunteer::{is_key, key};
 
 use super::unkeyed;
 use crate::error::ReleaseError;
@@ -49,10 +49,7 @@ const PERSON: [&str; 6] = ["volunteer", "user_name", "user_login", "user", "logi
 
 /// A name, or a key as it is.
 fn key_of(text: &str) -> String {
-    let is_key = text.len() == 17
-        && text.starts_with(['v', 'a'])
-        && text[1..].bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    if is_key { text.to_owned() } else { key(text).0 }
+    if is_key(text) { text.to_owned() } else { key(text).0 }
 }
 
 impl Knowledge {

@@ -112,36 +112,64 @@ pub(crate) fn by_activity(view: &View, totals: &[(String, u64)]) -> Claims {
     claims
 }
 
-/// Pseudonyms before that have the very rows of exactly one pseudonym after, two subjects at least; and
-/// all pseudonyms before that stand on two subjects.
-pub(crate) fn rejoined(before: &View, after: &View) -> (u64, u64) {
-    let prints = |view: &View| -> BTreeMap<[u8; 32], u64> {
-        let mut rows: Vec<(u32, &str, &str)> = view
-            .rows
-            .iter()
-            .map(|r| {
-                let subject = view.subjects.at(r.subject as usize).unwrap_or_default();
-                (r.who, subject, view.said.at(r.said as usize).unwrap_or_default())
-            })
-            .collect();
-        rows.sort_unstable();
-        let mut prints = BTreeMap::new();
-        for own in rows.chunk_by(|a, b| a.0 == b.0) {
-            if own[0].1 == own[own.len() - 1].1 {
-                continue;
-            }
-            let mut hasher = blake3::Hasher::new();
-            for (_, subject, said) in own {
-                for part in [subject, said] {
-                    hasher.update(&(part.len() as u64).to_le_bytes());
-                    hasher.update(part.as_bytes());
+/// What is claimed of two versions: pseudonym before, pseudonym after.
+pub(crate) type Joined<'v> = Vec<(&'v str, &'v str)>;
+
+/// So much better than the second must the best candidate be.
+const BEST_BY: f64 = 1.5;
+
+/// Pseudonyms before that share more rows with one pseudonym after than with any other, two subjects at least; and
+/// how many before stand on two subjects. A version may lack rows of the other, and have others: of the rows of two
+/// pseudonyms it counts how many are the same, as the cosine of the two sets.
+pub(crate) fn rejoined<'v>(before: &'v View, after: &'v View) -> (Joined<'v>, u64) {
+    let (n_before, n_after) = (before.activity(), after.activity());
+    // Subjects and sayings of the version before, as the other numbers them.
+    let same = |from: &volary_core::Pool, to: &volary_core::Pool| -> Vec<Option<u32>> {
+        from.iter().map(|text| to.get(text).map(volary_core::Symbol::number)).collect()
+    };
+    let subjects = same(&before.subjects, &after.subjects);
+    let sayings = same(&before.said, &after.said);
+    // Rows of a view are sorted by subject.
+    let mut starts = vec![0_usize; after.subjects.len() + 1];
+    for row in &after.rows {
+        starts[row.subject as usize + 1] += 1;
+    }
+    for i in 1..starts.len() {
+        starts[i] += starts[i - 1];
+    }
+    let mut own: Vec<&Row> = before.rows.iter().filter(|row| n_before[row.who as usize] > 1).collect();
+    own.sort_by_key(|row| (row.who, row.subject, row.said));
+    let mut shared = vec![0_u32; after.people.len()];
+    let (mut claims, mut n_all) = (Vec::new(), 0);
+    for rows in own.chunk_by(|a, b| a.who == b.who) {
+        n_all += 1;
+        let mut seen: Vec<u32> = Vec::new();
+        for row in rows {
+            let Some(subject) = subjects[row.subject as usize] else { continue };
+            let Some(said) = sayings[row.said as usize] else { continue };
+            for other in &after.rows[starts[subject as usize]..starts[subject as usize + 1]] {
+                if other.said == said && n_after[other.who as usize] > 1 {
+                    if shared[other.who as usize] == 0 {
+                        seen.push(other.who);
+                    }
+                    shared[other.who as usize] += 1;
                 }
             }
-            *prints.entry(*hasher.finalize().as_bytes()).or_default() += 1;
         }
-        prints
-    };
-    let (before, after) = (prints(before), prints(after));
-    let unique = |(print, n): &(&[u8; 32], &u64)| **n == 1 && after.get(*print) == Some(&1);
-    (before.iter().filter(unique).count() as u64, before.values().sum())
+        let mut best = (0.0, 0, 0_u32);
+        let mut second = 0.0_f64;
+        for who in seen {
+            let n = std::mem::take(&mut shared[who as usize]);
+            let score = f64::from(n) / (n_after[who as usize] as f64).sqrt();
+            if score > best.0 {
+                (second, best) = (best.0, (score, who, n));
+            } else {
+                second = second.max(score);
+            }
+        }
+        if best.2 > 1 && best.0 >= BEST_BY * second {
+            claims.push((before.person(rows[0].who), after.person(best.1)));
+        }
+    }
+    (claims, n_all)
 }

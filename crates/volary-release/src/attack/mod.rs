@@ -28,6 +28,17 @@ pub use view::View;
 use crate::key::ReleaseKey;
 use crate::pseudonym::{Linking, Pseudonyms};
 
+/// The names of all attacks.
+pub(crate) const ATTACKS: [&str; 7] = [
+    "dictionary",
+    "exact times",
+    "Talk linkage",
+    "credit intersection",
+    "singling out",
+    "difference of versions",
+    JOIN,
+];
+
 /// What an attack achieved.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Outcome {

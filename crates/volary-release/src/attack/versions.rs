@@ -24,48 +24,42 @@ pub struct Version<'a> {
     pub folder: &'a Path,
     /// Its votes.
     pub view: &'a View,
-    /// By its key.
-    pub truth: &'a Truth<'a>,
+    /// By its key, where that is there.
+    pub truth: Option<&'a Truth<'a>>,
 }
 
-/// So many people who are not out are tried, to see whether a key is that of the version before: each has a pseudonym
-/// for every subject, and with another key none of them is there.
-const MOST_TRIED: usize = 20;
-
 impl Version<'_> {
-    /// Those of these people who stand in it.
-    fn holds<'p>(&self, people: impl IntoIterator<Item = &'p str>) -> BTreeSet<&'p str> {
+    /// Those of these people who stand in it; nobody can say so without its key, or where nobody has a pseudonym.
+    fn holds<'p>(&self, people: &[&'p str]) -> Option<BTreeSet<&'p str>> {
+        let truth = self.truth.filter(|_| self.view.n_rows() > 0)?;
         let seen: HashSet<&str> = self.view.pseudonyms().collect();
         let is_in = |person: &&str| {
-            let mut tokens = self.truth.pseudonyms.all_of(person, self.truth.subjects.iter().copied());
+            let mut tokens = truth.pseudonyms.all_of(person, truth.subjects.iter().copied());
             tokens.any(|token| seen.contains(token.text(Bearer::Account).as_str()))
         };
-        people.into_iter().filter(is_in).collect()
+        Some(people.iter().copied().filter(is_in).collect())
     }
 }
 
 /// Difference of two versions: where fewer than `privacy.k` people left in between, all of them are found. `out` are
-/// those who are out now; by `others`, some who are not, it is seen whether the key is that of the version before.
+/// those who are out now. Where k or more left, k is told: how many opted out would help to find them.
 ///
 /// # Errors
 /// Where the counts of a version cannot be read.
-pub fn difference<'p>(
+pub fn difference(
     [before, after]: [&Version<'_>; 2],
     out: &[&str],
-    others: impl IntoIterator<Item = &'p str>,
     privacy: &Privacy,
     progress: &Progress,
 ) -> Result<Outcome, ReleaseError> {
-    let stood = before.holds(out.iter().copied());
-    let is_its_key = !stood.is_empty() || !before.holds(others.into_iter().take(MOST_TRIED)).is_empty();
-    let n_people = if is_its_key {
-        stood.difference(&after.holds(out.iter().copied())).count() as u64
-    } else {
-        least_that_left(before.folder, after.folder, progress)?
+    let n_people = match (before.holds(out), after.holds(out)) {
+        (Some(stood), Some(stand)) => stood.difference(&stand).count() as u64,
+        _ => least_that_left(before.folder, after.folder, progress)?,
     };
-    let n_found = if n_people < u64::from(privacy.k) { n_people } else { 0 };
-    let knows = "who opted out in between";
-    Ok(outcome("difference of versions", knows, n_people, n_found, n_found, privacy.most_found))
+    let k = u64::from(privacy.k);
+    let n_found = if n_people < k { n_people } else { 0 };
+    let knows = "who opted out in between; looked for are k people, where k or more did";
+    Ok(outcome("difference of versions", knows, n_people.min(k), n_found, n_found, privacy.most_found))
 }
 
 /// The most people that one subject lost to a question; one, where a subject is gone as a whole.
@@ -101,10 +95,19 @@ fn seen(package: &Path, progress: &Progress) -> Result<HashMap<[String; 3], u64>
 pub(crate) const JOIN: &str = "join of versions";
 
 /// Pseudonyms of two versions that can be joined by what their rows say, of those that stand on two subjects or more;
-/// `privacy` bounds their share.
+/// `privacy` bounds their share. Whose claims are right, the keys of both tell for `everybody` who voted; of a
+/// pseudonym that is nobody's of these a claim counts as right.
 #[must_use]
-pub fn rejoined(before: &View, after: &View, privacy: &Privacy) -> Outcome {
-    let (n_joined, n_all) = linkage::rejoined(before, after);
+pub fn rejoined([before, after]: [&Version<'_>; 2], everybody: &[&str], privacy: &Privacy) -> Outcome {
+    let (claims, n_all) = linkage::rejoined(before.view, after.view);
+    let token =
+        |of: &Version<'_>, person: &str| Some(of.truth?.pseudonyms.person(person).text(Bearer::Account));
+    let truly: HashMap<String, String> = everybody
+        .iter()
+        .filter_map(|person| Some((token(before, person)?, token(after, person)?)))
+        .collect();
+    let is_right = |(old, new): &&(&str, &str)| truly.get(*old).is_none_or(|right| right == new);
+    let n_found = claims.iter().filter(is_right).count() as u64;
     let most = privacy.most_joined(n_all);
-    outcome(JOIN, "the rows of both versions", n_all, n_joined, n_joined, most)
+    outcome(JOIN, "the rows of both versions", n_all, claims.len() as u64, n_found, most)
 }

@@ -4,19 +4,24 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::evaluation::{self, Row};
 use crate::cost::{COST_FILE, Ledger};
 use crate::error::ReleaseError;
-use crate::lineage::{Lineage, Run, Standing, checksum};
+use crate::lineage::{Artefact, Lineage, Run, Standing, checksum};
 
+/// The record of the training.
+pub const RECORD_FILE: &str = "run.json";
 /// The file of the runs that a model's inputs went through.
 pub const LINEAGE_FILE: &str = "lineage.json";
 /// The file of a search for settings, where the model came out of one.
 pub const SEARCH_FILE: &str = "search.json";
 /// A header of weights is not longer than this.
 const MOST_HEADER_BYTES: u64 = 100_000_000;
+/// What the record and the settings both say.
+const SAID_TWICE: [&str; 6] =
+    ["n_train", "n_stop", "n_held_out", "n_epochs", "labels_blake3", "classes"];
 
 /// The weights in one file, by its header (safetensors).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +74,7 @@ impl Folder {
         };
         let config = read("config.json")?;
         let metrics = read("metrics.json")?;
-        let record = read("run.json")?;
+        let record = read(RECORD_FILE)?;
         let search = if path.join(SEARCH_FILE).exists() { read(SEARCH_FILE)? } else { Value::Null };
         let lineage_path = path.join(LINEAGE_FILE);
         let lineage = if lineage_path.exists() {
@@ -82,7 +87,7 @@ impl Folder {
         } else {
             Vec::new()
         };
-        let run = Run::of(&record, &path.join("run.json"));
+        let run = Run::of(&record, &path.join(RECORD_FILE));
         let mut now = Vec::new();
         for file in run.outputs.iter().map(|file| path.join(&file.name)).filter(|p| p.is_file()) {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -135,6 +140,36 @@ impl Folder {
     /// The names of its files of weights.
     pub fn weight_files(&self) -> impl Iterator<Item = &str> {
         self.weights.iter().map(|w| w.file.as_str())
+    }
+
+    /// The record of the training for a folder that leaves: what a card says of it, and what another file says
+    /// too. Without paths, the command line and the machine.
+    #[must_use]
+    pub fn record_for_others(&self) -> Value {
+        let files = |all: &[Artefact]| -> Vec<Value> {
+            all.iter().map(|f| json!({"path": f.name, "bytes": f.n_bytes, "blake3": f.blake3})).collect()
+        };
+        let of_record = self.record.get("summary").and_then(Value::as_object).into_iter().flatten();
+        let mut summary: Map<String, Value> = of_record
+            .filter(|(name, _)| SAID_TWICE.contains(&name.as_str()) || *name == "n_weights")
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        // That votes were left out, and not how many.
+        if self.run.without_opted_out {
+            summary.insert("n_votes_opted_out".to_owned(), Value::Null);
+        }
+        if let Some(stamp) = &self.run.optouts {
+            summary.insert("optout_list".to_owned(), json!(stamp));
+        }
+        json!({
+            "command": self.run.command,
+            "policy": self.record.get("policy"),
+            "volary": self.run.volary,
+            "seed": self.run.seed,
+            "inputs": files(&self.run.inputs),
+            "outputs": files(&self.run.outputs),
+            "summary": summary,
+        })
     }
 
     /// Whether it was made without the people whom some of the runs that it stands on left out.
@@ -244,7 +279,7 @@ impl Folder {
         let n_judged = metrics.pointer("/held_out/n").and_then(Value::as_u64);
         let n_held_out = n_judged.map(|n| Value::from(n + n_chosen_by));
         same("pictures held out", config.get("n_held_out"), n_held_out.as_ref());
-        for name in ["n_train", "n_stop", "n_held_out", "n_epochs", "labels_blake3", "classes"] {
+        for name in SAID_TWICE {
             same(name, config.get(name), summary(name));
         }
         let n_numbers = Value::from(self.weights.iter().map(|w| w.n_numbers).sum::<u64>());

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::evaluation;
 use super::page::family;
-use super::{Folder, LINEAGE_FILE, Said};
+use super::{Folder, LINEAGE_FILE, RECORD_FILE, Said};
 
 /// Names of measures on the hub, where they have others than here.
 const HUB_NAMES: [(&str, &str); 4] = [
@@ -67,7 +67,7 @@ pub(super) fn front_matter(folder: &Folder, said: &Said<'_>) -> String {
             "weights_blake3": weights,
             "config_blake3": hash("config.json"),
             "metrics_blake3": hash("metrics.json"),
-            "run_blake3": hash("run.json"),
+            "run_blake3": hash(RECORD_FILE),
             "lineage_blake3": hash(LINEAGE_FILE),
             "policy": said.prose.map(|(_, version)| version),
         }),

@@ -16,7 +16,7 @@ mod prose;
 
 use std::path::Path;
 
-pub use folder::{Folder, LINEAGE_FILE, SEARCH_FILE};
+pub use folder::{Folder, LINEAGE_FILE, RECORD_FILE, SEARCH_FILE};
 pub use prose::Prose;
 
 use crate::bias::Registry;

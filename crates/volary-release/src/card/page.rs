@@ -160,6 +160,9 @@ fn training(folder: &Folder, out: &mut String) {
     if let Some(seed) = folder.run.seed {
         rows.push(("seed".to_owned(), seed.to_string()));
     }
+    if let Some(version) = folder.record.get("policy").and_then(Value::as_str) {
+        rows.push(("policy when it was trained".to_owned(), version.to_owned()));
+    }
     for name in ["n_epochs", "ended", "settings", "preprocessing"] {
         if let Some(value) = folder.config.get(name) {
             flatten(name, value, &mut rows);

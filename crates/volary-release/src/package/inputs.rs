@@ -1,6 +1,6 @@
 //! What a release is made of, read: people, gold, consensus, subjects with public credit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use volary_ingest::Progress;
@@ -9,6 +9,7 @@ use volary_ingest::tables::for_each_batch;
 use super::protect::Person;
 use crate::attack::Knowledge;
 use crate::error::ReleaseError;
+use crate::votes::Votes;
 
 /// The files of a release. What is not there is left out of the package, and said to be.
 #[derive(Clone, Debug, Default)]
@@ -87,6 +88,36 @@ pub(crate) fn people(
         })?;
     }
     Ok(all)
+}
+
+/// Whether a table of volunteers is about those who voted: by name, or of another project, it would protect nobody.
+///
+/// # Errors
+/// [`ReleaseError::Refused`] where it has rows and none of them is of somebody who voted.
+pub(crate) fn voted_here(
+    option: &str,
+    path: &Path,
+    votes: &Votes,
+    progress: &Progress,
+) -> Result<(), ReleaseError> {
+    if votes.volunteers.is_empty() {
+        return Ok(());
+    }
+    let voters: HashSet<&str> = votes.volunteers.iter().map(String::as_str).collect();
+    let (mut n_rows, mut n_here) = (0_u64, 0_u64);
+    for_each_batch(path, &["volunteer"], progress, |cells| {
+        for volunteer in (0..cells.n_rows()).filter_map(|row| cells.text("volunteer", row)) {
+            n_rows += 1;
+            n_here += u64::from(voters.contains(volunteer.as_ref()));
+        }
+        Ok(())
+    })?;
+    if n_rows > 0 && n_here == 0 {
+        return Err(ReleaseError::Refused(format!(
+            "nobody of the {n_rows} volunteers of {option} voted here: give keys as `volary extract` writes them in its column `volunteer`, and not names"
+        )));
+    }
+    Ok(())
 }
 
 /// One known answer.

@@ -25,7 +25,7 @@ mod rows;
 mod utility;
 mod vocabulary;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -36,7 +36,8 @@ use volary_ingest::tables::for_each_batch;
 pub use inputs::Inputs;
 pub(crate) use manifest::{digest, media_type};
 pub(crate) use metadata::KINDS;
-pub(crate) use models::{MODEL_FILES, words as model_words};
+pub(crate) use models::{MODEL_FILES, N_NEEDED, check as check_card, words as model_words};
+pub(crate) use readme::attacks as told_attacks;
 pub(crate) use vocabulary::vocabulary;
 
 use self::manifest::{FileEntry, Manifest, TableEntry, json_bytes};
@@ -78,6 +79,8 @@ pub struct Built {
     pub privacy: Value,
     /// What is not in the package because its input was not given.
     pub missing: Vec<&'static str>,
+    /// What the team should know before it publishes this.
+    pub warnings: Vec<String>,
     /// Bytes.
     pub n_bytes: u64,
 }
@@ -134,6 +137,11 @@ pub fn build(
         nobody_out_drew(inputs.shapes_members.as_deref(), &optouts, progress)?;
     }
     let people = inputs::people(inputs.volunteers.as_deref(), inputs.people.as_deref(), progress)?;
+    for (option, path) in [("--volunteers", &inputs.volunteers), ("--people", &inputs.people)] {
+        if let Some(path) = path {
+            inputs::voted_here(option, path, &votes, progress)?;
+        }
+    }
     let public = inputs.public_subjects.as_deref().map(|p| inputs::subjects(p, progress)).transpose()?;
     // Before anything is taken out: what is rare depends on what others did.
     let noisy = Budgeted::plan(settings, inputs.noise_ledger.as_deref(), &votes, key)?;
@@ -159,6 +167,7 @@ pub fn build(
     }
     votes.take_out_rare(settings.privacy.min_volunteers);
     let counts = votes.counts();
+    let mut warnings: Vec<String> = Vec::new();
     let (tables, protected, skill_ranks) = {
         let desk = Desk { folder: folder.path(), tier: settings.tier, votes: &votes };
         let mut tables: Vec<Written> = Vec::new();
@@ -179,6 +188,11 @@ pub fn build(
             tables.push(desk.histograms(noisy.noisy())?);
         }
         let public = public.unwrap_or_default();
+        if !public.is_empty() && !public.iter().any(|subject| votes.subject(subject).is_some()) {
+            return Err(ReleaseError::Refused(
+                "none of the subjects of --public-subjects is among the votes, so that nobody is protected there: give those of this project, by subject_id".to_owned(),
+            ));
+        }
         let protection =
             Protection::plan(settings.tier, &settings.privacy, &votes, &people, &public, &pseudonyms)?;
         if settings.tier >= Tier::B && inputs.votes.is_some() {
@@ -192,6 +206,9 @@ pub fn build(
             tables.push(desk.volunteers(&protection, &people)?);
             protected["k_anonymity"] = json!(protection.volunteers().0.report);
             protected["n_linked_visits"] = json!(protection.n_linked_pairs());
+            if protection.n_linked_pairs() == 0 {
+                warnings.push("nobody is linked from subject to subject: too few did enough, or their groups are too small (k, l, min_classifications), so that this is tier B in all but its name".to_owned());
+            }
         }
         let is_linked = settings.tier >= Tier::C && inputs.votes.is_some();
         let skill_ranks =
@@ -222,21 +239,22 @@ pub fn build(
             folder: previous,
             view: View::open(previous, progress)?,
             pseudonyms: match &inputs.previous_key {
-                Some(path) => pseudonyms_of(previous, settings, &ReleaseKey::read(path, previous)?)?,
-                None => pseudonyms_of(previous, settings, key)?,
+                Some(path) => {
+                    Some(pseudonyms_of(previous, settings, &ReleaseKey::read(path, previous)?)?)
+                }
+                None => pseudonyms_if_of(previous, settings, key)?,
             },
         };
-        let after = Version { folder: folder.path(), view: &view, truth: &truth };
+        let after = Version { folder: folder.path(), view: &view, truth: Some(&truth) };
         let out_now = optouts.out();
         let out_now: Vec<&str> = out_now.keys().copied().collect();
-        let others = votes.volunteers.iter().map(String::as_str);
-        attacks.extend(before.against(&after, &out_now, others, &settings.privacy, progress)?);
+        let everybody: Vec<&str> =
+            votes.volunteers.iter().map(String::as_str).chain(out_now.iter().copied()).collect();
+        let between = Between { out_now: &out_now, everybody: &everybody };
+        attacks.extend(before.against(&after, &between, &settings.privacy, progress)?);
     }
     if let Some(broken) = attacks.iter().find(|a| !a.holds()) {
-        return Err(ReleaseError::Refused(format!(
-            "the attack {:?} found {} of {} people, and {} are allowed: take a safer tier, name the subjects with public credit or comments, or wait until more people opted out",
-            broken.attack, broken.n_found, broken.n_targets, broken.most_found
-        )));
+        return Err(refused(broken));
     }
     let left_out: Vec<(&'static str, u64)> = votes.left_out.iter().map(|(r, n)| (*r, *n)).collect();
     let mut privacy = json!({
@@ -247,6 +265,7 @@ pub fn build(
         "min_volunteers": settings.privacy.min_volunteers,
         "min_classifications": settings.privacy.min_classifications,
         "line": settings.privacy.line,
+        "key_check": pseudonyms.check(),
         "protection": protected,
         "typed": votes.typed().map(|q| json!([q.workflow, q.task])).collect::<Vec<_>>(),
         "utility": utility,
@@ -316,8 +335,22 @@ pub fn build(
         attacks,
         privacy,
         missing,
+        warnings,
         n_bytes,
     })
+}
+
+/// What to do about an attack that finds too many.
+fn refused(broken: &Outcome) -> ReleaseError {
+    let advice = if broken.attack == attack::JOIN {
+        "anybody can join the two by what their rows say: let both be of one `line` under [privacy], so that they are joined on purpose, or take tier B"
+    } else {
+        "take a safer tier, name the subjects with public credit or comments, or wait until more people opted out"
+    };
+    ReleaseError::Refused(format!(
+        "the attack {:?} found {} of {} people, and {} are allowed: {advice}",
+        broken.attack, broken.n_found, broken.n_targets, broken.most_found
+    ))
 }
 
 /// Names to look for, but for words that are the team's own: settings, questions, and answers that nobody
@@ -404,6 +437,12 @@ fn knowledge(settings: &Settings, inputs: &Inputs, votes: &Votes) -> Result<Know
         let (counts, _) = votes.activity();
         let of_accounts = votes.volunteers.iter().cloned().zip(counts);
         known.totals = of_accounts.filter(|(_, n)| *n > 0).collect();
+        // Of whom nothing leaves is looked for like everybody else: how many these are would tell how many opted out.
+        let told: HashSet<&str> = known.totals.iter().map(|(who, _)| who.as_str()).collect();
+        let of_people = known.people.iter().map(|person| person.key.as_str());
+        let others: BTreeSet<&str> = of_people.filter(|who| !told.contains(who)).collect();
+        let others: Vec<(String, u64)> = others.into_iter().map(|who| (who.to_owned(), 0)).collect();
+        known.totals.extend(others);
     }
     if settings.tier < Tier::C {
         return Ok(known);
@@ -430,20 +469,39 @@ fn knowledge(settings: &Settings, inputs: &Inputs, votes: &Votes) -> Result<Know
     Ok(known)
 }
 
-/// The pseudonyms of a package that is there, of the same project: those of its version.
+/// The pseudonyms of a package that is there, of the same project: those of its version and its line.
 ///
 /// # Errors
-/// Where the folder is no package.
+/// Where the folder is no package, or was made with another key, or for another project.
 pub fn pseudonyms_of(
     package: &Path,
     settings: &Settings,
     key: &ReleaseKey,
 ) -> Result<Pseudonyms, ReleaseError> {
+    pseudonyms_if_of(package, settings, key)?.ok_or_else(|| {
+        let what = "it was made with another key, or for another project than release.toml says, so that nobody could be found in it; give the key and the release.toml that it was made with";
+        ReleaseError::package(package, what)
+    })
+}
+
+/// As [`pseudonyms_of`]; none where it was made with another key.
+///
+/// # Errors
+/// Where the folder is no package.
+pub fn pseudonyms_if_of(
+    package: &Path,
+    settings: &Settings,
+    key: &ReleaseKey,
+) -> Result<Option<Pseudonyms>, ReleaseError> {
     let about = read_json(&package.join("datapackage.json"))?;
     let version = about["version"].as_str().ok_or_else(|| {
         ReleaseError::package(package, "its datapackage.json does not say which version it is")
     })?;
-    pseudonyms(&Settings { version: version.to_owned(), ..settings.clone() }, key)
+    let report = read_json(&package.join("privacy_report.json"))?;
+    let mut of_package = Settings { version: version.to_owned(), ..settings.clone() };
+    of_package.privacy.line = report["line"].as_str().map(str::to_owned);
+    let of = pseudonyms(&of_package, key)?;
+    Ok((report["key_check"] == of.check()).then_some(of))
 }
 
 /// The version before, read.
@@ -453,8 +511,17 @@ pub struct Before<'a> {
     pub folder: &'a Path,
     /// Its votes.
     pub view: View,
-    /// By its key, or by one that is held for it.
-    pub pseudonyms: Pseudonyms,
+    /// By its key, where that is there.
+    pub pseudonyms: Option<Pseudonyms>,
+}
+
+/// People of two versions.
+#[derive(Clone, Copy, Debug)]
+pub struct Between<'p> {
+    /// Those who are out now.
+    pub out_now: &'p [&'p str],
+    /// Everybody who is known to have voted.
+    pub everybody: &'p [&'p str],
 }
 
 impl Before<'_> {
@@ -462,20 +529,19 @@ impl Before<'_> {
     ///
     /// # Errors
     /// Where one of them cannot be read.
-    pub fn against<'p>(
+    pub fn against(
         &self,
         after: &Version<'_>,
-        out_now: &[&str],
-        others: impl IntoIterator<Item = &'p str>,
+        people: &Between<'_>,
         privacy: &Privacy,
         progress: &Progress,
     ) -> Result<Vec<Outcome>, ReleaseError> {
-        let truth = Truth::new(&self.pseudonyms, &self.view);
-        let before = Version { folder: self.folder, view: &self.view, truth: &truth };
-        let mut out = vec![attack::difference([&before, after], out_now, others, privacy, progress)?];
+        let truth = self.pseudonyms.as_ref().map(|pseudonyms| Truth::new(pseudonyms, &self.view));
+        let before = Version { folder: self.folder, view: &self.view, truth: truth.as_ref() };
+        let mut out = vec![attack::difference([&before, after], people.out_now, privacy, progress)?];
         // Of one line they are the same, on purpose.
         if privacy.line.is_none() {
-            out.push(attack::rejoined(&self.view, after.view, privacy));
+            out.push(attack::rejoined([&before, after], people.everybody, privacy));
         }
         Ok(out)
     }

@@ -106,15 +106,18 @@ impl<'a> Protection<'a> {
             Ladder::told("group", &text(|p| &p.group)),
         ];
         let sensitive: Vec<u8> = chosen.iter().map(|&v| decile_or_none(person(v).agreement)).collect();
-        let table = anonymise(ladders, &sensitive, Demand { k: privacy.k, l: privacy.l })?;
+        let mut table = anonymise(ladders, &sensitive, Demand { k: privacy.k, l: privacy.l })?;
+        if tier < Tier::D {
+            // Without an activity that may be shown, a person's votes cannot be countable.
+            table.withhold_without(ACTIVITY, &sensitive);
+        }
         let time = [Resolution::Day, Resolution::Week, Resolution::Quarter, Resolution::Year]
             .into_iter()
             .find(|r| r.name() == table.report.columns[FIRST].rung)
             .unwrap_or(Resolution::None);
         let mut row_of = vec![None; n];
         for (row, &volunteer) in chosen.iter().enumerate() {
-            // Without an activity that may be shown, a person's votes cannot be countable.
-            if table.leaves(row) && (tier == Tier::D || table.label(ACTIVITY, row).is_some()) {
+            if table.leaves(row) {
                 row_of[volunteer] = Some(row);
             }
         }

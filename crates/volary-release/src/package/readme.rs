@@ -60,7 +60,7 @@ pub(crate) fn readme(m: &Manifest<'_>) -> String {
     put(format_args!("\n## Known biases\n\n{}", m.biases.markdown()));
     put(format_args!("\n## The volunteers\n\n{}\n\n{}\n", m.personal(), linking(m)));
     noise(m, &mut put);
-    attacks(m, &mut put);
+    put(format_args!("{}", attacks(&m.privacy)));
     put(format_args!("\n## Who keeps it\n\n{}\n", r.maintenance));
     if let Some(version) = &m.policy_version {
         put(format_args!("\nMade under policy {version} (`policy.json`).\n"));
@@ -83,32 +83,24 @@ fn noise(m: &Manifest<'_>, put: &mut impl FnMut(std::fmt::Arguments<'_>)) {
     ));
 }
 
-fn attacks(m: &Manifest<'_>, put: &mut impl FnMut(std::fmt::Arguments<'_>)) {
-    let Some(attacks) = m.privacy.get("attacks").and_then(Value::as_array) else { return };
+/// What the attacks found, as the privacy report has it.
+pub(crate) fn attacks(privacy: &Value) -> String {
+    let Some(attacks) = privacy.get("attacks").and_then(Value::as_array) else { return String::new() };
     if attacks.is_empty() {
-        put(format_args!(
-            "\nNo attack was tried on this package: it was not told what strangers may know.\n"
-        ));
-        return;
+        return "\nNo attack was tried on this package: it was not told what strangers may know.\n"
+            .to_owned();
     }
-    put(format_args!(
-        "\nThe team attacked this package with what strangers may know. Found are people whose pseudonym was named rightly.\n\n| attack | looked for | named | found | at most |\n|---|---|---|---|---|\n"
-    ));
+    let mut out = "\nThe team attacked this package with what strangers may know. Found are people whose pseudonym was named rightly.\n\n| attack | looked for | named | found | at most |\n|---|---|---|---|---|\n".to_owned();
     for attack in attacks {
         let cell = |name: &str| match attack.get(name) {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Null) | None => String::new(),
             Some(value) => value.to_string(),
         };
-        put(format_args!(
-            "| {} | {} | {} | {} | {} |\n",
-            cell("attack"),
-            cell("n_targets"),
-            cell("n_claims"),
-            cell("n_found"),
-            cell("most_found")
-        ));
+        let cells = ["attack", "n_targets", "n_claims", "n_found", "most_found"].map(cell);
+        out.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
+    out
 }
 
 /// The licence's name and where its text is.

@@ -15,23 +15,20 @@ use volary_ingest::tables::for_each_batch;
 
 use super::metadata::Described;
 use super::{Check, Verified};
-use crate::attack::{JOIN, View};
-use crate::calendar::bucket_span;
+use crate::attack::View;
+use crate::calendar::{Resolution, bucket_span};
 use crate::error::ReleaseError;
-use crate::kanon::smallest_group;
 use crate::lineage::checksum;
 use crate::names::NameSet;
 use crate::optout::OptOuts;
 use crate::package::KINDS;
 use crate::pseudonym::{Bearer, Pseudonyms, is_pseudonym};
-use crate::settings::Privacy;
-use crate::tables::write_votable;
-use crate::tier::{Column, Kind, QUASI_IDENTIFIERS, SENSITIVE, Table, Tier};
+use crate::tables::{write_csv, write_votable};
+use crate::tier::{Column, Kind, Table, Tier};
 
 /// So many findings of one kind in a file, then no more.
 const MOST: usize = 5;
-/// Where the promises stand.
-const REPORT: &str = "privacy_report.json";
+const NOT_THE_SAME: &str = "not what the Parquet beside it says";
 
 /// Looks at every table.
 pub(crate) fn check(
@@ -58,12 +55,19 @@ pub(crate) fn check(
         }
         let (in_parquet, is_ours) = parquet(package, &name("parquet"), columns, out)?;
         if is_ours {
-            parquet_cells(package, &name("parquet"), columns, described, out, progress)?;
-            if is_there[2] && !is_votable_of(package, &name("vot"), &name("parquet"), table, columns)? {
-                out.find(Check::Schema, &name("vot"), "not what the Parquet beside it says");
+            parquet_cells(package, table, columns, described, out, progress)?;
+            let write = |from: &Path, to: &Path| write_votable(from, table, columns, to);
+            if is_there[2] && !is_made_of(package, &name("vot"), &name("parquet"), write)? {
+                out.find(Check::Schema, &name("vot"), NOT_THE_SAME);
             }
         }
-        let in_csv = csv(package, &name("csv"), columns, described, out)?;
+        let write = |from: &Path, to: &Path| write_csv(from, columns, to);
+        let in_csv = if is_ours && is_made_of(package, &name("csv"), &name("parquet"), write)? {
+            in_parquet
+        } else {
+            out.find(Check::Schema, &name("csv"), NOT_THE_SAME);
+            csv(package, &name("csv"), columns, described, out)?
+        };
         if in_parquet != in_csv {
             let what = format!("{in_csv} rows in CSV and {in_parquet} in Parquet");
             out.find(Check::Metadata, &name("csv"), what);
@@ -73,7 +77,10 @@ pub(crate) fn check(
             out.find(Check::Metadata, &name("csv"), what);
         }
     }
-    groups(package, described, tier, out, progress)
+    if files.contains_key("data/counts.parquet") {
+        rare_answers(package, described, out, progress);
+    }
+    Ok(())
 }
 
 fn parquet(
@@ -111,18 +118,25 @@ fn parquet(
     Ok((n_rows, found == allowed))
 }
 
-/// Looks at every cell of a Parquet table, as at those of the CSV beside it.
+/// Looks at every cell and row of a Parquet table.
 fn parquet_cells(
     package: &Path,
-    file: &str,
+    table: Table,
     columns: &[Column],
     described: &Described,
     out: &mut Verified,
     progress: &Progress,
 ) -> Result<(), ReleaseError> {
+    let file = format!("data/{}.parquet", table.name());
     let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
     let mut wrong: BTreeMap<String, usize> = BTreeMap::new();
-    let read = for_each_batch(&package.join(file), &names, progress, |cells| {
+    let read = for_each_batch(&package.join(&file), &names, progress, |cells| {
+        for row in 0..cells.n_rows() {
+            let number = |name: &str| cells.text(name, row).and_then(|text| text.parse::<f64>().ok());
+            if let Some(what) = wrong_row(table, &number, described) {
+                *wrong.entry(what.to_owned()).or_default() += 1;
+            }
+        }
         for column in columns {
             for row in 0..cells.n_rows() {
                 let cell = cells.text(column.name, row).unwrap_or_default();
@@ -134,29 +148,89 @@ fn parquet_cells(
         Ok(())
     });
     if let Err(error) = read {
-        out.find(Check::Schema, file, format!("cannot be read to its end: {error}"));
+        out.find(Check::Schema, &file, format!("cannot be read to its end: {error}"));
     }
     for (what, n) in wrong {
-        out.find(Check::Schema, file, format!("{what} ({n} cells)"));
+        out.find(Check::Schema, &file, format!("{what} ({n} cells)"));
     }
     Ok(())
 }
 
-/// Whether a VOTable is the one that we write of a Parquet table, byte for byte.
-fn is_votable_of(
-    package: &Path,
-    votable: &str,
-    parquet: &str,
+/// Numbers of a row that cannot be, or that are of too few.
+fn wrong_row(
     table: Table,
-    columns: &[Column],
+    number: &dyn Fn(&str) -> Option<f64>,
+    described: &Described,
+) -> Option<&'static str> {
+    let promised = |name: &str| described.privacy[name].as_f64().unwrap_or(2.0);
+    let is_more = |part: &str, whole: &str| match (number(part), number(whole)) {
+        (Some(part), Some(whole)) => part > whole,
+        _ => false,
+    };
+    let is_less = |name: &str, least: f64| number(name).is_some_and(|n| n < least);
+    match table {
+        Table::Counts | Table::Consensus if is_more("n_votes", "n_seen") => {
+            Some("more votes than people who saw it")
+        }
+        Table::Counts => match (number("fraction"), number("n_votes"), number("n_seen")) {
+            (Some(fraction), Some(votes), Some(seen)) if (fraction - votes / seen).abs() > 1e-9 => {
+                Some("fraction is not n_votes / n_seen")
+            }
+            _ => None,
+        },
+        Table::Consensus if is_more("n_answered", "n_seen") => {
+            Some("more people who answered than who saw it")
+        }
+        Table::Shapes if is_more("n_volunteers", "n_seen") => {
+            Some("more people who drew it than who saw it")
+        }
+        Table::Shapes if is_less("n_volunteers", promised("min_volunteers")) => {
+            Some("a shape of fewer volunteers than may leave")
+        }
+        Table::Skill if is_less("n_volunteers", promised("k")) => {
+            Some("a band of fewer than k volunteers")
+        }
+        _ => None,
+    }
+}
+
+/// Answers that fewer votes gave to a question than may leave.
+fn rare_answers(package: &Path, described: &Described, out: &mut Verified, progress: &Progress) {
+    const FILE: &str = "data/counts.parquet";
+    let least = described.privacy["min_volunteers"].as_u64().unwrap_or(2);
+    let mut n_votes: HashMap<[String; 3], u64> = HashMap::new();
+    let columns = ["workflow_id", "task", "answer", "n_votes"];
+    let read = for_each_batch(&package.join(FILE), &columns, progress, |cells| {
+        for row in 0..cells.n_rows() {
+            let text = |name: &str| cells.text(name, row).unwrap_or_default().into_owned();
+            let n = text("n_votes").parse::<u64>().unwrap_or(0);
+            *n_votes.entry(["workflow_id", "task", "answer"].map(text)).or_default() += n;
+        }
+        Ok(())
+    });
+    // What cannot be read has been said.
+    let n_rare = n_votes.values().filter(|n| **n < least).count();
+    if read.is_ok() && n_rare > 0 {
+        let what = format!("{n_rare} answers that fewer than {least} volunteers gave");
+        out.find(Check::Groups, FILE, what);
+    }
+}
+
+/// Whether a file is the one that we write of a Parquet table, byte for byte.
+fn is_made_of(
+    package: &Path,
+    file: &str,
+    parquet: &str,
+    write: impl FnOnce(&Path, &Path) -> Result<(), ReleaseError>,
 ) -> Result<bool, ReleaseError> {
     let folder = tempfile::tempdir().map_err(ReleaseError::writing(package))?;
-    let right = folder.path().join("right.vot");
-    if write_votable(&package.join(parquet), table, columns, &right).is_err() {
+    let name = Path::new(file).file_name().unwrap_or_default();
+    let right = folder.path().join(name);
+    if write(&package.join(parquet), &right).is_err() {
         // What cannot be read has been said.
         return Ok(true);
     }
-    Ok(checksum(&right)? == checksum(&package.join(votable))?)
+    Ok(checksum(&right)? == checksum(&package.join(file))?)
 }
 
 fn csv(
@@ -235,8 +309,11 @@ fn wrong_cell(
     match column.name {
         "volunteer" if !is_pseudonym(cell) => Some("not a pseudonym of ours"),
         "kind" if !KINDS.contains(&cell) => Some("not a kind of question"),
-        "time" | "first" if cell != "unknown" && !is_bucket(cell, described.tier) => {
-            Some("too exact a time")
+        "time" | "first" if cell != "unknown" && !is_bucket(cell, described) => Some("too exact a time"),
+        name if is_share(name)
+            && cell.parse::<f64>().is_ok_and(|x| !(-1e-9..=1.0 + 1e-9).contains(&x)) =>
+        {
+            Some("not a share between 0 and 1")
         }
         "n_seen" => {
             let least = described.privacy["min_volunteers"].as_u64().unwrap_or(2);
@@ -246,137 +323,25 @@ fn wrong_cell(
     }
 }
 
-/// Whether a time is a bucket, and in tiers below D not a single day: weeks start on Monday.
-fn is_bucket(text: &str, tier: Option<Tier>) -> bool {
+/// Columns of shares, and the ends of their intervals.
+fn is_share(column: &str) -> bool {
+    ["fraction", "probability", "agreement"].iter().any(|start| column.starts_with(start))
+}
+
+/// Whether a time is a bucket, no finer than the package promises, and in tiers below D not a single day: weeks start
+/// on Monday.
+fn is_bucket(text: &str, described: &Described) -> bool {
     let Some((first, _)) = bucket_span(text) else { return false };
-    let is_day = text.len() == 10;
-    // Day 0 was a Thursday.
-    !is_day || tier == Some(Tier::D) || (first + 3).rem_euclid(7) == 0
-}
-
-/// Whether the package promises what the settings ask for; whether it keeps its promises is the other checks'.
-pub(super) fn promises(described: &Described, least: &Privacy, out: &mut Verified) {
-    let mut check = |name: &str, asked: u32| {
-        let what = match described.privacy[name].as_u64() {
-            Some(said) if said >= u64::from(asked) => return,
-            Some(said) => format!("{name} is {said}, and the settings ask for {asked}"),
-            None => format!("no {name}, and the settings ask for {asked}"),
-        };
-        out.find(Check::Groups, REPORT, what);
+    let promised = Resolution::of(described.privacy["protection"]["time"].as_str().unwrap_or("none"));
+    let rung = match text.len() {
+        // Day 0 was a Thursday.
+        10 if (first + 3).rem_euclid(7) == 0 => Resolution::Week,
+        10 => Resolution::Day,
+        4 => Resolution::Year,
+        _ => Resolution::Quarter,
     };
-    check("k", least.k);
-    check("l", least.l);
-    check("min_volunteers", least.min_volunteers);
-    for attack in described.privacy["attacks"].as_array().into_iter().flatten() {
-        let name = attack["attack"].as_str().unwrap_or_default();
-        let bound = if name == JOIN {
-            least.most_joined(attack["n_targets"].as_u64().unwrap_or(0))
-        } else {
-            least.most_found
-        };
-        if attack["most_found"].as_u64().is_none_or(|most| most > bound) {
-            let what = format!(
-                "the attack {name:?} may find {}, and the settings allow {bound}",
-                attack["most_found"]
-            );
-            out.find(Check::Groups, REPORT, what);
-        }
-    }
-}
-
-fn groups(
-    package: &Path,
-    described: &Described,
-    tier: Tier,
-    out: &mut Verified,
-    progress: &Progress,
-) -> Result<(), ReleaseError> {
-    let k = described.privacy["k"].as_u64().unwrap_or(0);
-    let l = described.privacy["l"].as_u64().unwrap_or(0);
-    if k < 2 || l < 1 {
-        out.find(Check::Groups, REPORT, "no k of 2 or more is promised");
-    }
-    let attacks = described.privacy["attacks"].as_array();
-    if tier >= Tier::C
-        && attacks.is_none_or(Vec::is_empty)
-        && package.join("data/votes.parquet").exists()
-    {
-        let what =
-            format!("tier {tier:?} leaves with the report of its attacks only, and there is none");
-        out.find(Check::Groups, REPORT, what);
-    }
-    for attack in attacks.into_iter().flatten() {
-        let number = |name: &str| attack[name].as_u64();
-        let (Some(found), Some(most)) = (number("n_found"), number("most_found")) else {
-            out.find(Check::Groups, REPORT, "an attack without its numbers");
-            continue;
-        };
-        if found > most {
-            let name = attack["attack"].as_str().unwrap_or_default();
-            out.find(
-                Check::Groups,
-                REPORT,
-                format!("the attack {name:?} found {found}, above its bound {most}"),
-            );
-        }
-    }
-    let path = package.join("data/volunteers.parquet");
-    let view = match View::open(package, progress) {
-        Ok(view) => view,
-        // What is wrong with the table has been said.
-        Err(_) => return Ok(()),
-    };
-    if tier == Tier::B && view.activity().iter().any(|n| *n > 1) {
-        out.find(
-            Check::Groups,
-            "data/votes.parquet",
-            "a pseudonym on several subjects, which tier B does not have",
-        );
-    }
-    if tier < Tier::C || !path.exists() {
-        return Ok(());
-    }
-    let mut rows = Vec::new();
-    let mut activity: HashMap<String, String> = HashMap::new();
-    let read = for_each_batch(&path, &["volunteer"], progress, |cells| {
-        for row in 0..cells.n_rows() {
-            let text = |name: &str| cells.text(name, row).unwrap_or_default().into_owned();
-            rows.push((QUASI_IDENTIFIERS.map(text).to_vec(), text(SENSITIVE)));
-            activity.insert(text("volunteer"), text("activity"));
-        }
-        Ok(())
-    });
-    const TABLE: &str = "data/volunteers.parquet";
-    if read.is_err() {
-        return Ok(());
-    }
-    if let Some((smallest, fewest)) = smallest_group(&rows) {
-        if (smallest as u64) < k {
-            out.find(Check::Groups, TABLE, format!("a group of {smallest} volunteers, and k is {k}"));
-        }
-        if (fewest as u64) < l {
-            out.find(
-                Check::Groups,
-                TABLE,
-                format!("a group with {fewest} different deciles of skill, and l is {l}"),
-            );
-        }
-    }
-    if tier == Tier::C {
-        let mut n_wrong = 0;
-        for (pseudonym, n) in view.pseudonyms().zip(view.activity()).filter(|(_, n)| *n > 1) {
-            let told = activity.get(pseudonym).map(|a| a.trim_end_matches('+').parse::<u64>());
-            if !matches!(told, Some(Ok(most)) if n <= most) {
-                n_wrong += 1;
-            }
-        }
-        if n_wrong > 0 {
-            let what =
-                format!("{n_wrong} pseudonyms with more votes than the table of volunteers tells");
-            out.find(Check::Groups, "data/votes.parquet", what);
-        }
-    }
-    Ok(())
+    promised.is_some_and(|promised| rung >= promised)
+        && (rung > Resolution::Day || described.tier == Some(Tier::D))
 }
 
 /// Words that are the team's own, so that a name among them says nothing: authors, answers, questions, and

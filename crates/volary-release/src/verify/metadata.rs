@@ -116,6 +116,7 @@ pub(crate) fn check(
     resources(frictionless, files, sums, &mut described, out);
     distribution(croissant, files, sums, out);
     parts(ro_crate, &root, files, sums, out);
+    made(get("prov.json"), files, sums, out);
     Ok(described)
 }
 
@@ -306,6 +307,30 @@ fn parts(
     }
     for file in files.keys().filter(|f| *f != FILE && !named.contains(f.as_str())) {
         out.find(Check::Metadata, FILE, format!("it does not name {file}"));
+    }
+}
+
+/// Provenance says of every data file that the release made it, by its checksum.
+fn made(
+    provenance: &Value,
+    files: &BTreeMap<String, u64>,
+    sums: &BTreeMap<String, String>,
+    out: &mut Verified,
+) {
+    if provenance.is_null() {
+        return;
+    }
+    let generated = provenance["wasGeneratedBy"].as_object().into_iter().flatten();
+    let made: BTreeSet<&str> = generated
+        .filter(|(_, made)| made["prov:activity"] == "volary:release")
+        .filter_map(|(_, made)| {
+            provenance["entity"][made["prov:entity"].as_str()?]["volary:sha256"].as_str()
+        })
+        .collect();
+    for file in files.keys().filter(|file| file.starts_with("data/")) {
+        if sums.get(file).is_some_and(|sum| !made.contains(sum.as_str())) {
+            out.find(Check::Metadata, "prov.json", format!("it does not say that {file} was made"));
+        }
     }
 }
 

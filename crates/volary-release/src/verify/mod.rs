@@ -5,7 +5,9 @@
 //! findings, and a package with one is not to be published. What could not be looked at for want of a key, a
 //! list of names or a registry is said, too.
 
+mod cards;
 mod contents;
+mod groups;
 mod json;
 mod metadata;
 mod structure;
@@ -20,7 +22,7 @@ use crate::error::ReleaseError;
 use crate::names::NameSet;
 use crate::optout::OptOuts;
 use crate::pseudonym::Pseudonyms;
-use crate::settings::Privacy;
+use crate::settings::Settings;
 
 /// What a finding is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -93,8 +95,8 @@ pub struct Against<'a> {
     pub optouts: Option<(&'a OptOuts, &'a Pseudonyms)>,
     /// The registry whose open entries must be told.
     pub biases: Option<&'a Registry>,
-    /// What must be promised at the least. Without it the package is held against its own promises.
-    pub privacy: Option<&'a Privacy>,
+    /// What must be promised at the least. Without them the package is held against its own promises.
+    pub settings: Option<&'a Settings>,
 }
 
 /// What was found.
@@ -150,6 +152,8 @@ pub fn verify(
     let sums = structure::sums(package, &files, &mut out)?;
     let described = metadata::check(package, &files, &sums, &mut out)?;
     contents::check(package, &described, &files, &mut out, progress)?;
+    groups::check(package, &described, &mut out, progress)?;
+    cards::check(package, &files, &described, &mut out);
     match against.names {
         Some(names) => {
             let set =
@@ -165,10 +169,10 @@ pub fn verify(
         }
         None => out.not_checked.push("opt-outs: needs the list and the key, --optouts FILE --key FILE"),
     }
-    match against.privacy {
-        Some(privacy) => contents::promises(&described, privacy, &mut out),
+    match against.settings {
+        Some(settings) => groups::promises(&described, settings, &mut out),
         None => out.not_checked.push(
-            "whether enough is promised (k, l, min_volunteers, most_found, most_joined): needs your settings, --settings FILE",
+            "whether enough is promised (tier, time, k, l, min_volunteers, min_classifications, noise, most_found, most_joined): needs your settings, --settings FILE",
         ),
     }
     match against.biases {

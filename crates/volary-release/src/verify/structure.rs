@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Check, Verified};
 use crate::error::ReleaseError;
-use crate::package::{MODEL_FILES, SUMS, digest};
+use crate::package::{MODEL_FILES, N_NEEDED, SUMS, digest};
 use crate::tier::Table;
 
 /// Files of every package.
@@ -55,7 +55,7 @@ pub(crate) fn walk(package: &Path, out: &mut Verified) -> Result<BTreeMap<String
         out.find(Check::Structure, file, "a file that no package has");
     }
     for model in files.keys().filter_map(|f| Some(f.strip_prefix("models/")?.split_once('/')?.0)) {
-        for needed in &MODEL_FILES[..3] {
+        for needed in &MODEL_FILES[..N_NEEDED] {
             let file = format!("models/{model}/{needed}");
             if !files.contains_key(&file) {
                 out.find(Check::Structure, &file, "the file is missing");

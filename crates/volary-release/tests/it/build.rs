@@ -253,9 +253,13 @@ fn entries(folder: &std::path::Path) -> BTreeSet<std::ffi::OsString> {
 #[test]
 fn what_the_policy_decided_is_what_is_done() {
     let mut project = Project::new();
-    let decided = |text: &str| format!("version = \"3\"\n[release]\n{text}\nembargo_months = 6\n");
+    let decided =
+        |text: &str| format!("version = \"3\"\n[release]\n{text}\n[data]\nembargo_months = 6\n");
     for (text, words) in [
-        ("k = 20", "decided k = 20 under [release], and release.toml has 10"),
+        ("k = 20", "policy 3, [release]: it decided k = 20, and release.toml has 10"),
+        ("line = \"main\"", "decided line = \"main\", and release.toml has none"),
+        ("min_voluntiers = 50", "nothing of a release is called min_voluntiers"),
+        ("[release.privacy]\nk = 50", "nothing of a release is called privacy"),
         ("tier = \"A\"", "decided tier = \"A\""),
         ("most_joined = 0", "decided most_joined = 0"),
     ] {
@@ -263,6 +267,10 @@ fn what_the_policy_decided_is_what_is_done() {
         let refused = project.release(&project.path("no"), &settings(Tier::B)).unwrap_err().to_string();
         assert!(refused.contains(words), "{refused}");
     }
+    project.inputs.policy =
+        Some(project.write("policy.toml", "version = \"3\"\nrelease = \"tier A\"\n"));
+    let refused = project.release(&project.path("no"), &settings(Tier::B)).unwrap_err().to_string();
+    assert!(refused.contains("is no table"), "{refused}");
     project.inputs.policy =
         Some(project.write("policy.toml", &decided("k = 10\ntier = \"B\"\nmin_volunteers = 3")));
     let package = project.package(Tier::B);

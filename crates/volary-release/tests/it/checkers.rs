@@ -33,12 +33,12 @@ fn ask(python: &Path, package: &Path, only: &[&str]) -> Value {
 fn every_checker_accepts_every_tier() {
     let Some(python) = python() else { return };
     let project = Project::new();
-    for tier in [Tier::A, Tier::C] {
+    for tier in [Tier::A, Tier::B, Tier::C, Tier::D] {
         let answers = ask(&python, &project.package(tier), &[]);
         for (checker, answer) in answers.as_object().unwrap() {
             assert_eq!(answer, "ok", "{checker} on tier {tier:?}");
         }
-        assert_eq!(answers.as_object().unwrap().len(), 11);
+        assert_eq!(answers.as_object().unwrap().len(), 13);
     }
 }
 
@@ -58,9 +58,8 @@ fn checkers_refuse_what_is_broken() {
         bytes[middle] ^= 1;
         std::fs::write(path, bytes).unwrap();
     };
-    // The mutants of specification 6.5. A file too many (3), line ends of the checksums (11, which sha256sum forgives)
-    // and a name that is no UTF-8 (12) no program of others minds; ours does (`the_twelve_mutants_are_found`).
-    let cases: [(&str, Harm<'_>); 18] = [
+    // The twelve mutants of specification 6.5, which ours finds too (`the_twelve_mutants_are_found`).
+    let cases: [(&str, Harm<'_>); 22] = [
         // 1: a byte.
         ("croissant", &|p| flip(&p.join("data/counts.parquet"))),
         ("sums", &|p| flip(&p.join("data/counts.vot"))),
@@ -68,6 +67,9 @@ fn checkers_refuse_what_is_broken() {
         // 2: a file less.
         ("ro_crate", &|p| std::fs::remove_file(p.join("data/gold.vot")).unwrap()),
         ("sums", &|p| std::fs::remove_file(p.join("LICENSE")).unwrap()),
+        ("audit", &|p| std::fs::remove_file(p.join("LICENSE")).unwrap()),
+        // 3: a file more.
+        ("audit", &|p| std::fs::write(p.join("data/users.csv"), "a\n").unwrap()),
         // 4: the number of rows.
         ("croissant", &|p| edit(p, "datapackage.json", "\"rows\": 2", "\"rows\": 3")),
         // 5: the licence.
@@ -96,6 +98,16 @@ fn checkers_refuse_what_is_broken() {
         // 10: a byte order mark.
         ("strict_json", &|p| edit(p, "prov.json", "{", "\u{feff}{")),
         ("croissant", &|p| edit(p, "croissant.json", "{", "\u{feff}{")),
+        // 11: line ends of the checksums, which coreutils forgives.
+        ("perl_sums", &|p| {
+            let sums = std::fs::read_to_string(p.join("SHA256SUMS")).unwrap();
+            std::fs::write(p.join("SHA256SUMS"), sums.replace('\n', "\r\n")).unwrap();
+        }),
+        // 12: a name that is no UTF-8.
+        ("audit", &|p| {
+            use std::os::unix::ffi::OsStrExt as _;
+            std::fs::write(p.join(std::ffi::OsStr::from_bytes(b"data/\xff.csv")), "x").unwrap();
+        }),
         // And what each format minds by itself.
         ("cff", &|p| edit(p, "CITATION.cff", "type: dataset", "type: poem")),
         ("datacite", &|p| edit(p, "datacite.json", "\"publicationYear\"", "\"year\"")),

@@ -11,9 +11,10 @@ use sha2::{Digest as _, Sha256};
 use volary_ingest::Progress;
 use volary_ingest::volunteer::key;
 use volary_release::bias::Registry;
+use volary_release::calendar::Resolution;
 use volary_release::optout::{Entry, OptOuts, State};
 use volary_release::package::pseudonyms;
-use volary_release::settings::Privacy;
+use volary_release::settings::{Privacy, Settings};
 use volary_release::tier::Tier;
 use volary_release::verify::{Against, Check, Verified, verify};
 
@@ -37,7 +38,7 @@ fn every_tier_holds() {
             names: Some(&names),
             optouts: Some((&OptOuts::default(), &tokens)),
             biases: Some(&registry),
-            privacy: Some(&settings(tier).privacy),
+            settings: Some(&settings(tier)),
         };
         let verified = verify(&package, &against, &Progress::default()).unwrap();
         assert!(verified.holds(), "{tier:?}: {:#?}", verified.findings);
@@ -61,21 +62,28 @@ fn what_was_not_looked_at_is_said() {
 fn promises_are_held_against_the_settings() {
     let project = Project::new();
     let package = project.package(Tier::C);
-    let made = settings(Tier::C).privacy;
-    let what = |privacy: &Privacy| -> Vec<String> {
-        let against = Against { privacy: Some(privacy), ..Against::default() };
+    let made = settings(Tier::C);
+    let what = |change: &dyn Fn(&mut Settings)| -> Vec<String> {
+        let mut asked = made.clone();
+        change(&mut asked);
+        let against = Against { settings: Some(&asked), ..Against::default() };
         let verified = verify(&package, &against, &Progress::default()).unwrap();
         assert!(verified.findings.iter().all(|f| f.check == Check::Groups), "{verified:?}");
         verified.findings.into_iter().map(|f| f.what).collect()
     };
-    assert_eq!(what(&made), [""; 0]);
-    let more = Privacy { k: made.k + 1, ..made.clone() };
-    assert_eq!(what(&more), [format!("k is {}, and the settings ask for {}", made.k, made.k + 1)]);
-    assert!(what(&Privacy { l: made.l + 1, ..made.clone() })[0].starts_with("l is "));
-    let more = Privacy { min_volunteers: made.min_volunteers + 1, ..made.clone() };
-    assert!(what(&more)[0].starts_with("min_volunteers is "));
+    assert_eq!(what(&|_| {}), [""; 0]);
+    assert_eq!(what(&|asked| asked.privacy.k = 11), ["k is 10, and the settings ask for 11"]);
+    assert!(what(&|asked| asked.privacy.l += 1)[0].starts_with("l is "));
+    assert!(what(&|asked| asked.privacy.min_volunteers += 1)[0].starts_with("min_volunteers is "));
+    assert!(what(&|asked| asked.privacy.min_classifications += 1)[0].starts_with("min_classifications"));
+    assert!(what(&|asked| asked.tier = Tier::B)[0].starts_with("tier C"));
+    assert!(what(&|asked| asked.privacy.time = Resolution::None)[0].starts_with("times are by "));
     // Less is enough.
-    assert_eq!(what(&Privacy { k: 2, l: 1, min_volunteers: 2, ..made.clone() }), [""; 0]);
+    let less = |asked: &mut Settings| {
+        asked.tier = Tier::D;
+        asked.privacy = Privacy { k: 2, min_volunteers: 2, ..asked.privacy.clone() };
+    };
+    assert_eq!(what(&less), [""; 0]);
     // A report without its promises promises nothing.
     let report = package.join("privacy_report.json");
     let text = std::fs::read_to_string(&report).unwrap();
@@ -83,7 +91,7 @@ fn promises_are_held_against_the_settings() {
     report_of.as_object_mut().unwrap().remove("min_volunteers");
     std::fs::write(&report, report_of.to_string()).unwrap();
     sum_again(&package);
-    let against = Against { privacy: Some(&made), ..Against::default() };
+    let against = Against { settings: Some(&made), ..Against::default() };
     let verified = verify(&package, &against, &Progress::default()).unwrap();
     assert!(verified.findings.iter().any(|f| f.what.starts_with("no min_volunteers")), "{verified:?}");
 }
@@ -215,6 +223,59 @@ fn replace_time(package: &Path, time: &str) {
         writer.write(&RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()).unwrap();
     }
     std::fs::write(path, writer.into_inner().unwrap()).unwrap();
+}
+
+/// Changes a cell of a package's Parquet table, and makes its CSV and checksums anew, as somebody would who wants it not
+/// to be seen.
+#[test]
+fn a_table_is_held_against_the_other_and_against_itself() {
+    // CSV alone.
+    breaks(Tier::A, Check::Schema, "not what the Parquet beside it says", |p| {
+        edit(p, "data/counts.csv", ",Cat,", ",Dog,");
+    });
+    // Votes that would show what the table of volunteers hides.
+    for tier in [Tier::C, Tier::D] {
+        breaks(tier, Check::Structure, "the table of volunteers is missing", |p| {
+            for extension in ["parquet", "csv", "vot"] {
+                std::fs::remove_file(p.join(format!("data/volunteers.{extension}"))).unwrap();
+            }
+        });
+    }
+    // A report that says other than the table.
+    breaks(Tier::C, Check::Groups, "other groups of volunteers", |p| {
+        let report = std::fs::read_to_string(p.join("privacy_report.json")).unwrap();
+        let line = report.lines().find(|line| line.contains("\"smallest_group\"")).unwrap();
+        edit(p, "privacy_report.json", line, "      \"smallest_group\": 600,");
+    });
+    breaks(Tier::C, Check::Schema, "too exact a time", |p| {
+        let report = std::fs::read_to_string(p.join("privacy_report.json")).unwrap();
+        let line = report.lines().find(|line| line.trim().starts_with("\"time\":")).unwrap();
+        edit(p, "privacy_report.json", line, "    \"time\": \"none\"");
+    });
+    breaks(Tier::C, Check::Groups, "no attack is called", |p| {
+        edit(p, "privacy_report.json", "\"dictionary\"", "\"x\"");
+    });
+    breaks(Tier::C, Check::Groups, "\"dictionary\" is not there", |p| {
+        edit(p, "privacy_report.json", "\"dictionary\"", "\"x\"");
+    });
+    // What people read, and what machines read.
+    for (file, from, to, check, words) in [
+        ("LICENSE", "CC-BY-4.0", "None", Check::Metadata, "SPDX-License-Identifier"),
+        ("CITATION.cff", "version: \"1.0\"", "version: \"9\"", Check::Metadata, "version"),
+        ("CITATION.cff", "title: \"Cats", "title: \"Rats", Check::Metadata, "title"),
+        ("README.md", "# Cats", "# Rats", Check::Metadata, "it does not say"),
+        ("README.md", "Black cats look", "Nothing looks", Check::Biases, "other known biases"),
+        ("README.md", "| dictionary |", "| nothing |", Check::Metadata, "other attacks"),
+        ("known_biases.json", "\"biases\"", "\"none\"", Check::Biases, "no list of known biases"),
+        ("prov.json", "\"volary:sha256\"", "\"volary:md5\"", Check::Metadata, "was made"),
+    ] {
+        breaks(Tier::A, check, words, |p| {
+            let path = p.join(file);
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(text.contains(from), "{file} holds no {from}");
+            std::fs::write(&path, text.replace(from, to)).unwrap();
+        });
+    }
 }
 
 #[test]

@@ -171,7 +171,9 @@ impl Electorate {
             type Sums = BTreeMap<(u32, u32), BTreeMap<u32, (u64, u64)>>;
             let add = |sums: &mut Sums, one: Compared| {
                 // Of a question with several answers: whether they see what the others see.
-                if one.is_yes && !self.people[one.volunteer as usize].is_out {
+                // Sessions are nobody in particular: ten of them may be one person.
+                let person = &self.people[one.volunteer as usize];
+                if one.is_yes && !person.is_out && !person.is_anonymous {
                     let of = sums.entry((one.question, one.answer)).or_default();
                     let sum = of.entry(one.volunteer).or_default();
                     *sum = (sum.0 + u64::from(one.n_agree), sum.1 + u64::from(one.n));

@@ -28,8 +28,9 @@ pub(crate) struct Args {
     /// The folder that `volary train` wrote.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
-    /// The team's policy, with a table [card]: licence, intended_use, out_of_scope, data, contact.
-    #[arg(long, value_name = "TOML", required_unless_present = "draft")]
+    /// The team's policy, with a table [card]: licence, intended_use, out_of_scope, data, contact [default: `policy` under
+    /// [project] in volary.toml].
+    #[arg(long, value_name = "TOML")]
     policy: Option<PathBuf>,
     /// Known biases; an empty file says that none are known.
     #[arg(long, value_name = "TOML", required_unless_present = "draft")]
@@ -51,7 +52,17 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let mut folder = Folder::read(&args.model)?;
-    let policy = args.policy.as_deref().map(Policy::read).transpose()?;
+    let policy = match (&args.policy, args.draft) {
+        (None, true) => None,
+        (named, _) => session.policy_of(named.as_deref())?,
+    };
+    if policy.is_none() && !args.draft {
+        bail!(
+            "a card says what only people can say: give --policy, or `policy` under [project] in volary.toml and --config; \
+             --draft writes the rest"
+        );
+    }
+    let policy = policy.as_deref().map(Policy::read).transpose()?;
     let biases = args.biases.as_deref().map(Registry::read).transpose()?;
     let prose = policy.as_ref().map(|policy| Prose::of(policy, folder.kind())).transpose()?;
     let said = Said {

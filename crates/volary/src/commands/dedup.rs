@@ -12,7 +12,8 @@ use crate::settings::RowSettings;
 
 /// Write an export without repeated classifications, still an export: same columns, same order.
 ///
-/// Names, ids and addresses of volunteers become keys; every other cell stays as it is.
+/// Names, ids and addresses of volunteers become keys; every other cell stays as it is, unless a spreadsheet would take
+/// it for a formula.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary dedup classifications.csv -o once.csv

@@ -160,12 +160,12 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn of(name: &'a str) -> Self {
-        let key = volunteer::key(name).0;
+        let key = if volunteer::is_key(name) { name.to_owned() } else { volunteer::key(name).0 };
         Self { name, key, folded: folded(name), has_voted: false, similar: BTreeSet::new() }
     }
 
     fn see(&mut self, cell: &str) {
-        if cell == self.name || cell == self.key {
+        if cell == self.name || cell == self.key || volunteer::key(cell).0 == self.key {
             self.has_voted = true;
         } else if folded(cell) == self.folded && !self.similar.contains(cell) {
             self.similar.insert(cell.to_owned());
@@ -224,8 +224,15 @@ fn look_up(change: &Change, session: &mut Session) -> Result<()> {
     Ok(())
 }
 
+/// The key of a name; a key, as `optout list` shows it, is one already.
 fn key_of(user: &str) -> Result<String> {
-    let (key, logged_in) = volunteer::key(user);
+    if user.trim().is_empty() {
+        bail!("--user is empty; give the name as it stands in the export");
+    }
+    let (key, logged_in) = match volunteer::is_key(user) {
+        true => (user.to_owned(), !volunteer::is_anonymous(user)),
+        false => volunteer::key(user),
+    };
     if !logged_in {
         bail!("somebody who was not logged in cannot be told from others, and so cannot opt out");
     }
@@ -248,8 +255,8 @@ fn ask(args: &Where, mut session: Session) -> Result<ExitCode> {
     if let (Some(package), Some(release_key), Some(settings)) =
         (&args.package, &args.key, &args.settings)
     {
-        let tokens =
-            package::pseudonyms(&Settings::read(settings)?, &ReleaseKey::read(release_key, package)?)?;
+        let release_key = ReleaseKey::read(release_key, package)?;
+        let tokens = package::pseudonyms_of(package, &Settings::read(settings)?, &release_key)?;
         let mut asked = OptOuts::default();
         let at = "1970-01-01".to_owned();
         asked.add(Entry { volunteer: key, state: State::Out, at, channel: String::new() })?;

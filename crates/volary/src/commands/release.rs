@@ -95,7 +95,7 @@ struct Make {
     /// Who opted out.
     #[arg(long, value_name = "TOML")]
     optouts: Option<PathBuf>,
-    /// The team's policy; its version is stamped on the package.
+    /// The team's policy; its version is stamped on the package [default: `policy` under [project] in volary.toml].
     #[arg(long, value_name = "TOML")]
     policy: Option<PathBuf>,
     /// run.json files that the data went through (provenance).
@@ -235,6 +235,7 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
         bail!("nothing to release; see `volary release --help`");
     };
     let settings = Settings::read(settings_file)?;
+    let policy = session.policy_of(args.policy.as_deref())?;
     let inputs = Inputs {
         votes: args.votes.clone(),
         shapes: args.shapes.clone(),
@@ -248,7 +249,7 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
         people: args.people.clone(),
         biases: Some(biases.clone()),
         optouts: args.optouts.clone(),
-        policy: args.policy.clone(),
+        policy: policy.clone(),
         runs: args.runs.clone(),
         public_subjects: args.public_subjects.clone(),
         previous: args.previous.clone(),
@@ -274,7 +275,7 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
         &args.gold,
         &args.slices,
         &args.people,
-        &args.policy,
+        &policy,
     ];
     for path in one.into_iter().chain(more.into_iter().flatten()).chain(&args.runs) {
         session.input_file(path)?;
@@ -301,6 +302,9 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
     if !built.missing.is_empty() {
         let missing = built.missing.join(", ");
         session.summary.note(&format!("not in it, since no input was given: {missing}"));
+    }
+    for warning in &built.warnings {
+        session.summary.note(&format!("note: {warning}"));
     }
     tell_attacks(&mut session, &built.attacks);
     session.summary.note(&format!("written to {}", output.display()));
@@ -335,7 +339,8 @@ fn run_verify(args: &Verify, mut session: Session) -> Result<ExitCode> {
     let settings = args.settings.as_deref().map(Settings::read).transpose()?;
     let pseudonyms = match (&args.key, &settings) {
         (Some(key), Some(settings)) => {
-            Some(package::pseudonyms(settings, &ReleaseKey::read(key, &args.package)?)?)
+            let key = ReleaseKey::read(key, &args.package)?;
+            Some(package::pseudonyms_of(&args.package, settings, &key)?)
         }
         _ => None,
     };
@@ -343,7 +348,7 @@ fn run_verify(args: &Verify, mut session: Session) -> Result<ExitCode> {
         names: names.as_deref(),
         optouts: optouts.as_ref().zip(pseudonyms.as_ref()),
         biases: biases.as_ref(),
-        privacy: settings.as_ref().map(|s| &s.privacy),
+        settings: settings.as_ref(),
     };
     let verified = verify(&args.package, &against, &session.progress)?;
     session.summary.count("n_files", "files", verified.n_files);
@@ -374,7 +379,8 @@ fn run_verify(args: &Verify, mut session: Session) -> Result<ExitCode> {
 
 fn run_attack(args: &Attack, mut session: Session) -> Result<ExitCode> {
     let settings = Settings::read(&args.settings)?;
-    let pseudonyms = package::pseudonyms(&settings, &ReleaseKey::read(&args.key, &args.package)?)?;
+    let key = ReleaseKey::read(&args.key, &args.package)?;
+    let pseudonyms = package::pseudonyms_of(&args.package, &settings, &key)?;
     let knowledge = knowledge(&args.knows, &session)?;
     if knowledge.is_empty() && args.previous.is_none() {
         bail!(
@@ -403,17 +409,27 @@ fn between(
     knowledge: &Knowledge,
     session: &Session,
 ) -> Result<Vec<Outcome>> {
-    let key = ReleaseKey::read(args.previous_key.as_ref().unwrap_or(&args.key), previous)?;
     let before = package::Before {
         folder: previous,
         view: open(previous, session)?,
-        pseudonyms: package::pseudonyms_of(previous, settings, &key)?,
+        pseudonyms: match &args.previous_key {
+            Some(path) => {
+                let key = ReleaseKey::read(path, previous)?;
+                Some(package::pseudonyms_of(previous, settings, &key)?)
+            }
+            None => {
+                let key = ReleaseKey::read(&args.key, previous)?;
+                package::pseudonyms_if_of(previous, settings, &key)?
+            }
+        },
     };
-    let after = Version { folder: &args.package, view, truth };
+    let after = Version { folder: &args.package, view, truth: Some(truth) };
     let optouts = args.optouts.as_deref().map(OptOuts::read).transpose()?.unwrap_or_default();
     let out_now = optouts.out();
-    let people: Vec<&str> = out_now.keys().copied().collect();
-    Ok(before.against(&after, &people, knowledge.keys(), &settings.privacy, &session.progress)?)
+    let out_now: Vec<&str> = out_now.keys().copied().collect();
+    let everybody: Vec<&str> = knowledge.keys().chain(out_now.iter().copied()).collect();
+    let people = package::Between { out_now: &out_now, everybody: &everybody };
+    Ok(before.against(&after, &people, &settings.privacy, &session.progress)?)
 }
 
 fn open(package: &Path, session: &Session) -> Result<View> {

@@ -310,6 +310,16 @@ fn a_name_that_nobody_has_is_told_of_and_no_name_is_kept() {
         (&json!(false), &json!(1))
     );
     place.volary(&["optout", "back", "--user", "p1", "--names", "none.csv"]).fails_with("none.csv");
+    for name in ["", "  "] {
+        place.volary(&["optout", "add", "--user", name]).fails_with("--user is empty");
+    }
+    // A key, as the list shows it, is that person's; one of nobody's account is nobody's.
+    let (key, _) = volary_ingest::volunteer::key("Zaphod_B");
+    let said = add(&key, &["--project", "."]);
+    assert!(!said.contains("nobody of this name"), "{said}");
+    assert!(place.read("optouts.toml").matches(key.as_str()).count() > 1);
+    let (session, _) = volary_ingest::volunteer::key("not-logged-in-1");
+    place.volary(&["optout", "add", "--user", &session]).fails_with("was not logged in");
     let empty = Place::new();
     empty.volary(&["optout", "add", "--user", "p1", "--names", "none.csv"]).fails_with("none.csv");
     assert!(empty.files().is_empty());

@@ -212,6 +212,123 @@ fn gold_and_skill_of_before_an_opt_out_stay() {
     place.volary(&release("four", &stale)).fails_with("`volary gold` was not told of all of them");
 }
 
+/// Another key, or another project, does not say that nobody is there.
+#[test]
+fn a_package_is_asked_with_its_own_key() {
+    let place = project();
+    let tier_b = SETTINGS.replace("tier = \"A\"", "tier = \"B\"");
+    place.write("release.toml", &tier_b);
+    place.record(&release("cats-1.0", &["--new-key", "--names", "export.csv"]));
+    place.record(&release("other", &["--names", "export.csv"]));
+    place.record(&["optout", "add", "--user", NAMES[0], "--at", "2026-11-01"]);
+    let verify = |key: &str, settings: &str| {
+        place.volary(&[
+            "release",
+            "verify",
+            "cats-1.0",
+            "--optouts",
+            "optouts.toml",
+            "--key",
+            key,
+            "--settings",
+            settings,
+        ])
+    };
+    let found = verify("cats.key", "release.toml");
+    assert!(found.code == 1 && found.stdout.contains("1 people who opted out"), "{}", found.stdout);
+    // The settings of the version after, now of a line: the package says which it is.
+    let next = tier_b.replace("\"1.0\"", "\"2.0\"");
+    place.write("next.toml", next.replace("[responsible]", "[privacy]\nline = \"main\"\n[responsible]"));
+    let found = verify("cats.key", "next.toml");
+    assert!(found.code == 1 && found.stdout.contains("1 people who opted out"), "{}", found.stdout);
+    // Another key, another project.
+    place.record(&[
+        "release",
+        "release.toml",
+        "--votes",
+        "extracts/votes.csv",
+        "--biases",
+        "biases.toml",
+        "--key",
+        "new.key",
+        "--new-key",
+        "-o",
+        "third",
+    ]);
+    place.write("dogs.toml", tier_b.replace("project = \"cats\"", "project = \"dogs\""));
+    for (key, settings) in [("new.key", "release.toml"), ("cats.key", "dogs.toml")] {
+        verify(key, settings).fails_with("made with another key");
+        place
+            .volary(&[
+                "release",
+                "attack",
+                "cats-1.0",
+                "--names",
+                "export.csv",
+                "--key",
+                key,
+                "--settings",
+                settings,
+            ])
+            .fails_with("made with another key");
+        place
+            .volary(&[
+                "optout",
+                "where",
+                "--user",
+                NAMES[0],
+                "--package",
+                "cats-1.0",
+                "--key",
+                key,
+                "--settings",
+                settings,
+            ])
+            .fails_with("made with another key");
+    }
+}
+
+/// What is given to protect somebody is about somebody.
+#[test]
+fn protection_that_protects_nobody_is_told() {
+    let place = project();
+    place.write("release.toml", SETTINGS.replace("tier = \"A\"", "tier = \"B\""));
+    place.write("public.csv", "subject_id\n999999\n");
+    place
+        .volary(&release("cats", &["--new-key", "--public-subjects", "public.csv"]))
+        .fails_with("none of the subjects of --public-subjects");
+    place.write("people.csv", format!("volunteer,country\n{},GB\n", NAMES[3]));
+    place.volary(&release("cats", &["--people", "people.csv"])).fails_with("and not names");
+    // Few people with few classifications each: nobody is linked, and that is said.
+    let tier_c = SETTINGS.replace("tier = \"A\"", "tier = \"C\"");
+    place.write(
+        "release.toml",
+        tier_c.replace("[responsible]", "[privacy]\nnobody_is_public = true\n[responsible]"),
+    );
+    let made = place.volary(&release("cats", &["--names", "export.csv"]));
+    assert!(made.stdout.contains("tier B in all but its name"), "{}", made.stdout);
+    place.record(&["release", "verify", "cats"]);
+}
+
+/// The policy of the project is that of what is made in it.
+#[test]
+fn the_projects_policy_is_the_default_and_no_other_is_followed() {
+    let place = project();
+    place.write("policy.toml", "version = \"2026-12\"\n[release]\nk = 50\n");
+    place.write("volary.toml", "[project]\npolicy = \"policy.toml\"\n");
+    let with = |more: &[&str]| {
+        let all = release("cats", &[&["--config", "volary.toml"], more].concat()).join("\n");
+        place.volary(&all.split('\n').collect::<Vec<_>>())
+    };
+    with(&["--new-key"]).fails_with("it decided k = 50, and release.toml has 10");
+    place.write("policy.toml", "version = \"2026-12\"\n[release]\nk = 10\n");
+    place.write("other.toml", "version = \"other\"\n");
+    with(&["--policy", "other.toml"]).fails_with("give the one that is followed");
+    with(&[]).is_done();
+    assert!(place.read("cats/policy.json").contains("2026-12"));
+    assert!(place.read("cats.run.json").contains("\"policy\": \"2026-12\""));
+}
+
 #[test]
 fn a_policy_does_not_change_in_silence() {
     let place = Place::new();
@@ -574,12 +691,20 @@ fn a_model_leaves_with_its_card_and_without_those_who_opted_out() {
         found.push(path.file_name().unwrap().to_string_lossy().into_owned());
     });
     found.sort();
-    let expected =
-        ["card.md", "config.json", "cost.json", "lineage.json", "metrics.json", "weights.safetensors"];
+    let expected = [
+        "card.md",
+        "config.json",
+        "cost.json",
+        "lineage.json",
+        "metrics.json",
+        "run.json",
+        "weights.safetensors",
+    ];
     assert_eq!(found, expected);
     assert!(place.read("cats/README.md").contains("## Models"));
     assert!(place.read("cats/ro-crate-metadata.json").contains("weights.safetensors"));
     checkers_accept(&place.path("cats"));
+    a_changed_model_is_found(&place);
     // Somebody opts out: the model learned from them, and stays.
     place.record(&["optout", "add", "--user", NAMES[3], "--at", "2026-11-01"]);
     let out = [&with[..5], &["policy.toml", "--optouts", "optouts.toml"]].concat();
@@ -629,5 +754,29 @@ fn checkers_accept(package: &std::path::Path) {
     for (checker, answer) in answers.as_object().unwrap() {
         assert_eq!(answer, "ok", "{checker}");
     }
-    assert_eq!(answers.as_object().unwrap().len(), 11);
+    assert_eq!(answers.as_object().unwrap().len(), 13);
+}
+
+/// A number of a card, or of what it is made of, is changed by hand.
+fn a_changed_model_is_found(place: &Place) {
+    let models = place.path("cats/models");
+    let model = models.read_dir().unwrap().next().unwrap().unwrap().path();
+    let record: Value =
+        serde_json::from_str(&std::fs::read_to_string(model.join("run.json")).unwrap()).unwrap();
+    assert!(record.get("folder").is_none() && record.get("command_line").is_none(), "{record}");
+    for (file, from, to, words) in [
+        ("card.md", "| stopped by |", "| never stopped by |", "not what the files beside it say"),
+        ("metrics.json", "\"value\":", "\"value\": 0.5, \"was\":", "no card can be made of it"),
+        ("cost.json", "\"cpu_s\": ", "\"cpu_s\": 9", "no card can be made of it"),
+        ("run.json", "\"command\": \"train\"", "\"command\": \"score\"", "no card can be made of it"),
+    ] {
+        let path = model.join(file);
+        let was = std::fs::read_to_string(&path).unwrap();
+        assert!(was.contains(from), "{file} holds no {from}: {was}");
+        std::fs::write(&path, was.replacen(from, to, 1)).unwrap();
+        let found = place.volary(&["release", "verify", "cats"]);
+        assert_eq!(found.code, 1, "{file}");
+        assert!(found.stdout.contains(words), "{file}: {}", found.stdout);
+        std::fs::write(&path, was).unwrap();
+    }
 }

@@ -3,7 +3,7 @@
 //! Same files (`question_extractor_<name>.csv`), same columns (`data.*`), read from the same YAML. Not
 //! the same: lists are JSON, counts are whole numbers, an empty cell is the only way to say nothing,
 //! `user_name` holds the volunteer's key and `user_id` nothing, `data.aggregation_version` says
-//! "volary". What each extractor does otherwise stands in its module: `answers`, `marks`, `slug`.
+//! "volary", and what a spreadsheet would take for a formula stands behind an apostrophe (`'=x`). What each extractor does otherwise stands in its module: `answers`, `marks`, `slug`.
 //! Marks are clustered by whoever is handed in ([`Clustering`]). Texts are not aligned: asking for one of
 //! those reducers is answered with a problem. Gold standard is the export's (the original always says
 //! false); annotations within combos are read as any others.

@@ -13,10 +13,9 @@ use super::super::config::{ReducerConfig, ReducerEntry};
 use super::clustering::Clustering;
 use super::reducers::{Extracted, Reduced, Reducer};
 use super::shapes::{self, Account, ShapeReducer};
-use super::table::{TableFile, finish};
+use super::table::{TableFile, Writer};
 use super::{AGGREGATION_VERSION, file_stem};
 use crate::error::IngestError;
-use crate::output::AtomicFile;
 use crate::records::{Header, Record, RecordOptions, Records};
 use crate::report::{ReadReport, Tally};
 use crate::source::Progress;
@@ -59,7 +58,7 @@ pub fn write_reductions(
     progress: &Progress,
 ) -> Result<ReductionReport, IngestError> {
     let stem = file_stem(name)?;
-    let options = RecordOptions::export();
+    let options = RecordOptions { is_exact: false, ..RecordOptions::export() };
     let mut records = Records::open(extract_csv, options, progress)?;
     records.require(["subject_id", "task"], "an extraction of panoptes_aggregation")?;
     let mut tally = Tally::default();
@@ -342,18 +341,17 @@ impl Extraction {
         let front = FRONT.into_iter().filter(|name| all.contains(name));
         let columns: Vec<&str> =
             front.chain(all.iter().copied().filter(|n| !FRONT.contains(n))).collect();
-        let mut writer = csv::Writer::from_writer(AtomicFile::create(path)?);
-        let io_error = |e: csv::Error| IngestError::io("writing", path, std::io::Error::other(e));
+        let mut writer = Writer::create(path)?;
         let fixed = ["subject_id", "workflow_id", "task", "reducer"].map(str::to_owned);
         let data = columns.iter().map(|c| format!("data.{c}"));
         let header = fixed.into_iter().chain(data).chain(["data.aggregation_version".to_owned()]);
-        writer.write_record(header).map_err(io_error)?;
+        writer.row(header)?;
         for (head, cells) in rows {
             let head = head.iter().map(|symbol| self.pool.text(*symbol)).chain([name]);
             let cells = columns.iter().map(|column| cells.get(*column).map_or("", String::as_str));
-            writer.write_record(head.chain(cells).chain([AGGREGATION_VERSION])).map_err(io_error)?;
+            writer.row(head.chain(cells).chain([AGGREGATION_VERSION]))?;
         }
-        finish(writer, path)?;
+        writer.finish()?;
         Ok(TableFile { path: path.to_owned(), n_rows: rows.len() as u64, n_columns: columns.len() + 5 })
     }
 }

@@ -1,7 +1,11 @@
 //! A wide table whose columns are known only at the end: rows are held as (column, cell) pairs.
+//!
+//! What a spreadsheet would take for a formula stands behind an apostrophe, in these tables as in all others.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use volary_core::spreadsheet::neutral;
 
 use super::answers::Cells;
 use super::datum::{Column, Datum, Names};
@@ -73,19 +77,18 @@ impl Table {
             *slot = position;
         }
         let position: Vec<usize> = name_of.iter().map(|key| sorted[key]).collect();
-        let mut writer = csv::Writer::from_writer(AtomicFile::create(path)?);
-        let io_error = |e: csv::Error| IngestError::io("writing", path, std::io::Error::other(e));
+        let mut writer = Writer::create(path)?;
         let data = sorted.keys().map(|(_, name)| format!("data.{name}"));
         let titles = header.iter().map(|h| (*h).to_owned()).chain(data);
-        writer.write_record(titles.chain([constant.0.to_owned()])).map_err(io_error)?;
+        writer.row(titles.chain([constant.0.to_owned()]))?;
         for row in &self.rows {
             let task = self.tasks.get(row.task as usize).map_or("", String::as_str);
             let mut cells = before(row.classification, task);
             cells.extend(placed(&row.cells, &position, sorted.len(), names));
             cells.push(constant.1.to_owned());
-            writer.write_record(cells).map_err(io_error)?;
+            writer.row(cells)?;
         }
-        finish(writer, path)?;
+        writer.finish()?;
         let n_columns = header.len() + sorted.len() + 1;
         Ok(TableFile { path: path.to_owned(), n_rows: self.rows.len() as u64, n_columns })
     }
@@ -97,19 +100,44 @@ pub(super) fn write_all<const N: usize>(
     header: [&str; N],
     rows: &[[&str; N]],
 ) -> Result<TableFile, IngestError> {
-    let mut writer = csv::Writer::from_writer(AtomicFile::create(path)?);
-    let io_error = |e: csv::Error| IngestError::io("writing", path, std::io::Error::other(e));
-    writer.write_record(header).map_err(io_error)?;
+    let mut writer = Writer::create(path)?;
+    writer.row(header)?;
     for row in rows {
-        writer.write_record(row).map_err(io_error)?;
+        writer.row(row)?;
     }
-    finish(writer, path)?;
+    writer.finish()?;
     Ok(TableFile { path: path.to_owned(), n_rows: rows.len() as u64, n_columns: N })
 }
 
-/// Puts a table in its place.
-pub(super) fn finish(writer: csv::Writer<AtomicFile>, path: &Path) -> Result<(), IngestError> {
-    writer.into_inner().map_err(|e| IngestError::io("writing", path, e.into_error()))?.commit()
+/// A table on its way to a file.
+pub(super) struct Writer<'p> {
+    csv: csv::Writer<AtomicFile>,
+    path: &'p Path,
+}
+
+impl<'p> Writer<'p> {
+    pub(super) fn create(path: &'p Path) -> Result<Self, IngestError> {
+        Ok(Self { csv: csv::Writer::from_writer(AtomicFile::create(path)?), path })
+    }
+
+    pub(super) fn row(
+        &mut self,
+        cells: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<(), IngestError> {
+        let write = || {
+            for cell in cells {
+                self.csv.write_field(neutral(cell.as_ref()).as_bytes())?;
+            }
+            self.csv.write_record(None::<&[u8]>)
+        };
+        write().map_err(|e: csv::Error| IngestError::io("writing", self.path, std::io::Error::other(e)))
+    }
+
+    /// Puts the table in its place.
+    pub(super) fn finish(self) -> Result<(), IngestError> {
+        let wrong = |e: csv::IntoInnerError<_>| IngestError::io("writing", self.path, e.into_error());
+        self.csv.into_inner().map_err(wrong)?.commit()
+    }
 }
 
 /// The cells of a row in the order of the columns; counts of one name add up.

@@ -183,7 +183,7 @@ pub(crate) fn judged(
         precision: row.precision.map(estimate),
         recall: row.recall.map(estimate),
         f1: row.f1.map(estimate),
-        sentence: row.sentence(table.n_rows()),
+        sentence: row.sentence(vectors.rows.len()),
         too_few: question.and_then(|_| expert::too_few(&quantity.values, row.threshold)),
         groups: kept
             .into_iter()

@@ -81,7 +81,7 @@ struct Make {
     /// Where a volunteer met a subject more than once: first (default), last or all count.
     #[arg(long, value_name = "RULE")]
     repeats: Option<String>,
-    /// The team's policy; its version is stamped on the labels.
+    /// The team's policy; its version is stamped on the labels [default: `policy` under [project] in volary.toml].
     #[arg(long, value_name = "TOML")]
     policy: Option<PathBuf>,
     #[command(flatten)]
@@ -105,7 +105,8 @@ fn make(args: &Make, mut session: Session) -> Result<ExitCode> {
     if args.most.is_some_and(|most| most < rule.least) {
         bail!("--most is smaller than --least, so that no subject would have enough votes");
     }
-    let policy = args.policy.as_deref().map(Policy::read).transpose()?;
+    let policy = session.policy_of(args.policy.as_deref())?;
+    let policy = policy.as_deref().map(Policy::read).transpose()?;
     let rows = args.rows.clone().or(&session.settings.rows);
     session.settings.rows = rows.clone();
     let votes = read_input(&args.input, &rows, None, &[], &mut session)?;
