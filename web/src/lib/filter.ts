@@ -5,6 +5,23 @@
 
 const WORDS = new Set(['and', 'or', 'not', 'in', 'between', 'is', 'missing', 'contains', 'true', 'false']);
 
+/** The command that counts what a filter selects: of the table's own file, joined with those of the filter's columns. */
+export function command(columns: readonly { name: string; file?: string }[], filter: string, rest = ''): string {
+  const main = (columns.find((c) => c.name === 'subject_id') ?? columns[0])?.file ?? 'TABLE';
+  const named = columns.filter((c) => c.file && c.file !== main && filter.includes(name(c.name)));
+  const joined = [...new Set(named.map((c) => c.file))].map((file) => ` --with ${shell(file!)}`);
+  return `volary slice ${shell(main)}${joined.join('')} ${quoted(filter)}${rest}`;
+}
+
+/** A path as a shell takes it. */
+function shell(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : quoted(path);
+}
+
+function quoted(text: string): string {
+  return `"${text.replace(/[\\"$`]/g, '\\$&')}"`;
+}
+
 /** A column's name as the language takes it. */
 export function name(column: string): string {
   const isPlain = (word: string) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(word) && !WORDS.has(word.toLowerCase());

@@ -13,8 +13,10 @@ import { colourBytes, scaleOf, type Scale } from '../lib/scale';
 import { read, write, type View } from '../lib/url';
 import type { Blend, Colours } from '../points/layer';
 import { Picker } from '../points/pick';
+import { onDestroy } from 'svelte';
 import { page } from './page.svelte';
 import { Resource } from './resource.svelte';
+import { fetchSoon, howMany } from './soon';
 import { Thumbs } from './thumbs';
 
 /** Points in the unit square, ready to be drawn. */
@@ -66,6 +68,11 @@ export class Explorer {
   levels: Uint8Array | null = $derived(this.guess ?? this.selection.data?.levels ?? null);
   private columns = new Map<string, Promise<Column>>();
   private sprites = new Map<string, Thumbs>();
+  private isGone = false;
+
+  constructor() {
+    onDestroy(() => (this.isGone = true));
+  }
 
   get tables(): TableView[] {
     return page.project.data?.tables ?? [];
@@ -150,7 +157,9 @@ export class Explorer {
     if (!axes || !table) return;
     const isMap = table.maps.some((map) => map.x === axes.x && map.y === axes.y);
     void this.places.load(async (asked) => {
+      const began = performance.now();
       const [x, y] = await Promise.all([this.numbers(axes.x, asked), this.numbers(axes.y, asked)]);
+      this.lookAhead(table, howMany(x.byteLength, x.byteLength + y.byteLength, performance.now() - began));
       const made = frame(bounds(x) ?? [0, 1], bounds(y) ?? [0, 1], isMap);
       const u = new Float32Array(x.length);
       const v = new Float32Array(y.length);
@@ -168,6 +177,14 @@ export class Explorer {
         (coming ??= Picker.slowly(u, v, () => !picker).then((one) => (picker ??= one)));
       return { ...axes, u, v, frame: made, nShown, picker: () => (picker ??= new Picker(u, v)), indexed };
     });
+  }
+
+  /** The first columns that may be wanted as colours. */
+  private lookAhead(table: TableView, n: number): void {
+    const wanted = table.columns.filter((c) => (c.kind === 'number' || c.is_category) && !isPlace(c.name));
+    const isWanted = () => this.table === table && !this.isGone;
+    const names = wanted.slice(0, n).map((c) => c.name);
+    void fetchSoon(names, (name) => this.column(name), () => page.touched, isWanted);
   }
 
   async colour(name: string, asked: Asked = {}): Promise<Coloured> {

@@ -25,6 +25,8 @@ class Page {
   canUndo = $state(false);
   canRedo = $state(false);
   private timer = 0;
+  /** When the page was last touched, by `performance.now()`. */
+  touched = 0;
 
   start(): void {
     this.hasKey = takeKey();
@@ -32,6 +34,10 @@ class Page {
     const light = matchMedia('(prefers-color-scheme: light)');
     this.setTheme(kept === 'light' || (kept === null && light.matches) ? 'light' : 'dark', false);
     addEventListener('popstate', () => this.follow());
+    const touch = () => (this.touched = performance.now());
+    for (const kind of ['pointerdown', 'pointerup', 'wheel', 'keydown', 'input']) {
+      addEventListener(kind, touch, { passive: true, capture: true });
+    }
     addEventListener('keydown', (event) => this.pressed(event));
     addEventListener('hashchange', () => {
       if (takeKey()) location.reload();

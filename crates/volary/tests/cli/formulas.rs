@@ -48,7 +48,11 @@ fn answers_that_look_like_formulas_come_back_as_they_were() {
     assert!(names.iter().any(|row| row["label"] == "'=x"), "{names:?}");
     // No cell of any CSV is a formula; numbers stay.
     let mut n_files = 0;
-    for file in place.files().iter().filter(|f| f.ends_with(".csv") && !["export.csv", "truth.csv"].contains(&f.as_str())) {
+    for file in place
+        .files()
+        .iter()
+        .filter(|f| f.ends_with(".csv") && !["export.csv", "truth.csv"].contains(&f.as_str()))
+    {
         n_files += 1;
         let mut reader =
             csv::ReaderBuilder::new().has_headers(false).from_path(place.path(file)).unwrap();
