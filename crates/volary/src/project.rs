@@ -23,7 +23,7 @@ use crate::commands::marks::{Constants, Inputs, Job, More, Outcome, Place, Whole
 use crate::commands::{consensus, extract, report};
 use crate::input::{InputKind, find_votes, read_input};
 use crate::session::{Session, StageFiles};
-use crate::settings::Settings;
+use crate::settings::{RowSettings, Settings};
 use crate::steps::Steps;
 
 /// The list of those who opted out, as it is called where nothing names it.
@@ -88,8 +88,13 @@ impl Project {
         }
         let source = self.source()?;
         let input = &self.settings.input;
+        // Which list it is, is a matter of what is on it and not of where it lies.
+        let rows = RowSettings { optouts: None, ..self.settings.rows.clone() };
+        let lists = digests(&self.settings.rows.optouts)?;
+        let optouts: Vec<&Value> =
+            lists.as_array().into_iter().flatten().map(|list| &list["blake3"]).collect();
         let of_exports = json!({
-            "rows": self.settings.rows, "optouts": digests(&self.settings.rows.optouts)?, "exports": digests(&input.exports)?, "workflows": digests(&input.workflows)?,
+            "rows": rows, "optouts": optouts, "exports": digests(&input.exports)?, "workflows": digests(&input.workflows)?,
         });
         let of_consensus = json!({
             "extract": of_exports, "consensus": self.settings.consensus, "truth": digests(&input.truth)?,

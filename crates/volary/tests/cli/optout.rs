@@ -350,7 +350,10 @@ fn a_run_that_was_given_the_list_is_not_repeated_without_it() {
     assert_eq!(rebuild(&place, &[])["n_touched"], 0);
     let named = settings.replace("[[steps]]", "[rows]\noptouts = \"optouts.toml\"\n[[steps]]");
     place.write("volary.toml", named);
-    place.record(&["run"]);
+    // It is the same list, however it is named.
+    let again = place.record(&["run"]);
+    assert_eq!(again["summary"]["stage_extract"], "up to date");
+    assert_eq!(again["summary"]["stage_step_1_(gold)"], "up to date");
     place.record(&["run", "--force"]);
     assert_eq!(place.read("gold.csv"), without);
     let said = place.volary(&["optout", "add", "--user", "p3", "--at", "2026-11-02"]).stdout;
