@@ -78,6 +78,8 @@ pub struct Built {
     pub privacy: Value,
     /// What is not in the package because its input was not given.
     pub missing: Vec<&'static str>,
+    /// Answers that `[noise]` names and nobody gave. Not in the package either.
+    pub unsaid: Vec<String>,
     /// Bytes.
     pub n_bytes: u64,
 }
@@ -316,6 +318,7 @@ pub fn build(
         attacks,
         privacy,
         missing,
+        unsaid: noisy.map_or_else(Vec::new, |noisy| noisy.noisy().unsaid.clone()),
         n_bytes,
     })
 }

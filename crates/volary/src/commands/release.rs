@@ -302,6 +302,10 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
         let missing = built.missing.join(", ");
         session.summary.note(&format!("not in it, since no input was given: {missing}"));
     }
+    if !built.unsaid.is_empty() {
+        let answers = built.unsaid.join(", ");
+        session.summary.note(&format!("[[noise.questions]] names what nobody said: {answers}"));
+    }
     tell_attacks(&mut session, &built.attacks);
     session.summary.note(&format!("written to {}", output.display()));
     let name = output.file_name().context("the output has no name")?.to_string_lossy().into_owned();
