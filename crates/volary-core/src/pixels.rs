@@ -24,12 +24,12 @@ impl PixelShape {
 #[derive(Debug, thiserror::Error)]
 pub enum PixelError {
     /// The file that holds the pictures gave an error.
-    #[error("{what} could not be read: {source}; check the disk, and decode the images again")]
+    #[error("{what} could not be read: {reason}; check the disk, and decode the images again")]
     Io {
         /// The file.
         what: String,
         /// What the system said.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        reason: Box<dyn std::error::Error + Send + Sync>,
     },
     /// There is no such picture.
     #[error("picture {row} of {count} was asked for")]

@@ -206,9 +206,9 @@ pub const MOST_SLICES: usize = 500_000;
 /// Rates of all slices, by q, then by the size of the difference.
 ///
 /// # Errors
-/// [`CrowdError::Level`] for a level or a false-discovery rate outside 0 to 1; [`CrowdError::Length`] for a
-/// column of another length; [`CrowdError::Slices`] for more than [`MOST_SLICES`], or for more or fewer columns
-/// together than 1 to 3.
+/// [`CrowdError::Level`] for a level outside 0 to 1; [`CrowdError::Length`] for a column of another length;
+/// [`CrowdError::Slices`] for a false-discovery rate outside 0 to 1, fewer bins than two, a column that is named twice,
+/// more than [`MOST_SLICES`], or more or fewer columns together than 1 to 3.
 pub fn bias(
     cases: &[Case],
     columns: &[Column],
@@ -226,10 +226,24 @@ pub fn bias(
 }
 
 fn check(n_cases: usize, columns: &[Column], params: &BiasParams) -> Result<(), CrowdError> {
-    for level in [params.level, params.fdr] {
-        if !(level > 0.0 && level < 1.0) {
-            return Err(CrowdError::Level { level });
-        }
+    let is_share = |share: f64| share > 0.0 && share < 1.0;
+    if !is_share(params.level) {
+        return Err(CrowdError::Level { level: params.level });
+    }
+    let refuse = |what: String| Err(CrowdError::Slices { what });
+    if !is_share(params.fdr) {
+        return refuse(format!("the share of false alarms lies between 0 and 1, not at {}", params.fdr));
+    }
+    if params.n_bins < 2 {
+        return refuse(format!(
+            "{} bins of a number; a slice needs a rest, so give 2 or more",
+            params.n_bins
+        ));
+    }
+    let mut names = BTreeSet::new();
+    if let Some(twice) = columns.iter().find(|column| !names.insert(&column.name)) {
+        // Both would count against false alarms, and be flagged together.
+        return refuse(format!("the column {:?} is named twice; name it once", twice.name));
     }
     for column in columns {
         let actual = match &column.values {
@@ -241,6 +255,49 @@ fn check(n_cases: usize, columns: &[Column], params: &BiasParams) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// A slice of which too little is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SmallSlice {
+    /// What it holds.
+    pub condition: Condition,
+    /// Which way to be wrong.
+    pub wrong: Wrong,
+    /// Cases that could be wrong this way.
+    pub n: u64,
+    /// The same of the rest.
+    pub n_rest: u64,
+}
+
+/// The slices of single columns that [`bias`] says nothing of: they, or the rest, hold too few cases.
+///
+/// # Errors
+/// As [`bias`].
+pub fn too_small(
+    cases: &[Case],
+    columns: &[Column],
+    params: &BiasParams,
+) -> Result<Vec<SmallSlice>, CrowdError> {
+    check(cases.len(), columns, params)?;
+    let mut found = Vec::new();
+    for slices in columns.iter().map(|column| slices(column, params.n_bins)) {
+        for wrong in Wrong::BOTH {
+            let cells = Table::of(cases, &vec![&slices], wrong).cells;
+            let all: u64 = cells.iter().map(|(_, n)| n).sum();
+            let small = slices.conditions.iter().zip(&cells).filter_map(|(condition, (_, n))| {
+                let n_rest = all - n;
+                (*n < params.least || n_rest < params.least).then(|| SmallSlice {
+                    condition: condition.clone(),
+                    wrong,
+                    n: *n,
+                    n_rest,
+                })
+            });
+            found.extend(small);
+        }
+    }
+    Ok(found)
 }
 
 /// With q, by q, then by the size of the difference.

@@ -210,11 +210,26 @@ fn pairs_of_columns_and_small_slices() {
             .is_err()
     );
     assert!(bias(&cases, &columns, &BiasParams { fdr: 0.0, ..params }).is_err());
+    // One bin has no rest; a column that is named twice would count twice.
+    assert!(bias(&cases, &columns, &BiasParams { n_bins: 1, ..params }).is_err());
+    assert!(bias(&cases, &[columns[0].clone(), columns[0].clone()], &params).is_err());
+    // What is not rated is too small, and nothing else is.
+    let least = 200;
+    let some = bias(&cases, &columns, &BiasParams { least, ..BiasParams::default() }).unwrap();
+    let small = too_small(&cases, &columns, &BiasParams { least, ..params }).unwrap();
+    let all = too_small(&cases, &columns, &BiasParams { least: u64::MAX, ..params }).unwrap();
+    assert!(!small.is_empty() && !some.is_empty());
+    assert_eq!(small.len() + some.len(), all.len());
+    let is_rated = |one: &SmallSlice| {
+        some.iter().any(|r| r.wrong == one.wrong && r.conditions == [one.condition.clone()])
+    };
+    assert!(small.iter().all(|one| !is_rated(one) && (one.n < least || one.n_rest < least)));
     for together in [0, 4] {
         assert!(bias(&cases, &columns, &BiasParams { together, ..params }).is_err());
     }
     // More slices than anybody looks at: said before it is begun.
-    let many = vec![columns[0].clone(); 30];
+    let many: Vec<Column> =
+        (0..30).map(|i| Column { name: format!("x{i}"), ..columns[0].clone() }).collect();
     let error = bias(&cases, &many, &BiasParams { together: 3, ..params }).unwrap_err().to_string();
     assert!(error.contains("name fewer columns"), "{error}");
 }

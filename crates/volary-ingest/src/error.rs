@@ -6,14 +6,14 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// The operating system said no.
-    #[error("{action} failed: {source}: {path}", path = path.display())]
+    #[error("{action} failed: {reason}: {path}", path = path.display())]
     Io {
         /// What was tried ("reading", "writing").
         action: &'static str,
         /// The file.
         path: PathBuf,
         /// The system's answer.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// There is not a single byte, or not a single line.
     #[error("the file is empty; download the export again: {path}", path = path.display())]
@@ -78,7 +78,7 @@ pub enum IngestError {
 }
 
 impl IngestError {
-    pub(crate) fn io(action: &'static str, path: &std::path::Path, source: std::io::Error) -> Self {
-        Self::Io { action, path: path.to_owned(), source }
+    pub(crate) fn io(action: &'static str, path: &std::path::Path, reason: std::io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), reason }
     }
 }

@@ -285,12 +285,12 @@ pub enum EventError {
     )]
     TooManyFacts(String),
     /// A score or a coordinate that is none.
-    #[error("subject {subject}: {source}")]
+    #[error("subject {subject}: {reason}")]
     Fact {
         /// The subject.
         subject: String,
         /// What is wrong.
-        source: FactError,
+        reason: FactError,
     },
     /// A word that is not one of a few.
     #[error("{field} {given:?} is unknown; write one of {}", .known.join(", "))]
@@ -307,7 +307,13 @@ pub enum EventError {
     Probability(String),
     /// A policy that cannot be.
     #[error("the policy cannot be used: {0}")]
-    Policy(#[from] crate::policy::PolicyError),
+    Policy(crate::policy::PolicyError),
+}
+
+impl From<crate::policy::PolicyError> for EventError {
+    fn from(error: crate::policy::PolicyError) -> Self {
+        Self::Policy(error)
+    }
 }
 
 impl Event {
@@ -423,7 +429,7 @@ impl Event {
                     return Err(EventError::TooManyFacts(subject.clone()));
                 }
                 facts::check(facts)
-                    .map_err(|source| EventError::Fact { subject: subject.clone(), source })
+                    .map_err(|reason| EventError::Fact { subject: subject.clone(), reason })
             }
             Kind::TeamReport { .. } => Ok(()),
         }

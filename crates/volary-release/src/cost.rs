@@ -458,7 +458,9 @@ impl Budget {
         self.limits(total).into_iter().zip(more).find_map(|((name, most, spent), (.., more))| {
             let most = most.filter(|most| spent >= *most || spent + more > *most)?;
             Some(format!(
-                "the budget would be passed: {name} = {most} in volary.toml, {spent:.6} are used, and one more may take {more:.6}"
+                "the budget would be passed: {name} = {most} in volary.toml, {} are used, and one more may take {}",
+                to_digits(spent),
+                to_digits(more)
             ))
         })
     }
@@ -468,9 +470,20 @@ impl Budget {
     pub fn spent(&self, total: &Total) -> Option<String> {
         self.limits(total).into_iter().find_map(|(name, most, spent)| {
             let most = most.filter(|most| spent >= *most)?;
-            Some(format!("the budget is spent: {name} = {most} in volary.toml, and {spent:.6} are used"))
+            let spent = to_digits(spent);
+            Some(format!("the budget is spent: {name} = {most} in volary.toml, and {spent} are used"))
         })
     }
+}
+
+/// A number to four digits, wherever they begin: a small training takes a ten-millionth of a kilowatt hour.
+fn to_digits(x: f64) -> String {
+    if x == 0.0 || !x.is_finite() {
+        return x.to_string();
+    }
+    let places = (3 - x.abs().log10().floor() as i32).clamp(0, 15) as usize;
+    let text = format!("{x:.places$}");
+    if places == 0 { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
 }
 
 #[cfg(test)]

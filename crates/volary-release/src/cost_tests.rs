@@ -209,6 +209,28 @@ proptest! {
 }
 
 #[test]
+fn numbers_of_a_budget_have_digits_however_small_they_are() {
+    for (x, shown) in [
+        (0.0, "0"),
+        (1.25e-6, "0.00000125"),
+        (1.8e-7, "0.00000018"),
+        (0.123_456, "0.1235"),
+        (0.9999, "0.9999"),
+        (12.0, "12"),
+        (12.345_6, "12.35"),
+        (123_456.7, "123457"),
+    ] {
+        assert_eq!(to_digits(x), shown);
+    }
+    let budget = Budget { energy_kwh: Some(8e-7), ..Budget::default() };
+    let of = |wh: f64| Total { energy_wh: Span { low: wh, mid: wh, high: wh }, ..Total::default() };
+    let why = budget.would_pass(&of(4.5e-4), &of(4e-4)).unwrap();
+    assert!(why.contains("0.00000045 are used") && why.contains("may take 0.0000004"), "{why}");
+    let why = budget.spent(&of(1.25e-3)).unwrap();
+    assert!(why.contains("energy_kwh = 0.0000008") && why.contains("0.00000125 are used"), "{why}");
+}
+
+#[test]
 fn what_would_pass_the_budget_is_said_before_it_does() {
     let budget = Budget { energy_kwh: Some(1.0), ..Budget::default() };
     let total = |kwh: f64| {

@@ -9,14 +9,14 @@ use volary_ingest::IngestError;
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
     /// The operating system said no.
-    #[error("{action} failed: {source}: {path}", path = path.display())]
+    #[error("{action} failed: {reason}: {path}", path = path.display())]
     Io {
         /// What was tried ("reading", "writing").
         action: &'static str,
         /// The file.
         path: PathBuf,
         /// The system's answer.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// A table could not be read or written.
     #[error(transparent)]
@@ -53,12 +53,12 @@ pub enum ReleaseError {
 impl ReleaseError {
     pub(crate) fn reading(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { action: "reading", path, source }
+        move |reason| Self::Io { action: "reading", path, reason }
     }
 
     pub(crate) fn writing(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { action: "writing", path, source }
+        move |reason| Self::Io { action: "writing", path, reason }
     }
 
     pub(crate) fn settings(path: &Path, what: impl Into<String>) -> Self {

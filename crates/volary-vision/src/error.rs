@@ -63,14 +63,14 @@ pub enum VisionError {
         advice: &'static str,
     },
     /// A file could not be read or written.
-    #[error("{what} failed: {}: {source}; check the disk and the permissions", path.display())]
+    #[error("{what} failed: {}: {reason}; check the disk and the permissions", path.display())]
     Io {
         /// What was being done.
         what: &'static str,
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// Somebody asked for an end.
     #[error("stopped before the end; run it again for the whole")]
@@ -81,8 +81,8 @@ pub enum VisionError {
 }
 
 impl VisionError {
-    pub(crate) fn io(what: &'static str, path: &Path, source: std::io::Error) -> Self {
-        Self::Io { what, path: path.to_owned(), source }
+    pub(crate) fn io(what: &'static str, path: &Path, reason: std::io::Error) -> Self {
+        Self::Io { what, path: path.to_owned(), reason }
     }
 
     pub(crate) fn model(path: &Path, problem: impl Into<String>, advice: &'static str) -> Self {

@@ -77,7 +77,7 @@ pub enum CopyError {
         why: String,
     },
     /// A file could not be written.
-    #[error("{0}")]
+    #[error(transparent)]
     Written(#[from] std::io::Error),
 }
 

@@ -58,7 +58,13 @@ pub enum ServeError {
     Store(#[from] LiveError),
     /// The folder of images is not there.
     #[error("the folder of images cannot be opened: {0}; make it, or name another")]
-    Media(#[from] IngestError),
+    Media(IngestError),
+}
+
+impl From<IngestError> for ServeError {
+    fn from(error: IngestError) -> Self {
+        Self::Media(error)
+    }
 }
 
 /// A server that runs until it is stopped.

@@ -122,8 +122,8 @@ fn subject_event(
     let event = Event { key, at_ms, kind: Kind::Subject { subject, validation, truth, facts } };
     match event.check() {
         Ok(()) => Ok(event),
-        Err(EventError::Fact { source, .. }) => {
-            Err((source.name.clone(), ProblemKind::OddValue, source.to_string()))
+        Err(EventError::Fact { reason, .. }) => {
+            Err((reason.name.clone(), ProblemKind::OddValue, reason.to_string()))
         }
         Err(error) => Err(("subject_id".to_owned(), ProblemKind::OddValue, error.to_string())),
     }

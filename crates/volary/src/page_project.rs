@@ -21,6 +21,7 @@ use crate::page_findings;
 use crate::page_overview;
 use crate::page_questions;
 use crate::page_votes;
+use crate::project::OPTOUTS;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::whole_table::WholeTable;
@@ -214,9 +215,6 @@ impl PageArgs {
         }
     }
 }
-
-/// The list of those who opted out, where the settings name none.
-const OPTOUTS: &str = "optouts.toml";
 
 /// Who opted out, by the list that the settings name or that lies in the folder.
 fn opted_out(folder: &Path, settings: &Settings) -> Result<Option<OptOuts>> {

@@ -37,7 +37,7 @@ pub(crate) struct SourceArgs {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Pictures")]
 pub(crate) struct PrepareArgs {
-    /// Size: 96 (a square), or 96x64; multiples of 16.
+    /// Size: 96 (a square), or 96x64. `train classifier` takes 20 or more, the other networks multiples of 16.
     #[arg(long, value_name = "PX", default_value_t = Resize::default())]
     size: Resize,
     /// Part of the image: whole, 200 or 200x100 (its middle), 10,20,200x100 (from x, y).

@@ -15,14 +15,19 @@ use volary_ingest::Progress;
 use volary_ingest::output::write_whole;
 use volary_ingest::panoptes::workflows::read_workflows;
 use volary_ingest::tables::{TableFormat, for_each_batch, read_votes};
+use volary_release::lineage::Run;
+use volary_release::optout::OptOuts;
 
 use crate::analysis::{Analysis, read_truth};
 use crate::commands::marks::{Constants, Inputs, Job, More, Outcome, Place, Whole};
 use crate::commands::{consensus, extract, report};
 use crate::input::{InputKind, find_votes, read_input};
 use crate::session::{Session, StageFiles};
-use crate::settings::Settings;
+use crate::settings::{RowSettings, Settings};
 use crate::steps::Steps;
+
+/// The list of those who opted out, as it is called where nothing names it.
+pub(crate) const OPTOUTS: &str = "optouts.toml";
 
 /// A project on disk.
 pub(crate) struct Project {
@@ -73,6 +78,7 @@ impl Project {
 
     /// Runs every stage that is out of date; returns what was done, stage by stage.
     pub(crate) fn run(&self, session: &mut Session, force: bool) -> Result<Vec<(String, bool)>> {
+        self.check_optouts(session)?;
         let mut records = self.records();
         session.settings = self.settings.clone();
         if self.settings.input.exports.is_empty() && !self.settings.steps.is_empty() {
@@ -82,8 +88,13 @@ impl Project {
         }
         let source = self.source()?;
         let input = &self.settings.input;
+        // Which list it is, is a matter of what is on it and not of where it lies.
+        let rows = RowSettings { optouts: None, ..self.settings.rows.clone() };
+        let lists = digests(&self.settings.rows.optouts)?;
+        let optouts: Vec<&Value> =
+            lists.as_array().into_iter().flatten().map(|list| &list["blake3"]).collect();
         let of_exports = json!({
-            "rows": self.settings.rows, "optouts": digests(&self.settings.rows.optouts)?, "exports": digests(&input.exports)?, "workflows": digests(&input.workflows)?,
+            "rows": rows, "optouts": optouts, "exports": digests(&input.exports)?, "workflows": digests(&input.workflows)?,
         });
         let of_consensus = json!({
             "extract": of_exports, "consensus": self.settings.consensus, "truth": digests(&input.truth)?,
@@ -184,7 +195,36 @@ impl Project {
     }
 
     pub(crate) fn steps(&self) -> Steps<'_> {
-        Steps { folder: &self.folder, steps: &self.settings.steps }
+        Steps {
+            folder: &self.folder,
+            steps: &self.settings.steps,
+            optouts: self.settings.rows.optouts.as_deref(),
+        }
+    }
+
+    /// Whoever was left out once does not come back because a list was forgotten.
+    fn check_optouts(&self, session: &mut Session) -> Result<()> {
+        if self.settings.rows.optouts.is_some() {
+            return Ok(());
+        }
+        let before = Run::read(&self.folder.join("run.json"));
+        if before.is_ok_and(|run| run.without_opted_out) {
+            bail!(
+                "the run before was given a list of people who opted out, and this one is given none, so that their \
+                 votes would come back; put `optouts = \"{OPTOUTS}\"` (or where the list lies) under [rows] in {}",
+                self.folder.join("volary.toml").display()
+            );
+        }
+        let beside = self.folder.join(OPTOUTS);
+        if beside.is_file() && !OptOuts::read(&beside)?.out().is_empty() {
+            session.summary.value("unnamed_optouts", true);
+            session.summary.note(&format!(
+                "{} is not used: the votes of people who opted out are in this. Put `optouts = \"{OPTOUTS}\"` under \
+                 [rows] in volary.toml to leave them out",
+                beside.display()
+            ));
+        }
+        Ok(())
     }
 
     fn run_steps(
@@ -336,6 +376,26 @@ impl Project {
         let truth = self.settings.input.truth.as_ref().map(|p| read_truth(p, session)).transpose()?;
         Analysis::new(votes, &self.settings.consensus, truth.as_ref(), session)
     }
+}
+
+/// What to write into the volary.toml of a folder, so that its runs go on without those who are on a list; nothing
+/// where it names one, or where there is none.
+pub(crate) fn wanted_optouts(folder: &Path, list: &Path) -> Result<Option<String>> {
+    let settings = folder.join("volary.toml");
+    if !settings.is_file() || Settings::read(&settings)?.rows.optouts.is_some() {
+        return Ok(None);
+    }
+    let list = std::path::absolute(list)?;
+    // The list may not be there yet.
+    let whole = match (list.parent().map(std::fs::canonicalize), list.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => list,
+    };
+    let shown = within(&std::fs::canonicalize(folder)?, Value::from(whole.to_string_lossy()));
+    Ok(Some(format!(
+        "put `optouts = {shown}` under [rows] in {}, so that `volary run` goes on leaving them out",
+        settings.display()
+    )))
 }
 
 /// Steps among stages.

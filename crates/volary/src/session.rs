@@ -63,6 +63,8 @@ const OF_OPTOUTS: [&str; 2] = ["n_votes_opted_out", "optout_list"];
 /// A command under way.
 pub(crate) struct Session {
     name: &'static str,
+    /// What was typed, where it is not what the process was started with.
+    line: Option<Vec<String>>,
     pub(crate) global: Global,
     pub(crate) settings: Settings,
     pub(crate) progress: Progress,
@@ -109,6 +111,7 @@ impl Session {
         .context("Ctrl-C cannot be caught")?;
         Ok(Self {
             name,
+            line: None,
             global,
             settings,
             progress,
@@ -131,6 +134,7 @@ impl Session {
     pub(crate) fn beside(&self) -> Self {
         Self {
             name: self.name,
+            line: self.line.clone(),
             global: self.global.clone(),
             settings: self.settings.clone(),
             progress: self.progress.clone(),
@@ -210,9 +214,19 @@ impl Session {
         }
     }
 
-    /// Starts the list of inputs anew.
-    pub(crate) fn forget_inputs(&mut self) {
+    /// Goes on as another command, as if that had been typed: from here on the record is its own, and what was read and
+    /// written before is no part of it.
+    pub(crate) fn go_on_as(&mut self, name: &'static str, words: &[&str]) {
+        let (seed, threads) = (self.global.seed.to_string(), self.global.threads.to_string());
+        let mut line = vec![std::env::args().next().unwrap_or_else(|| "volary".to_owned())];
+        line.push(name.to_owned());
+        line.extend(words.iter().map(|word| (*word).to_owned()));
+        line.extend(["--seed".to_owned(), seed, "--threads".to_owned(), threads]);
+        (self.name, self.line) = (name, Some(line));
         self.inputs.clear();
+        self.outputs.clear();
+        // What this process put in place so far belongs to the command before.
+        drop(output::take_placed());
     }
 
     /// Notes an input for `run.json`.
@@ -273,7 +287,7 @@ impl Session {
     }
 
     /// What the record says was read, and what was written. Of stages, what one wrote and the next read is no input of
-    /// the whole; and what a demo made and then read is where it begins, as an export is.
+    /// the whole; nor is what it read an output, where the bytes are the same.
     fn files(&self) -> [Vec<Value>; 2] {
         let of = |files: &[Value]| -> BTreeSet<String> {
             files.iter().filter_map(|file| Some(file["blake3"].as_str()?.to_owned())).collect()
@@ -386,7 +400,7 @@ impl Session {
         let mut record = json!({
             "volary": env!("CARGO_PKG_VERSION"),
             "command": self.name,
-            "command_line": without_names(std::env::args()),
+            "command_line": self.line.clone().unwrap_or_else(|| without_names(std::env::args())),
             "folder": std::env::current_dir().ok().map(|folder| folder.display().to_string()),
             "settings": self.settings,
             "seed": self.global.seed,

@@ -12,9 +12,12 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use volary_release::lineage::READS_VOTES;
 use volary_web::jobs::{self, Standing};
 
+use crate::project::OPTOUTS;
 use crate::session::Session;
+use crate::takes_optouts;
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +72,10 @@ impl Step {
     }
 }
 
+fn names_list(words: &[String]) -> bool {
+    words.iter().any(|word| word == "--optouts" || word.starts_with("--optouts="))
+}
+
 /// How many words name the command.
 fn n_of_command(words: &[String]) -> usize {
     let has_subcommand = matches!(words[0].as_str(), "train" | "figures" | "simulate");
@@ -79,6 +86,8 @@ fn n_of_command(words: &[String]) -> usize {
 pub(crate) struct Steps<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) steps: &'a [Step],
+    /// The list of those whose votes are left out; steps that read votes are given it.
+    pub(crate) optouts: Option<&'a Path>,
 }
 
 impl Steps<'_> {
@@ -117,6 +126,7 @@ impl Steps<'_> {
             let made_from = self.made_from(&words, session.global.seed, &mut Digests::default())?;
             let is_current = !force && records.get(&key) == Some(&made_from) && self.is_written(number);
             if !is_current {
+                self.check_optouts(number, step, &words)?;
                 // What is known of it belongs to what is overwritten now.
                 let was_done = records.remove(&key).is_some();
                 save(records)?;
@@ -162,11 +172,37 @@ impl Steps<'_> {
 
     /// What tells whether a step is up to date.
     fn made_from(&self, words: &[String], seed: u64, digests: &mut Digests) -> Result<Value> {
-        Ok(json!({
+        let mut made_from = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "seed": seed,
             "read": self.read_by(words, digests)?,
-        }))
+        });
+        if let Some(list) = self.list_for(words) {
+            made_from["optouts"] = json!(digests.of(list)?);
+        }
+        Ok(made_from)
+    }
+
+    /// The list that a step is given: one that reads votes, and names none itself.
+    fn list_for(&self, words: &[String]) -> Option<&Path> {
+        let reads_votes = READS_VOTES.contains(&words[0].as_str()) && takes_optouts(words);
+        self.optouts.filter(|_| reads_votes && !names_list(words))
+    }
+
+    /// Whoever was left out of a step does not come back because a list was forgotten.
+    fn check_optouts(&self, number: usize, step: &Step, words: &[String]) -> Result<()> {
+        let is_given = self.list_for(words).is_some() || names_list(words);
+        let before = self.record(number).filter(|_| !is_given && takes_optouts(words));
+        if before.is_some_and(|record| record.pointer("/summary/n_votes_opted_out").is_some()) {
+            bail!(
+                "step {} was given a list of people who opted out, and is given none now, so that their votes would \
+                 come back: {:?}; put `optouts = \"{OPTOUTS}\"` (or where the list lies) under [rows] in {}",
+                number + 1,
+                step.run,
+                self.folder.join("volary.toml").display()
+            );
+        }
+        Ok(())
     }
 
     /// Whether all that a step wrote is there.
@@ -189,6 +225,10 @@ impl Steps<'_> {
         }
         if !words.iter().any(|word| word == "--config" || word.starts_with("--config=")) {
             words.extend(["--config".to_owned(), "volary.toml".to_owned()]);
+        }
+        if let Some(list) = self.list_for(&words) {
+            let list = std::path::absolute(list)?.to_string_lossy().into_owned();
+            words.extend(["--optouts".to_owned(), list]);
         }
         let record = std::path::absolute(self.record_path(number))?;
         if let Some(folder) = record.parent() {
@@ -357,7 +397,7 @@ mod tests {
     #[test]
     fn what_is_read_is_what_is_there_and_not_written() {
         let folder = tempfile::tempdir().unwrap();
-        let steps = Steps { folder: folder.path(), steps: &[] };
+        let steps = Steps { folder: folder.path(), steps: &[], optouts: None };
         for name in ["a.csv", "out.csv"] {
             std::fs::write(folder.path().join(name), name).unwrap();
         }
@@ -371,7 +411,7 @@ mod tests {
         assert_eq!(read(), before);
         std::fs::write(folder.path().join("images/1.png"), "x").unwrap();
         // By another way to the same folder nothing has changed.
-        let round = Steps { folder: &folder.path().join("score/.."), steps: &[] };
+        let round = Steps { folder: &folder.path().join("score/.."), steps: &[], optouts: None };
         let by_another = round.read_by(&step(line).words().unwrap(), &mut Digests::default()).unwrap();
         assert_eq!(by_another, read());
         assert_ne!(read()["images"], before["images"]);
@@ -396,13 +436,13 @@ mod tests {
     #[test]
     fn a_step_is_found_by_its_number_and_by_its_line() {
         let all = [step("map a.csv -o m.csv"), step("score model a.csv")];
-        let steps = Steps { folder: Path::new("."), steps: &all };
+        let steps = Steps { folder: Path::new("."), steps: &all, optouts: None };
         assert_eq!((steps.place("2").unwrap(), steps.place("map a.csv -o m.csv").unwrap()), (1, 0));
         for wanted in ["0", "3", "map", "-1", "map b.csv"] {
             let said = steps.place(wanted).unwrap_err().to_string();
             assert!(said.contains("1 `map a.csv"), "{wanted}: {said}");
         }
-        let none = Steps { folder: Path::new("."), steps: &[] };
+        let none = Steps { folder: Path::new("."), steps: &[], optouts: None };
         assert!(none.place("1").unwrap_err().to_string().contains("[[steps]]"));
     }
 }

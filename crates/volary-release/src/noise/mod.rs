@@ -15,7 +15,7 @@
 
 pub mod sampler;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use hmac::digest::array::Array;
@@ -157,14 +157,13 @@ pub(crate) struct Noisy {
     pub(crate) histograms: Vec<(Histogram, Scale)>,
     /// Of the histograms before noise, under the key; says nothing to others.
     pub(crate) digest: String,
+    /// Answers that the settings name and that no vote has: for the team, since what nobody said is no secret that a
+    /// package may tell.
+    pub(crate) unsaid: Vec<String>,
 }
 
 /// Counts votes into the histograms of the settings, at most so many of each person.
-pub(crate) fn histograms(
-    votes: &Votes,
-    noise: &Noise,
-    key: &ReleaseKey,
-) -> Result<Vec<Histogram>, ReleaseError> {
+fn histograms(votes: &Votes, noise: &Noise, key: &ReleaseKey) -> Result<Vec<Histogram>, ReleaseError> {
     let weeks = noise.weeks().map_err(ReleaseError::Refused)?;
     let mac = Hmac::<Sha256>::new(&Array::from(block_of(key.bytes())));
     let mut all = Vec::new();
@@ -198,6 +197,34 @@ pub(crate) fn histograms(
         all.push(Histogram { name: "activity", question: None, sensitivity: 1, bins });
     }
     Ok(all)
+}
+
+/// The place of the question that is meant. Noise around nothing would spend the budget.
+fn asked(votes: &Votes, question: &QuestionBins) -> Result<u32, ReleaseError> {
+    votes.question(&question.workflow, &question.task).ok_or_else(|| {
+        let name = |workflow: &str, task: &str| format!("task {task:?} of workflow {workflow:?}");
+        let there: Vec<String> = votes.questions.iter().map(|q| name(&q.workflow, &q.task)).collect();
+        ReleaseError::Refused(format!(
+            "the votes have no {}, which [[noise.questions]] names, and noise around nothing would spend the budget; \
+             there are {}",
+            name(&question.workflow, &question.task),
+            if there.is_empty() { "none".to_owned() } else { there.join(", ") }
+        ))
+    })
+}
+
+/// Answers that the settings name and that no vote has.
+fn unsaid(votes: &Votes, noise: &Noise) -> Result<Vec<String>, ReleaseError> {
+    let mut unsaid = Vec::new();
+    for question in &noise.questions {
+        let asked = asked(votes, question)?;
+        let said: BTreeSet<u32> =
+            votes.rows.iter().filter(|vote| vote.question == asked).map(|vote| vote.answer).collect();
+        let is_said = |answer: &&String| votes.answer(answer).is_some_and(|at| said.contains(&at));
+        let missing = question.answers.iter().filter(|answer| !is_said(answer));
+        unsaid.extend(missing.map(|answer| format!("{answer:?} of task {:?}", question.task)));
+    }
+    Ok(unsaid)
 }
 
 /// One histogram of votes.
@@ -242,11 +269,30 @@ fn counted(
     Histogram { name, question, sensitivity: u64::from(noise.votes), bins }
 }
 
+/// Histograms of votes, with noise.
+///
+/// # Errors
+/// [`ReleaseError::Refused`] where there are no votes, or for a question that they do not have.
+pub(crate) fn of_votes(
+    votes: &Votes,
+    noise: &Noise,
+    version: &str,
+    key: &ReleaseKey,
+) -> Result<Noisy, ReleaseError> {
+    if votes.rows.is_empty() {
+        let what =
+            "there are no votes, and noise around nothing would spend the budget; leave [noise] out";
+        return Err(ReleaseError::Refused(what.to_owned()));
+    }
+    let unsaid = unsaid(votes, noise)?;
+    Ok(Noisy { unsaid, ..noisy(histograms(votes, noise, key)?, noise, version, key)? })
+}
+
 /// Adds noise to histograms.
 ///
 /// # Errors
 /// [`ReleaseError::Refused`] for an ε that is none.
-pub(crate) fn noisy(
+fn noisy(
     histograms: Vec<Histogram>,
     noise: &Noise,
     version: &str,
@@ -274,7 +320,7 @@ pub(crate) fn noisy(
         }
         out.push((histogram, scale));
     }
-    Ok(Noisy { histograms: out, digest })
+    Ok(Noisy { histograms: out, digest, unsaid: Vec::new() })
 }
 
 /// HMAC-SHA-256 over parts, each with its length before it.

@@ -52,6 +52,28 @@ fn of(rows: &[(u8, u8, u8, u8)]) -> Vec<Histogram> {
     histograms(&votes(rows), &noise(), &key()).unwrap()
 }
 
+/// Noise around nothing would spend the budget; that nobody gave an answer may be.
+#[test]
+fn a_question_that_is_not_there_is_refused_and_an_answer_that_nobody_gave_is_told() {
+    let votes = votes(&[(1, 1, 0, 0), (2, 1, 1, 0), (0, 2, 1, 3)]);
+    let made = |change: fn(&mut Noise)| {
+        let mut noise = noise();
+        change(&mut noise);
+        of_votes(&votes, &noise, "1", &key())
+    };
+    assert_eq!(made(|_| ()).unwrap().unsaid, ["\"Neither\" of task \"T0\""]);
+    // Cow stands in the list of answers of the votes, and is nobody's where nobody says it.
+    let said = made(|n| n.questions[0].answers = vec!["Cat".to_owned(), "Dog".to_owned()]).unwrap();
+    assert!(said.unsaid.is_empty());
+    let message = made(|n| n.questions[0].task = "T9".to_owned()).unwrap_err().to_string();
+    assert!(message.contains("no task \"T9\" of workflow \"7\""), "{message}");
+    assert!(message.contains("there are task \"T0\" of workflow \"7\""), "{message}");
+    let message = made(|n| n.questions[0].workflow.clear()).unwrap_err().to_string();
+    assert!(message.contains("no task \"T0\" of workflow \"\""), "{message}");
+    let message = of_votes(&Votes::default(), &noise(), "1", &key()).unwrap_err().to_string();
+    assert!(message.contains("no votes"), "{message}");
+}
+
 #[test]
 fn decimals_are_exact() {
     assert_eq!(Ratio::of(0.2), Some(Ratio { num: 1, den: 5 }));

@@ -168,6 +168,11 @@ pub fn build(
     votes.take_out_rare(settings.privacy.min_volunteers);
     let counts = votes.counts();
     let mut warnings: Vec<String> = Vec::new();
+    let unsaid = noisy.as_ref().map_or(&[][..], |noisy| noisy.noisy().unsaid.as_slice());
+    if !unsaid.is_empty() {
+        // For the team only: that nobody gave an answer is what the noise hides.
+        warnings.push(format!("[[noise.questions]] names what nobody said: {}", unsaid.join(", ")));
+    }
     let (tables, protected, skill_ranks) = {
         let desk = Desk { folder: folder.path(), tier: settings.tier, votes: &votes };
         let mut tables: Vec<Written> = Vec::new();

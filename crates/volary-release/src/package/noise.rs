@@ -34,7 +34,7 @@ impl<'a> Budgeted<'a> {
             return Err(ReleaseError::Refused(what.to_owned()));
         };
         let version = format!("{}\u{1f}{}", settings.project, settings.version);
-        let noisy = noise::noisy(noise::histograms(votes, noise, key)?, noise, &version, key)?;
+        let noisy = noise::of_votes(votes, noise, &version, key)?;
         let mut ledger = Ledger::read(path)?;
         let new = Spent {
             project: settings.project.clone(),

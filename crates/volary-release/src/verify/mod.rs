@@ -138,7 +138,7 @@ pub(crate) fn names_within(package: &Path, names: &NameSet) -> Result<Vec<Findin
 /// Verifies a package.
 ///
 /// # Errors
-/// Where the folder cannot be read at all. What is wrong with it is no error but a finding.
+/// Where the folder cannot be read at all, or has nothing of a package. What is wrong with one is no error but a finding.
 pub fn verify(
     package: &Path,
     against: &Against<'_>,
@@ -146,6 +146,10 @@ pub fn verify(
 ) -> Result<Verified, ReleaseError> {
     if !package.is_dir() {
         return Err(ReleaseError::package(package, "not a folder; a package is one"));
+    }
+    if !["datapackage.json", "SHA256SUMS"].iter().any(|name| package.join(name).exists()) {
+        let what = "no package: neither datapackage.json nor SHA256SUMS is in it; give the folder that `volary release` wrote";
+        return Err(ReleaseError::package(package, what));
     }
     let mut out = Verified::default();
     let files = structure::walk(package, &mut out)?;

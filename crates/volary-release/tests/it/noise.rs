@@ -26,11 +26,30 @@ fn with_noise(version: &str) -> Settings {
     settings
 }
 
+fn questions_of<'a>(settings: &'a mut Settings, task: &str) -> &'a mut QuestionBins {
+    let question = &mut settings.noise.as_mut().unwrap().questions[0];
+    question.task = task.to_owned();
+    question
+}
+
 #[test]
 fn a_package_with_noise_holds_and_its_budget_is_kept() {
     let mut project = Project::new();
     let message = project.release(&project.path("none"), &with_noise("1")).unwrap_err().to_string();
     assert!(message.contains("name its ledger"), "{message}");
+    project.inputs.noise_ledger = Some(project.path("noise.toml"));
+    // A question that is not there costs nothing.
+    let mut other = with_noise("1");
+    questions_of(&mut other, "T9");
+    let message = project.release(&project.path("none"), &other).unwrap_err().to_string();
+    assert!(message.contains("the votes have no task \"T9\""), "{message}");
+    assert!(!project.path("none").exists() && !project.path("noise.toml").exists());
+    // An answer that nobody gave is told to the team and to nobody else.
+    questions_of(&mut other, "T0").answers.push("Unicorn".to_owned());
+    project.inputs.noise_ledger = Some(project.path("other.toml"));
+    let built = project.release(&project.path("other"), &other).unwrap();
+    assert_eq!(built.unsaid, ["\"Unicorn\" of task \"T0\""]);
+    assert!(!built.privacy.to_string().contains("Unicorn"));
     project.inputs.noise_ledger = Some(project.path("noise.toml"));
     let target = project.path("one");
     let built = project.release(&target, &with_noise("1")).unwrap();

@@ -55,6 +55,12 @@ fn what_was_not_looked_at_is_said() {
     let verified = verify(&package, &Against::default(), &Progress::default()).unwrap();
     assert_eq!(verified.not_checked.len(), 4);
     assert!(verify(&project.path("none"), &Against::default(), &Progress::default()).is_err());
+    // A folder that is something else is told once, and not file by file.
+    std::fs::create_dir_all(project.path("other/deep")).unwrap();
+    std::fs::write(project.path("other/deep/votes.csv"), "a,b\n").unwrap();
+    let other = verify(&project.path("other"), &Against::default(), &Progress::default());
+    let message = other.unwrap_err().to_string();
+    assert!(message.contains("no package: neither datapackage.json nor SHA256SUMS"), "{message}");
 }
 
 /// A package that keeps its own promises, and promises less than the settings ask for.

@@ -8,12 +8,13 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use serde_json::json;
-use volary_core::Votes;
 use volary_core::truth::Truth;
 use volary_core::votes::Question;
+use volary_core::{ProblemKind, Votes};
 use volary_crowd::bias::{
-    BiasParams, Case, Column, Condition, Inherited, SliceRate, Values, bias, inherited,
+    BiasParams, Case, Column, Condition, Inherited, SliceRate, SmallSlice, Values, bias, inherited,
     reversal::{Reversal, reversals},
+    too_small,
 };
 use volary_crowd::{Consensus, FractionParams, Outcome, Repeats, counted, fraction};
 use volary_ingest::label_table::read_scores;
@@ -135,9 +136,20 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let summary = &mut session.summary;
     summary.count("n_judged", "subjects judged", judged.cases.len() as u64);
     summary.count("n_undetermined", "  left out: undetermined", judged.n_undetermined);
+    if args.slices.is_some() {
+        let n_sliced = n_known(&columns, judged.cases.len());
+        summary.count("n_sliced", "  of which --slices says something", n_sliced);
+        if n_sliced == 0 {
+            summary.note(
+                "no subject of the truth with an agreed answer is in --slices: are its ids the same?",
+            );
+        }
+    }
     summary.count("n_slices", "slices and errors", crowd.len() as u64);
     if args.slices.is_some() {
+        let small = too_small(&judged.cases, &columns, &params)?;
         note("crowd", "The crowd", &crowd, &mut session);
+        note_small(&small, params.least, &mut session);
         note_reversed(&crowd, params.level, &mut session);
     }
     let mut all: Vec<(&str, &SliceRate)> = crowd.iter().map(|rate| ("crowd", rate)).collect();
@@ -147,6 +159,12 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         false => Vec::new(),
     };
     if args.votes {
+        if of_votes.is_empty() {
+            session.summary.note(&format!(
+                "single votes: not enough data. A slice needs {} votes of ten people, and so does the rest",
+                params.least
+            ));
+        }
         note("votes", "Single votes", &of_votes, &mut session);
         all.extend(of_votes.iter().map(|rate| ("votes", rate)));
     }
@@ -248,10 +266,20 @@ fn read_columns(
     let mut cells = vec![vec![None; subjects.len()]; names.len()];
     let needed: Vec<&str> =
         std::iter::once("subject_id").chain(names.iter().map(String::as_str)).collect();
+    let mut is_read = vec![false; subjects.len()];
+    // The header is row 1.
+    let mut number = 1;
+    let problems = &mut session.problems;
     for_each_batch(path, &needed, &session.progress, |batch| {
         for row in 0..batch.n_rows() {
+            number += 1;
             let id = batch.text("subject_id", row).unwrap_or_default();
             let Some(&at) = place.get(id.as_ref()) else { continue };
+            if std::mem::replace(&mut is_read[at], true) {
+                let detail = format!("subject {id} stands twice; the first row counts");
+                problems.add(number, "subject_id", ProblemKind::SubjectTwice, detail);
+                continue;
+            }
             for (name, column) in names.iter().zip(&mut cells) {
                 let cell = batch.text(name, row).map(|c| c.trim().to_owned());
                 column[at] = cell.filter(|c| !c.is_empty());
@@ -324,6 +352,34 @@ pub(crate) fn words(conditions: &[Condition]) -> String {
         Condition::Is { column, label } => format!("{column} = {label}"),
     };
     printable(&conditions.iter().map(word).collect::<Vec<_>>().join(", "))
+}
+
+/// Subjects of which any column says something.
+fn n_known(columns: &[Column], n_cases: usize) -> u64 {
+    let is_known = |column: &Column, at: usize| match &column.values {
+        Values::Numbers(values) => values[at].is_finite(),
+        Values::Labels(values) => values[at].is_some(),
+    };
+    (0..n_cases).filter(|at| columns.iter().any(|column| is_known(column, *at))).count() as u64
+}
+
+/// Slices of which nothing is said, and why.
+fn note_small(small: &[SmallSlice], least: u64, session: &mut Session) {
+    let summary = &mut session.summary;
+    summary.count("n_too_small", "too small to say anything of", small.len() as u64);
+    let row = |one: &SmallSlice| {
+        vec![
+            words(std::slice::from_ref(&one.condition)),
+            one.wrong.as_str().to_owned(),
+            "not enough data".to_owned(),
+            one.n.to_string(),
+            one.n_rest.to_string(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = small.iter().take(MOST).map(row).collect();
+    let title =
+        format!("Too small: a slice and the rest need {least} subjects of that truth each (--least)");
+    summary.table(&title, &["slice", "error", "", "subjects", "rest"], &rows);
 }
 
 fn note(key: &str, title: &str, rates: &[SliceRate], session: &mut Session) {

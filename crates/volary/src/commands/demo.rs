@@ -14,6 +14,8 @@ use crate::project::Project;
 use crate::session::Session;
 
 /// Simulate a small project, run every stage and write a report: the ten-minute tour's first step.
+///
+/// The stages are those of `volary run`, and so is their record.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   volary demo
@@ -68,7 +70,8 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     write_whole(&settings, text.as_bytes())?;
     session.summary = before;
     session.problems = volary_core::Problems::default();
-    session.forget_inputs();
+    // What was simulated comes from outside, as an export does; all else can be made again, as that of any project.
+    session.go_on_as("run", &[&args.folder.to_string_lossy()]);
     let project = Project::open(&args.folder)?;
     let stages = project.run(&mut session, true)?;
     note_stages(&stages, &mut session);

@@ -12,6 +12,7 @@ use volary_ingest::panoptes::ExportReport;
 use volary_ingest::tables::VoteCollector;
 
 use crate::input::{InputKind, read_export, read_input};
+use crate::project::OPTOUTS;
 use crate::session::Session;
 use crate::settings::RowSettings;
 use crate::summary::{grouped, printable};
@@ -136,10 +137,18 @@ fn settings_text(args: &Args, votes: &Votes, report: &ExportReport) -> Result<St
     }
     writeln!(
         out,
-        "#   {} repeats, {} from before launch, {} not logged in\n# workflow = [\"…\"]\n# min_version = \"…\"\nlive_only = false\n",
+        "#   {} repeats, {} from before launch, {} not logged in\n# workflow = [\"…\"]\n# min_version = \"…\"\nlive_only = false",
         grouped(report.collected.n_repeats),
         grouped(report.collected.n_beta),
         grouped(report.collected.n_not_logged_in)
+    )?;
+    // A list that lies there is meant.
+    let is_there = args.folder.join(OPTOUTS).is_file();
+    writeln!(
+        out,
+        "# Whose votes are left out, by `volary optout add`.\n{}optouts = {}\n",
+        if is_there { "" } else { "# " },
+        quoted(OPTOUTS)
     )?;
     out.push_str(
         "[consensus]\nmethod = \"fraction\"\n# jeffreys, wilson, clopper-pearson or beta-binomial\ninterval = \"jeffreys\"\n\

@@ -3,7 +3,7 @@
 mod in_store;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -17,6 +17,7 @@ use volary_release::settings::Settings;
 use volary_release::verify::{Against, Check, verify};
 
 use super::rebuild::project;
+use crate::project::wanted_optouts;
 use crate::session::Session;
 use crate::summary::printable;
 
@@ -129,6 +130,12 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let at = change.at.clone().unwrap_or_else(today);
     // Where a file to look the name up in cannot be read, nothing is changed.
     look_up(change, &mut session)?;
+    let here = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+    let unnamed = match &change.project {
+        Some(folder) => wanted_optouts(folder, path)?,
+        // Nobody asked about what lies beside the list, and what is wrong with it stops nothing.
+        None => wanted_optouts(here, path).unwrap_or(None),
+    };
     let in_store = change.here.tell(&change.user, state == State::Out, session.now_ms())?;
     log.seal()?;
     let changed = log.add(Entry { volunteer: key, state, at, channel: change.channel.clone() })?;
@@ -142,6 +149,9 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         }
         (true, State::In) => "opted in again",
     });
+    if let Some(what) = unnamed.filter(|_| state == State::Out) {
+        session.summary.note(&what);
+    }
     if let Some(n) = in_store {
         session.summary.count("n_ids", "user ids told to the store", n);
     }

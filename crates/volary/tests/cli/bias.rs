@@ -146,7 +146,17 @@ fn what_cannot_be_sliced_is_one_clear_error() {
     crowd(&place);
     let run = |more: &[&str]| place.volary(&[&BASE[..], more].concat());
     run(&["--by", "colour", "-o", "x.csv"]).fails_with("colour");
-    run(&["--by", "mag", "-o", "x.csv", "--fdr", "0"]).fails_with("0");
+    for (option, value, words) in [
+        ("--fdr", "0", "the share of false alarms lies between 0 and 1, not at 0"),
+        ("--fdr", "2", "the share of false alarms lies between 0 and 1, not at 2"),
+        ("--level", "2", "the level of an interval lies between 0 and 1, not at 2"),
+        ("--bins", "0", "0 bins of a number"),
+        ("--bins", "1", "1 bins of a number; a slice needs a rest, so give 2 or more"),
+    ] {
+        run(&["--by", "mag", "-o", "x.csv", option, value]).fails_with(words);
+    }
+    run(&["--by", "mag,sensor,mag", "-o", "x.csv"]).fails_with("the column \"mag\" is named twice");
+    run(&["--where", "mag > 8", "--where", "mag>8", "-o", "x.csv"]).fails_with("is named twice");
     run(&["--by", "mag", "-o", "x.csv", "--task", "T9"]).fails_with("no question has the answer");
     let mut other = BASE;
     other[5] = "galaxy";
@@ -156,6 +166,45 @@ fn what_cannot_be_sliced_is_one_clear_error() {
     // Nobody of whom anything is known: no slice, and no error.
     place.write("slices.csv", "subject_id,mag,sensor\nnobody,1,left\n");
     let record: Value = run(&["--by", "mag", "-o", "y.csv", "--json"]).record();
-    assert_eq!(record["summary"]["n_slices"], 0);
+    assert_eq!((&record["summary"]["n_slices"], &record["summary"]["n_sliced"]), (&0.into(), &0.into()));
+    assert!(run(&["--by", "mag", "-o", "y.csv"]).stdout.contains("are its ids the same?"));
     assert!(!place.path("x.csv").exists());
+}
+
+/// Silence about a slice is no sign that all is well in it.
+#[test]
+fn slices_that_are_too_small_are_told() {
+    let place = Place::new();
+    crowd(&place);
+    let run = |more: &[&str]| place.volary(&[&BASE[..], more].concat());
+    // A filter that nobody meets has no rest to compare with.
+    let nobody = run(&["--where", "mag > 99", "-o", "x.csv"]);
+    nobody.is_done();
+    assert!(
+        nobody.stdout.contains("Too small") && nobody.stdout.contains("not enough data"),
+        "{}",
+        nobody.stdout
+    );
+    // A table of sixty of four hundred, in five bins of twelve.
+    let few: String = place.read("slices.csv").split_inclusive('\n').take(61).collect();
+    place.write("few.csv", few.clone());
+    let mut line = BASE;
+    line[7] = "few.csv";
+    let record = place.record(&[&line[..], &["--by", "mag", "-o", "x.csv"]].concat());
+    let summary = &record["summary"];
+    assert_eq!((&summary["n_judged"], &summary["n_sliced"]), (&400.into(), &60.into()));
+    assert_eq!((&summary["n_slices"], &summary["n_too_small"]), (&0.into(), &10.into()));
+    // A subject that stands twice is what its first row says, and is told of.
+    let table = |more: &[&str]| {
+        let run =
+            place.record(&[&line[..], &["--by", "mag", "--least", "3", "-o", "x.csv"], more].concat());
+        (run, place.read("x.csv"))
+    };
+    let (_, before) = table(&[]);
+    place.write("few.csv", few + "3,99.5,left\n");
+    let (record, after) = table(&[]);
+    assert_eq!(before, after);
+    let problem = &record["problem_examples"][0];
+    assert_eq!((&problem["row"], &problem["column"]), (&62.into(), &"subject_id".into()), "{problem}");
+    assert_eq!(record["problems"].as_object().unwrap().len(), 1, "{:#}", record["problems"]);
 }

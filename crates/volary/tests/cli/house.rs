@@ -104,6 +104,31 @@ fn core_crowd_loop_and_space_do_no_io_and_read_no_clock() {
     }
 }
 
+/// An error is shown with its causes. One that has its cause in its own words would say it twice.
+#[test]
+fn no_error_says_its_cause_and_has_it_as_a_source_too() {
+    let mut n_read = 0;
+    for name in crates() {
+        walk(&root().join("crates").join(name).join("src"), &mut |path| {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            for rest in text.split("#[error(").skip(1) {
+                let Some((message, variant)) = rest.split_once(")]") else { continue };
+                let variant = variant.trim_start();
+                // A variant ends with its line, or with its fields.
+                let first = variant.lines().find(|line| !line.trim_start().starts_with("///"));
+                let is_tuple = first.is_some_and(|line| !line.ends_with('{'));
+                let end = if is_tuple { ",\n" } else { "\n    }" };
+                let variant = variant.split(end).next().unwrap_or_default();
+                let has_source = variant.contains("#[from]") || variant.contains("#[source]");
+                let says_it = message.contains("{0}") && has_source;
+                assert!(!says_it && !message.contains("{source}"), "{}: {message}", path.display());
+                n_read += 1;
+            }
+        });
+    }
+    assert!(n_read > 200, "{n_read}");
+}
+
 #[test]
 fn the_architecture_page_names_only_what_exists_and_every_crate() {
     let page = std::fs::read_to_string(root().join("docs/src/architecture.md")).unwrap();

@@ -264,6 +264,158 @@ fn a_project_with_steps_is_made_again_in_order() {
     assert_eq!(done["n_left"], 0, "{done}");
 }
 
+/// The demo of the README: what it simulates is an export, and the rest is made of it as in any project.
+#[test]
+fn an_opt_out_is_carried_through_the_demo() {
+    let place = Place::new();
+    place.record(&["demo", "d", "--subjects", "60", "--volunteers", "40"]);
+    let add = ["optout", "add", "--user", "demo_volunteer_0000", "--at", "2026-11-01"];
+    let list = ["--list", "d/optouts.toml", "--project", "d"];
+    let said = place.volary(&[&add[..], &list].concat()).stdout;
+    assert!(said.contains("put `optouts = \"optouts.toml\"` under [rows] in d/volary.toml"), "{said}");
+    let again = |more: &[&str]| {
+        let line = ["rebuild", "--without-optouts", "--project", "d", "--optouts", "d/optouts.toml"];
+        place.record(&[&line[..], more].concat())["summary"].clone()
+    };
+    let named = again(&[]);
+    let commands = commands(&named);
+    assert!(["run", "retire", "bias"].iter().all(|c| commands.contains(c)), "{named}");
+    assert!(!commands.contains(&"demo") && named["elsewhere"] == json!([]), "{named}");
+    // Lines can be typed as they are.
+    let bias = named["touched"].as_array().unwrap().iter().find(|run| run["command"] == "bias").unwrap();
+    let line = bias["again"].as_str().unwrap();
+    assert!(line.contains("--positive 'Features or disk' --slices"), "{line}");
+    let done = again(&["--again"]);
+    assert_eq!(done["n_left"], 0, "{done}");
+    let votes = crate::support::read_csv(&{
+        place.record(&[
+            "extract",
+            "d/classifications.csv",
+            "--workflows",
+            "d/workflows.csv",
+            "--optouts",
+            "d/optouts.toml",
+            "-o",
+            "without",
+            "--to",
+            "csv",
+        ]);
+        place.path("without/votes.csv")
+    });
+    let record: Value = serde_json::from_str(&place.read("d/extracts/run.json")).unwrap();
+    assert_eq!(record["rows"]["votes"], votes.len());
+    assert!(record["summary"]["n_votes_opted_out"].as_u64().unwrap() > 0);
+    // A release of these extracts does not tell the checksum of the export that the person is in.
+    place.write("release.toml", crate::release::SETTINGS);
+    place.write("biases.toml", "");
+    let release =
+        ["release", "release.toml", "--votes", "d/extracts/votes.parquet", "--biases", "biases.toml"];
+    let more = ["--run", "d/extracts/run.json", "--key", "k.key", "--new-key", "-o", "one", "--optouts"];
+    place.record(&[&release[..], &more, &["d/optouts.toml"]].concat());
+    let prov = place.read("one/prov.json");
+    let export = blake3_of(&place, "d/classifications.csv");
+    assert!(prov.contains("classifications.csv") && !prov.contains(&export), "{prov}");
+    assert_eq!(record["inputs"].to_string().matches(&export).count(), 1, "{record:#}");
+}
+
+fn blake3_of(place: &Place, file: &str) -> String {
+    let record = place.record(&["check", file]);
+    record["inputs"][0]["blake3"].as_str().unwrap().to_owned()
+}
+
+/// Whoever was left out of a project stays out of it: a list that is forgotten is no list that is empty.
+#[test]
+fn a_run_that_was_given_the_list_is_not_repeated_without_it() {
+    let place = Place::new();
+    place.write("export.csv", votes(None));
+    let settings = "[input]\nexports = [\"export.csv\"]\n\
+        [[steps]]\nrun = \"gold export.csv --least 3 -o gold.csv\"\n";
+    place.write("volary.toml", settings);
+    place.record(&["run"]);
+    let before = place.read("gold.csv");
+    let said = place.volary(&["optout", "add", "--user", "Zaphod_B", "--at", "2026-11-01"]).stdout;
+    let wanted = "put `optouts = \"optouts.toml\"` under [rows]";
+    assert!(said.contains(wanted), "{said}");
+    // A list that lies there and is not named is told of.
+    let run = place.volary(&["run"]);
+    assert!(run.code == 0 && run.stdout.contains("is not used"), "{}{}", run.stdout, run.stderr);
+    let run = place.volary(&["rebuild", "--without-optouts", "--project", ".", "--again"]);
+    run.is_done();
+    assert!(run.stdout.contains(wanted), "{}", run.stdout);
+    let without = place.read("gold.csv");
+    assert_ne!(before, without);
+    place.volary(&["run"]).fails_with("so that their votes would come back; put `optouts");
+    place.volary(&["run", "--only", "1", "--force"]).fails_with("step 1 was given a list");
+    assert_eq!(place.read("gold.csv"), without);
+    assert_eq!(rebuild(&place, &[])["n_touched"], 0);
+    let named = settings.replace("[[steps]]", "[rows]\noptouts = \"optouts.toml\"\n[[steps]]");
+    place.write("volary.toml", named);
+    // It is the same list, however it is named.
+    let again = place.record(&["run"]);
+    assert_eq!(again["summary"]["stage_extract"], "up to date");
+    assert_eq!(again["summary"]["stage_step_1_(gold)"], "up to date");
+    place.record(&["run", "--force"]);
+    assert_eq!(place.read("gold.csv"), without);
+    let said = place.volary(&["optout", "add", "--user", "p3", "--at", "2026-11-02"]).stdout;
+    assert!(!said.contains(wanted), "{said}");
+    // The step reads the export itself: it is made again since the list has changed.
+    assert_eq!(place.record(&["run"])["summary"]["stage_step_1_(gold)"], "done");
+    assert_eq!(rebuild(&place, &[])["n_touched"], 0);
+    // A new file of settings names the list that lies there.
+    place.record(&["init", "--export", "export.csv", "--force"]);
+    assert!(place.read("volary.toml").contains("\noptouts = \"optouts.toml\""));
+}
+
+/// The list of `volary run --optouts` is that of its steps, too.
+#[test]
+fn steps_are_given_the_list_that_the_run_is_given() {
+    let (place, never) = (Place::new(), Place::new());
+    let settings = "[input]\nexports = [\"export.csv\"]\n\
+        [[steps]]\nrun = \"gold export.csv --least 3 -o gold.csv\"\n";
+    for (place, absent) in [(&place, None), (&never, Some("Zaphod_B"))] {
+        place.write("export.csv", votes(absent));
+        place.write("volary.toml", settings);
+    }
+    place.record(&["optout", "add", "--user", "Zaphod_B", "--list", "out.toml", "--at", "2026-11-01"]);
+    place.record(&["run", "--optouts", "out.toml"]);
+    never.record(&["run"]);
+    assert_eq!(place.read("gold.csv"), never.read("gold.csv"));
+}
+
+#[test]
+fn a_copy_of_a_project_is_not_made_again_in_the_project_that_was_copied() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("a")).unwrap();
+    place.write("a/export.csv", votes(None));
+    let settings = "[input]\nexports = [\"export.csv\"]\n\
+        [[steps]]\nrun = \"gold export.csv --least 3 -o gold.csv\"\n";
+    place.write("a/volary.toml", settings);
+    // One command is typed beside the project, as its demo is; the step runs in it.
+    place.record(&["run", "a"]);
+    let mut copy = std::process::Command::new("cp");
+    assert!(copy.arg("-r").arg(place.path("a")).arg(place.path("b")).status().unwrap().success());
+    let files = |folder: &str| -> Vec<(String, Vec<u8>)> {
+        let names = place.files().into_iter().filter(|name| name.starts_with(folder));
+        names.map(|name| (name.clone(), std::fs::read(place.path(&name)).unwrap())).collect()
+    };
+    let (a, b) = (files("a/"), files("b/"));
+    place.record(&["optout", "add", "--user", "Zaphod_B", "--at", "2026-11-01"]);
+    let of = |folder: &str, more: &[&str]| {
+        place.volary(&[&["rebuild", "--without-optouts", "--project", folder][..], more].concat())
+    };
+    let said = of("b", &[]).stdout;
+    assert!(said.contains("this record is of"), "{said}");
+    of("b", &["--again"]).fails_with("nothing was made there");
+    assert!(files("a/") == a && files("b/") == b);
+    // The project itself is made again, with the copy in the way or not.
+    of("a", &["--again", "--json"]).is_done();
+    assert!(files("a/") != a && files("b/") == b);
+    // What the message says makes a project of the copy.
+    place.record(&["run", "b", "--force", "--optouts", "optouts.toml"]);
+    let done = of("b", &["--again", "--json"]).record();
+    assert_eq!(done["summary"]["n_left"], 0, "{done:#}");
+}
+
 #[test]
 fn a_name_that_nobody_has_is_told_of_and_no_name_is_kept() {
     let place = Place::new();

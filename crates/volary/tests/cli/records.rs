@@ -206,7 +206,7 @@ fn every_file_that_appears_is_in_the_record_of_the_run_that_wrote_it_and_so_is_w
             assert!(inputs.contains(hash.as_str()), "{word} was read: {line}");
         }
     }
-    // All that the demo itself made is in its record, too.
+    // All that the demo made of what it simulated is in a record of its own, as that of a run.
     let record: Value = serde_json::from_str(&place.read("run.json")).unwrap();
     let inputs = paths(&record, "inputs");
     for name in ["classifications.csv", "truth.csv", "dips.csv"] {
@@ -242,7 +242,7 @@ fn every_file_that_appears_is_in_the_record_of_the_run_that_wrote_it_and_so_is_w
         ("figures", "losses.svg"),
         ("attention", "attention.parquet"),
         ("release", "SHA256SUMS"),
-        ("demo", "consensus.parquet"),
+        ("run", "consensus.parquet"),
     ] {
         assert!(holds(command, file), "{file} of {command}: {touched:#?}");
     }

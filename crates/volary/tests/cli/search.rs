@@ -127,6 +127,14 @@ fn a_budget_ends_a_search_before_it_is_passed() {
     let weights = |folder: &str| std::fs::read(place.path(folder).join("weights.safetensors")).unwrap();
     assert_eq!(weights("model"), weights("whole"));
 
+    // The first candidate may pass it, since nothing is known of it: that is kept, and told.
+    let half = (all_s - candidate_s / 2.0) / 3600.0;
+    place.write("half.toml", format!("[budget]\ncpu_hours = {half}\n"));
+    let passed = run("half", &["--search", "ranges.toml", "--config", "half.toml"]);
+    passed.is_done();
+    assert_eq!(n_done(&json(&place, "half/search.json")), 1);
+    assert!(passed.stdout.contains("note: the budget is spent: cpu_hours"), "{}", passed.stdout);
+
     // Nothing at all fits: no model, and no word of one.
     place.write("none.toml", "[budget]\ncpu_hours = 1e-9\n");
     run("none", &["--search", "ranges.toml", "--config", "none.toml"])
@@ -149,6 +157,26 @@ fn what_is_no_search() {
         run("odd", &["--search", "odd.toml"]).fails_with(words);
     }
     run("odd", &["--search", "nowhere.toml"]).fails_with("nowhere.toml");
+    let small = place.volary(&[
+        "train",
+        "classifier",
+        "subjects.csv",
+        "--consensus",
+        "votes.csv",
+        "--size",
+        "16",
+        "-o",
+        "s",
+    ]);
+    small.fails_with("20 pixels or more");
+    let help = place.volary(&["train", "classifier", "--help"]).stdout;
+    assert!(
+        help.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .contains("`train classifier` takes 20 or more"),
+        "{help}"
+    );
     run("none", &["--search", "ranges.toml", "--held-out", "0"])
         .fails_with("nothing is left to choose by");
     let epochs = ["--epochs", "1", "--search", "ranges.toml"];

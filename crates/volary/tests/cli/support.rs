@@ -56,6 +56,7 @@ impl Run {
         assert_eq!(self.code, 1, "{}\n{}", self.stdout, self.stderr);
         assert!(self.stderr.starts_with("error: ") && self.stderr.contains(words), "{}", self.stderr);
         assert_eq!(self.stderr.trim().lines().count(), 1, "{}", self.stderr);
+        assert!(self.stderr.matches("(os error").count() < 2, "said twice: {}", self.stderr);
     }
 }
 

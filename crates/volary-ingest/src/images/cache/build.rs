@@ -47,7 +47,7 @@ fn write(
     progress: &Progress,
     on_image: &(dyn Fn(usize) + Sync),
 ) -> Result<usize, CacheError> {
-    let io = |source| CacheError::Io { action: "writing", path: names.part.clone(), source };
+    let io = |reason| CacheError::Io { action: "writing", path: names.part.clone(), reason };
     let donors = Donors::find(names, settings);
     let mut out = BufWriter::with_capacity(1 << 20, File::create(&names.part).map_err(io)?);
     out.write_all(&[0; HEAD_BYTES as usize]).map_err(io)?;

@@ -32,14 +32,14 @@ pub enum CacheError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The system said no.
-    #[error("{action} the decoded images failed: {source}: {path}", path = path.display())]
+    #[error("{action} the decoded images failed: {reason}: {path}", path = path.display())]
     Io {
         /// What was tried.
         action: &'static str,
         /// The file.
         path: PathBuf,
         /// The system's answer.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// Not one image could be used.
     #[error("none of {n} images can be used; the first: {first}")]
@@ -101,7 +101,7 @@ impl Cache {
             return Self::built(file, index, subjects, settings, 0);
         }
         let io =
-            |path: &Path, source| CacheError::Io { action: "writing", path: path.to_owned(), source };
+            |path: &Path, reason| CacheError::Io { action: "writing", path: path.to_owned(), reason };
         std::fs::create_dir_all(folder).map_err(|e| io(folder, e))?;
         // One at a time: two runs would write the same pictures twice. The lock goes with the process.
         let lock = std::fs::File::create(&names.lock).map_err(|e| io(&names.lock, e))?;
@@ -114,9 +114,9 @@ impl Cache {
         let n_decoded = build::build(&names, subjects, settings, progress, on_image)?;
         let made = PixelFile::open(&names.cache, settings, false);
         let gone = || {
-            let source =
+            let reason =
                 std::io::Error::other("the file just written cannot be read back; check the disk");
-            CacheError::Io { action: "reading", path: names.cache.clone(), source }
+            CacheError::Io { action: "reading", path: names.cache.clone(), reason }
         };
         let (file, index) = made.ok_or_else(gone)?;
         Self::built(file, index, subjects, settings, n_decoded)
@@ -177,9 +177,9 @@ impl Pixels for Cache {
             return Err(PixelError::NoSuchRow { row, count: self.count });
         }
         let mut bytes = vec![0; self.shape.values() * self.storage.bytes()];
-        self.file.read(row, &mut bytes).map_err(|source| PixelError::Io {
+        self.file.read(row, &mut bytes).map_err(|error| PixelError::Io {
             what: self.path().display().to_string(),
-            source: source.into(),
+            reason: error.into(),
         })?;
         match self.storage {
             Storage::U8 => {

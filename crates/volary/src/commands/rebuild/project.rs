@@ -12,11 +12,13 @@ use volary_ingest::volunteer::{self, Without};
 use volary_release::lineage::{Artefact, Lineage, Run};
 use volary_release::optout::OptOuts;
 
+use crate::project::wanted_optouts;
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::takes_optouts;
 
-/// Commands whose outputs are not made again: what was published cannot be recalled, and a demo is nobody's.
+/// Commands whose outputs are not made again: what was published cannot be recalled, and what is simulated is
+/// nobody's.
 const NEVER_AGAIN: [&str; 3] = ["release", "demo", "simulate"];
 
 /// Runs it.
@@ -27,6 +29,8 @@ pub(super) fn run(folder: &Path, optouts: &Path, again: bool, mut session: Sessi
     let out: BTreeSet<String> = log.out().into_keys().map(str::to_owned).collect();
     let found = Touched::find(&lineage, &log, &out, &mut |_| {}, &session)?;
     let Touched { runs: touched, unknown, bare } = found;
+    let elsewhere: Vec<&Run> =
+        touched.iter().copied().filter(|run| is_made_again(run) && !is_of_here(run)).collect();
     let summary = &mut session.summary;
     summary.count("n_opted_out", "people who opted out", out.len() as u64);
     summary.count("n_runs", "runs on record", lineage.runs().len() as u64);
@@ -34,11 +38,14 @@ pub(super) fn run(folder: &Path, optouts: &Path, again: bool, mut session: Sessi
     tell(&touched, &list, &mut session);
     note_unknown(unknown, &mut session);
     tell_bare(&bare, &mut session);
+    tell_elsewhere(&elsewhere, &mut session);
+    tell_unnamed(folder, &touched, &list, &mut session)?;
     if !again {
         return session.finish(None);
     }
     let (mut n_made, mut failed) = (0_u64, Vec::new());
-    for run in touched.iter().filter(|run| is_made_again(run) && !bare.contains(run)) {
+    let is_ours = |run: &&&Run| is_made_again(run) && !bare.contains(run) && !elsewhere.contains(run);
+    for run in touched.iter().filter(is_ours) {
         match make(run, &list)? {
             None => n_made += 1,
             Some(why) => failed.push(why),
@@ -53,6 +60,16 @@ pub(super) fn run(folder: &Path, optouts: &Path, again: bool, mut session: Sessi
     if let Some(first) = failed.first() {
         let n = failed.len();
         bail!("{n} of the commands failed, the first: {first}; correct it and run the same again");
+    }
+    if let Some(first) = elsewhere.first() {
+        bail!(
+            "{} records are of another place, as those of a copy are, and nothing was made there: {} was made in {}; \
+             run it there, or make the files here anew with `volary run --force --optouts {}` or by hand",
+            elsewhere.len(),
+            first.place.display(),
+            made_in(first),
+            quoted(&[list.display().to_string()])
+        );
     }
     if let Some(first) = left.first() {
         bail!(
@@ -122,9 +139,54 @@ fn roots(lineage: &Lineage) -> Vec<&Artefact> {
     roots
 }
 
-/// What was published cannot be recalled, and a demo is nobody's.
+/// What was published cannot be recalled, and what is simulated is nobody's.
 fn is_made_again(run: &Run) -> bool {
     !NEVER_AGAIN.contains(&run.command.as_str())
+}
+
+/// Whether a run that is made again writes where its record lies now. Of a copy of a project it would change the
+/// project that was copied.
+fn is_of_here(run: &Run) -> bool {
+    let (Some(folder), Ok(place)) = (&run.folder, std::fs::canonicalize(&run.place)) else {
+        // What cannot be told is told where it would be run.
+        return true;
+    };
+    let here = place.parent().unwrap_or(&place);
+    // What is gone lay where the last folder of its path that is there lies.
+    let whole = |path: &Path| path.ancestors().find_map(|part| std::fs::canonicalize(part).ok());
+    let lies_here = |path: &Path| whole(path).is_some_and(|path| path.starts_with(here));
+    let words = &run.command_line;
+    let asked = words.windows(2).filter(|pair| pair[0] == "--record").map(|pair| pair[1].as_str());
+    let asked = asked.chain(words.iter().filter_map(|word| word.strip_prefix("--record=")));
+    let is_asked = asked.map(|path| whole(&folder.join(path))).any(|path| path.as_ref() == Some(&place));
+    let is_beside = run.outputs.iter().any(|file| lies_here(&file.path));
+    is_asked
+        || is_beside
+        || (run.outputs.is_empty() && whole(folder).is_some_and(|f| here.starts_with(f)))
+}
+
+fn made_in(run: &Run) -> String {
+    run.folder.as_ref().map_or_else(String::new, |folder| folder.display().to_string())
+}
+
+fn tell_elsewhere(elsewhere: &[&Run], session: &mut Session) {
+    let places: Vec<String> = elsewhere.iter().map(|run| run.place.display().to_string()).collect();
+    for (run, place) in elsewhere.iter().zip(&places) {
+        session.summary.note(&format!("{place}: this record is of {}; run it there", made_in(run)));
+    }
+    session.summary.value("elsewhere", places);
+}
+
+/// Says where a volary.toml does not know of the list: the next `volary run` would know of none.
+fn tell_unnamed(folder: &Path, touched: &[&Run], list: &Path, session: &mut Session) -> Result<()> {
+    let of_runs = touched.iter().filter(|run| run.command == "run").filter_map(|run| run.place.parent());
+    let folders = of_runs.chain([folder]).filter_map(|folder| std::fs::canonicalize(folder).ok());
+    for folder in folders.collect::<BTreeSet<PathBuf>>() {
+        if let Some(what) = wanted_optouts(&folder, list)? {
+            session.summary.note(&what);
+        }
+    }
+    Ok(())
 }
 
 fn note_unknown(unknown: Vec<String>, session: &mut Session) {
@@ -285,9 +347,15 @@ fn tell(touched: &[&Run], list: &Path, session: &mut Session) {
     let mut json = Vec::new();
     for run in touched {
         let (place, outputs) = (run.place.display().to_string(), names(run));
-        let line = again(run, list).join(" ");
+        let line = quoted(&again(run, list));
         let todo = match run.command.as_str() {
             "release" => "a new version; this one cannot be recalled".to_owned(),
+            // Records of before a demo's stages had one of their own.
+            "demo" => {
+                "`volary run --force` in it, which gives it a record that can be repeated".to_owned()
+            }
+            "simulate" => "nothing: what is simulated is nobody's".to_owned(),
+            _ if !is_of_here(run) => format!("this record is of {}; run it there", made_in(run)),
             _ => format!("volary {line}"),
         };
         rows.push(vec![run.command.clone(), place.clone(), todo]);
@@ -348,6 +416,13 @@ fn again(run: &Run, list: &Path) -> Vec<String> {
     line
 }
 
+/// Words as a shell takes them.
+fn quoted(words: &[String]) -> String {
+    let all = shlex::try_join(words.iter().map(String::as_str));
+    // A word with a NUL in it was never typed.
+    all.unwrap_or_else(|_| words.join(" "))
+}
+
 /// Makes it again, and says why not.
 fn make(run: &Run, list: &Path) -> Result<Option<String>> {
     let line = again(run, list);
@@ -367,7 +442,7 @@ fn make(run: &Run, list: &Path) -> Result<Option<String>> {
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let why = said.trim().lines().last().unwrap_or_default().trim_start_matches("error: ");
-        return Ok(Some(format!("volary {} ({why})", line.join(" "))));
+        return Ok(Some(format!("volary {} ({why})", quoted(&line))));
     }
     Ok(None)
 }

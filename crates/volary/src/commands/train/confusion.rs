@@ -236,7 +236,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     }
     write_whole(&args.output.join("metrics.json"), format!("{metrics:#}\n").as_bytes())?;
     if let Some(found) = &found {
-        found.tidy(&args.output)?;
+        found.tidy(&args.output, &costs, &mut session)?;
     }
     finish(&args.output, &written, &mut costs, session)
 }

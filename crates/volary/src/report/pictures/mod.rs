@@ -45,10 +45,16 @@ pub(crate) enum PictureError {
     Pixels(#[from] PixelError),
     /// A picture could not be written.
     #[error("drawing the picture failed: {0}")]
-    Png(#[from] std::io::Error),
+    Png(std::io::Error),
     /// A chart could not be drawn.
     #[error(transparent)]
     Chart(#[from] super::ReportError),
+}
+
+impl From<std::io::Error> for PictureError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Png(error)
+    }
 }
 
 #[cfg(test)]

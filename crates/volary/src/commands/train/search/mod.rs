@@ -36,7 +36,8 @@ pub(crate) use self::state::{CANDIDATES_FILE, SEARCH_FILE};
 pub(super) struct SearchArgs {
     /// Search for settings: a TOML file with `[ranges]` of the options under Learning. Half of the held-out part
     /// chooses, the other judges what is kept. A budget in volary.toml ends the search before a candidate that would
-    /// pass it; --resume goes on.
+    /// pass it, by the dearest so far: the first one may, since nothing is known of it, and judging what is kept comes
+    /// on top. --resume goes on.
     #[arg(long, value_name = "TOML")]
     pub(super) search: Option<PathBuf>,
 }
@@ -93,8 +94,16 @@ impl<L> Found<L> {
         metrics["n_chosen_by"] = self.n_chosen_by.into();
     }
 
-    /// Removes the candidates of a search that is whole; one that is not goes on from them.
-    pub(super) fn tidy(&self, folder: &Path) -> Result<()> {
+    /// Removes the candidates of a search that is whole; one that is not goes on from them. Says where the budget was
+    /// passed all the same.
+    pub(super) fn tidy(&self, folder: &Path, costs: &Costs, session: &mut Session) -> Result<()> {
+        if let Some(why) = session.settings.budget.spent(&costs.total(session)) {
+            session.summary.value("is_over_budget", true);
+            session.summary.note(&format!(
+                "note: {why}: what the first candidate takes is not known before it, and what is kept is judged after the \
+                 last"
+            ));
+        }
         let candidates = folder.join(state::FOLDER);
         if self.is_whole && candidates.exists() {
             std::fs::remove_dir_all(&candidates)
