@@ -1,10 +1,11 @@
 // The explorer against the real binary: the same counts in the page, the API and on the command line; both renderers;
 // selections by hand; what is seen stands in the address.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { chromium, EVIL, N, open, project, settled, Site } from './site.mjs';
+import { chromium, EVIL, N, open, project, settled, Site, VOLARY } from './site.mjs';
 
 let site;
 let browser;
@@ -93,6 +94,10 @@ test('a filter counts the same in the page, the API and the command line', async
     assert.equal(cli.n_selected, api.n_selected, filter);
     assert.equal(cli.n_unknown ?? 0, api.n_unknown, filter);
     assert.ok(api.n_selected > 0 && api.n_selected < N);
+    // The command that the page shows is one that runs, and counts the same.
+    const command = (await page.locator('code.command').textContent()).replace(/^volary/, `'${VOLARY}'`);
+    const said = JSON.parse(execFileSync('sh', ['-c', `${command} --json`], { cwd: site.folder, stdio: ['ignore', 'pipe', 'ignore'] }));
+    assert.equal(said.summary.n_selected, api.n_selected, command);
     await page.locator('.chips button').click();
     await count(page, N);
   }

@@ -209,7 +209,7 @@ async function browser(site, n, say) {
     await page.waitForTimeout(1_200);
   };
   const colour = (name) => `const s = [...document.querySelectorAll('.rail select')].find((s) => [...s.options].some((o) => o.text === 'one colour')); s.value = '${name}'; s.dispatchEvent(new Event('change', { bubbles: true }));`;
-  await until('colour by a column that is not there yet', colour('v1'));
+  await until('colour by a column, the first time', colour('v1'));
   await until('colour by another one', colour('v0'));
   await until('colour again by one that is there', colour('v1'));
   await until('the same in quantiles', `const s = [...document.querySelectorAll('.rail select')].find((s) => [...s.options].some((o) => o.text === 'quantile')); s.value = 'quantile'; s.dispatchEvent(new Event('change', { bubbles: true }));`);

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use volary_ingest::images::{Built, Cache, Channels, Crop, ImageSubject, Resize, Settings, Stretch};
 use volary_ingest::images::{ImageSubjects, SubjectSource, subjects};
@@ -102,6 +102,17 @@ impl SourceArgs {
         settings: &Settings,
         session: &mut Session,
     ) -> Result<Built> {
+        if subjects.is_empty() {
+            let first = session.problems.examples().next();
+            let why = first.map_or_else(String::new, |p| {
+                format!("; the first, row {}: {}", p.row, p.detail)
+            });
+            bail!(
+                "no row of {} names an image that can be used (paths lie within the folder of --images, or of the \
+                 table){why}",
+                self.subjects.display()
+            );
+        }
         let bar = bar(session, subjects.len() as u64, "decoding {wide_bar} {pos}/{len} {eta}");
         let on_image = |n: usize| bar.set_position(n as u64);
         let built = Cache::open_or_build(&self.cache, subjects, settings, &session.progress, &on_image)

@@ -430,3 +430,14 @@ fn ctrl_c_leaves_no_half_file_and_what_stood_before() {
     assert_eq!(place.files(), ["x/votes.csv"]);
     assert_eq!(place.read("x/votes.csv"), "old");
 }
+
+/// Paths of a table of images lie within its folder; where none does, that is what is said.
+#[test]
+fn images_that_lie_elsewhere_are_named() {
+    let place = Place::new();
+    place.write("subjects.csv", "subject_id,file\na,/tmp/x.png\nb,../y.png\n");
+    let run = place.volary(&["outliers", "subjects.csv", "--pixels", "--size", "32", "-o", "out.csv"]);
+    run.fails_with("no row of subjects.csv names an image that can be used");
+    assert!(run.stderr.contains("row 1") && run.stderr.contains("folder"), "{}", run.stderr);
+    assert!(!place.path("out.csv").exists());
+}
