@@ -26,7 +26,7 @@ test('the overview shows bias by slice, votes not spent, the machine, and record
   await settled(page);
   const bias = page.locator('section[aria-label="Where the crowd is wrong"]');
   await bias.waitFor();
-  assert.match(await bias.locator('tbody tr').first().textContent(), /brightness 8 to 9.*90 of 200.*45\s% \(23–90\s%\)/s);
+  assert.match(await bias.locator('tbody tr').first().textContent(), /brightness 8 to 9.*90 of 200.*45\s% \(22–90\s%\)/s);
   assert.match(await bias.locator('tbody tr', { hasText: 'sensor' }).textContent(), /too few/);
   assert.match(await page.locator('section[aria-label="What retirement rules would have saved"] tbody').textContent(), /agree:8:0\.8.*11\.5.*42 %.*97/s);
   const machine = page.locator('section[aria-label="The machine and the volunteers"]');

@@ -149,7 +149,9 @@ async function problem(response: Response): Promise<Problem> {
   try {
     const said = await response.json();
     const kind = String(said.type ?? '').replace('/problems/', '');
-    return new Problem(said.title, said.detail, response.status, said.request_id, kind, said.errors ?? []);
+    // What a program is told to send, a person has a line for.
+    const detail = response.status === 401 && key ? 'the server does not know this key; give it another one above, and try again' : said.detail;
+    return new Problem(said.title, detail, response.status, said.request_id, kind, said.errors ?? []);
   } catch {
     if (response.status === 414 || response.status === 431) return new Problem('The address is too long', 'Write a shorter filter, or keep the slice under a name and use that.', response.status);
     return new Problem('The server failed', `It answered ${response.status}.`, response.status);
