@@ -67,6 +67,11 @@ test('each answer leads to its question, and what is known comes after the last'
   await settled(page);
   await question(page, 'w101.T1');
   await card(page, first);
+  // What was given before the page was closed is taken back too.
+  await page.keyboard.press('Backspace');
+  await question(page, 'T0');
+  await page.keyboard.press('2');
+  await question(page, 'w101.T1');
   await page.keyboard.press('0');
   await question(page, 'T2');
   await page.getByRole('button', { name: 'nothing to mark' }).click();

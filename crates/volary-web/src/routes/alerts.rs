@@ -131,9 +131,7 @@ pub(crate) async fn list(
 ) -> Result<Reply, Problem> {
     let size = paging::size(params.page_size)?;
     let alerts = match params.order.as_deref() {
-        None | Some("oldest") => {
-            app.live.alerts(paging::parts(params.cursor.as_deref())?, size).await?
-        }
+        None | Some("oldest") => app.live.alerts(paging::parts(params.cursor.as_deref())?, size).await?,
         Some("newest") => {
             let before = match params.cursor.as_deref() {
                 None => u64::MAX,

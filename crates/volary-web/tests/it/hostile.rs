@@ -399,8 +399,14 @@ fn who_mistypes_an_address_gets_the_page_and_a_program_a_problem() {
         let answer = site.send("GET", path, &by_hand, b"");
         assert_eq!(answer.status, 404, "{path}");
         assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
-        assert!(answer.text.contains("<div id=\"app\"") && answer.header("etag").is_none(), "{}", answer.text);
-        assert!(answer.header("content-security-policy").is_some_and(|policy| policy.contains("img-src")));
+        assert!(
+            answer.text.contains("<div id=\"app\"") && answer.header("etag").is_none(),
+            "{}",
+            answer.text
+        );
+        assert!(
+            answer.header("content-security-policy").is_some_and(|policy| policy.contains("img-src"))
+        );
     }
     site.send("GET", "/nonsense", &[("accept", "application/json")], b"").is(404);
     site.send("GET", "/nonsense", &[], b"").is(404);
