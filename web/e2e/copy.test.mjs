@@ -109,6 +109,13 @@ test('a copy counts what the command line counts', async () => {
   await page.locator('#filter').fill('anomaly_score >> 3');
   await page.keyboard.press('Enter');
   assert.equal(await page.locator('#filter-problem mark').textContent(), '>');
+  // What the command line refuses is refused here too.
+  for (const [filter, why] of [['kind < kind', /only numbers have an order/], ['🐱 > 1', /"🐱" means nothing here/]]) {
+    await page.locator('#filter').fill(filter);
+    await page.keyboard.press('Enter');
+    await page.locator('#filter-problem', { hasText: why }).waitFor();
+    assert.throws(() => volary('slice', 'points.csv', filter));
+  }
   // A lasso.
   const box = await page.locator('.plot').boundingBox();
   await page.locator('.plot').focus();
@@ -149,6 +156,10 @@ test('pictures, neighbours and the boundary are in a copy', async () => {
   await page.reload();
   await settled(page);
   await page.locator('[data-measure=precision]').waitFor();
+  // Nobody labels in a copy, so that no key is listed for it.
+  await page.keyboard.press('?');
+  const keys = await page.locator('dialog dt').evaluateAll((all) => all.map((dt) => dt.textContent.trim()));
+  assert.ok(keys.includes('j') && !keys.some((key) => ['5', 'u', 'Backspace', 't'].includes(key)), keys.join());
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });

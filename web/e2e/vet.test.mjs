@@ -67,6 +67,11 @@ test('each answer leads to its question, and what is known comes after the last'
   await settled(page);
   await question(page, 'w101.T1');
   await card(page, first);
+  // What was given before the page was closed is taken back too.
+  await page.keyboard.press('Backspace');
+  await question(page, 'T0');
+  await page.keyboard.press('2');
+  await question(page, 'w101.T1');
   await page.keyboard.press('0');
   await question(page, 'T2');
   await page.getByRole('button', { name: 'nothing to mark' }).click();
@@ -83,6 +88,28 @@ test('each answer leads to its question, and what is known comes after the last'
   await page.getByText('Everything here is labelled').waitFor();
   await page.locator(`[data-gold="${second}"]`).waitFor();
   // How far readers agree is asked question by question.
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('the kinds of confusion are those of the command line, of all answers', async () => {
+  const page = await open(browser, site, 'confusion');
+  await settled(page);
+  const { summary } = site.record('slice', 'consensus/consensus.parquet', 'subject_id is not missing');
+  const n = async (kind) => Number((await page.locator(`[data-kind="${kind}"]`).textContent()).replaceAll(',', ''));
+  const said = { clear: await n('Clear'), ambiguous: await n('Ambiguous'), confused: await n('Confused') };
+  assert.deepEqual(said, { clear: summary.n_clear, ambiguous: summary.n_ambiguous, confused: summary.n_confused });
+  assert.ok(said.clear > 0 && said.ambiguous > 0 && said.confused > 0);
+  // Not all answers have a slider at once, and that is said.
+  const classes = (await site.api('/project')).tables[0].columns.filter((c) => c.kind === 'number' && c.name.startsWith('consensus('));
+  assert.ok(classes.length > 8);
+  await page.getByText(`showing 8 of ${classes.length} answers`).waitFor();
+  await page.getByRole('button', { name: 'All', exact: true }).click();
+  await page.waitForFunction((n) => document.querySelectorAll('.matrix th[scope=row]').length === n, classes.length);
+  assert.equal(await page.locator('fieldset .ends').count(), classes.length);
+  // The filter of a kind counts what its number says.
+  await page.getByRole('button', { name: 'Clear', exact: true }).click();
+  await page.waitForFunction((n) => document.querySelector('[data-selected]')?.getAttribute('data-selected') === String(n), said.clear);
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });

@@ -60,6 +60,17 @@ describe('a copy’s filter', () => {
     expect(at('x ; y')).toEqual([2, 3]);
     expect(at('('.repeat(80) + 'x > 1')).toHaveLength(2);
     expect(() => rows("x = 'a'")).toThrow(/quotes/);
+    // Texts have no order, whatever they are compared with.
+    for (const op of ['<', '<=', '>', '>=']) {
+      expect(() => rows(`kind ${op} flag`)).toThrow(/only numbers have an order/);
+      expect(() => rows(`kind ${op} 'a'`)).toThrow(/only numbers have an order/);
+    }
+    expect(rows('kind = kind')).toBe('TTT?T');
+    expect(rows('kind != kind')).toBe('FFF?F');
+    expect(() => rows('x = kind')).toThrow(/of one kind/);
+    // A character is whole, also where a browser keeps it in two parts.
+    expect(() => parse('🐱 > 1')).toThrow('"🐱" means nothing here');
+    expect(at('🐱 > 1')).toEqual([0, 2]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { among, command, most } from '../src/lib/filter';
+import { among, between, command, endsOf, most, several, without } from '../src/lib/filter';
+import { parse, truth } from '../src/copy/filter';
 
 test('an answer that most gave is a filter of the language', () => {
   expect(most('consensus(ring)')).toBe('consensus(ring) > 0.7');
@@ -37,4 +38,31 @@ test('the command of a selection names the files of its columns, and is quoted f
       '"agreement(T0) > 0.8 and forest > 0.5" --within region.json',
   );
   expect(command([{ name: 'x' }], 'x > $1')).toBe('volary slice TABLE "x > \\$1"');
+});
+
+test('a slider has its own filter and no other', () => {
+  const column = 'consensus(T0.Smooth)';
+  const own = between(column, -0.5, 1e-7);
+  expect(endsOf(own, column)).toEqual([-0.5, 1e-7]);
+  expect(endsOf('"consensus(T0.Smooth)" between 0.3 and 0.7', column)).toEqual([0.3, 0.7]);
+  // What somebody wrote begins alike, and is more.
+  const longer = '"consensus(T0.Smooth)" between 0.3 and 0.7 or forest between 0.5 and 0.9';
+  for (const other of [longer, `not ${own}`, own.replace('between', 'not between'), `${own} and x > 1`, 'x between 1 and 2', '"consensus(T0.Smooth)" between 1..2 and 3']) expect(endsOf(other, column)).toBeNull();
+  expect(without([longer, own, 'x between 1 and 2'], column)).toEqual([longer, 'x between 1 and 2']);
+  expect(endsOf('x between 1 and 2', 'xx')).toBeNull();
+});
+
+test('two or more of some conditions, without every pair of them', () => {
+  expect(several([])).toBeNull();
+  expect(several(['a > 1'])).toBeNull();
+  for (const n of [2, 3, 5, 8]) {
+    const text = several(Array.from({ length: n }, (_, i) => `c${i} > 0.5`)) as string;
+    const nRows = 2 ** n;
+    const of = ({ names }: { names: readonly string[] }) => ({ kind: 'number' as const, values: Float64Array.from({ length: nRows }, (_, row) => (row >> Number(names[0].slice(1))) & 1) });
+    const wanted = Array.from({ length: nRows }, (_, row) => Number(row.toString(2).replaceAll('0', '').length >= 2));
+    expect([...truth(parse(text), of, nRows)]).toEqual(wanted);
+  }
+  // The server takes 20,000 characters.
+  const long = Array.from({ length: 32 }, (_, i) => `("consensus(w102.T1.Answer ${i})" is not missing and "consensus(w102.T1.Answer ${i})" > 0.7)`);
+  expect((several(long) as string).length).toBeLessThan(16_000);
 });

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Parser } from '../src/api/events';
-import { folded, gaps, lanes } from '../src/lib/curve';
-import { duration, interval, percent, value, ticks } from '../src/lib/format';
-import { isTyping, Keys, nameOf, WAIT_MS, type Press } from '../src/lib/keys';
+import { folded, gaps, LANE_PX, lanes, roomBelow } from '../src/lib/curve';
+import { duration, fixed, interval, percent, percentOf, value, ticks } from '../src/lib/format';
+import { isSliding, isTyping, Keys, nameOf, WAIT_MS, type Press } from '../src/lib/keys';
 import { ends, shown, table } from '../src/lib/picture';
 
 const press = (key: string, more: Partial<Press> = {}): Press => ({ key, shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, ...more });
@@ -49,6 +49,15 @@ describe('shortcuts', () => {
     expect(isTyping({ tagName: 'DIV', isContentEditable: true })).toBe(true);
     expect(isTyping({ tagName: 'BUTTON' })).toBe(false);
   });
+
+  it('leave a slider its own keys, and no others', () => {
+    const slider = { tagName: 'INPUT', type: 'range' };
+    for (const key of ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'Home', 'End', 'PageUp', 'PageDown']) expect(isSliding(slider, { key })).toBe(true);
+    for (const key of ['j', 'Enter', ']', 'Escape']) expect(isSliding(slider, { key })).toBe(false);
+    expect(isSliding({ tagName: 'INPUT', type: 'checkbox' }, { key: 'ArrowLeft' })).toBe(false);
+    expect(isSliding({ tagName: 'DIV' }, { key: 'ArrowLeft' })).toBe(false);
+    expect(isSliding(null, { key: 'ArrowLeft' })).toBe(false);
+  });
 });
 
 describe('the event stream', () => {
@@ -79,6 +88,18 @@ describe('light curves', () => {
     expect(found).toEqual([[[0, 2], [2.5, 4], [5, 6]], [[1, 3]]]);
     for (const lane of found) for (let i = 1; i < lane.length; i++) expect(lane[i][0]).toBeGreaterThan(lane[i - 1][1]);
     expect(lanes([[0, 9], [1, 9], [2, 9]], 2)).toHaveLength(2);
+  });
+
+  it('leave the lanes room under the lowest point', () => {
+    for (const n of [1, 5, 14]) {
+      const [height, above] = [240, 0.06];
+      const span = 1 + roomBelow(n, height, above) + above;
+      // Where the lowest value lies, px above the lower end.
+      const lowest = (roomBelow(n, height, above) / span) * height;
+      expect(lowest).toBeGreaterThan(n * (LANE_PX + 1) + 3);
+      expect(lowest).toBeLessThan(n * (LANE_PX + 1) + 10);
+    }
+    expect(roomBelow(0, 240, 0.06)).toBe(0.06);
   });
 
   it('fold dips onto each other', () => {
@@ -112,6 +133,16 @@ describe('numbers', () => {
     expect(ticks([0, 2.5, 5])).toEqual(['0.0', '2.5', '5.0']);
     expect(ticks([-10, 0, 10])).toEqual(['−10', '0', '10']);
     expect(ticks([1])).toEqual(['1']);
+  });
+});
+
+describe('shares', () => {
+  it('round a tie to the even digit, as the command line does', () => {
+    // What `format!("{:.1}")` of Rust writes.
+    const known: [number, number, string][] = [[27.25, 1, '27.2'], [12.25, 1, '12.2'], [12.75, 1, '12.8'], [0.25, 1, '0.2'], [0.35, 1, '0.3'], [0.45, 1, '0.5'], [2.5, 0, '2'], [3.5, 0, '4'], [0.5, 0, '0'], [-0.25, 1, '-0.2'], [0.125, 2, '0.12'], [0.375, 2, '0.38'], [1, 1, '1.0'], [99.95, 1, '100.0'], [33.333, 1, '33.3']];
+    for (const [v, digits, text] of known) expect([v, fixed(v, digits)]).toEqual([v, text]);
+    expect([percentOf(109, 400), percentOf(49, 400), percentOf(1, 3), percentOf(400, 400), percentOf(0, 0)]).toEqual(['27.2 %', '12.2 %', '33.3 %', '100.0 %', '–']);
+    expect(percent(0.125, 0)).toBe('12 %');
   });
 });
 

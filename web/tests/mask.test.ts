@@ -58,8 +58,50 @@ describe('regions', () => {
   });
 
   it('cover what a brush went over', () => {
-    const outline = stroke([[0, 0], [10, 0], [10, 10]], 2);
+    const outline = stroke([[0, 0], [10, 0], [10, 0], [10, 10]], 2);
     for (const [x, y] of [[0, 0], [5, 1.5], [10, 5], [11, 9]]) expect(inside(outline, x, y)).toBe(true);
     for (const [x, y] of [[5, 4], [0, 3], [10, 13]]) expect(inside(outline, x, y)).toBe(false);
+  });
+});
+
+describe('a brush', () => {
+  const far = (line: readonly Point[], [x, y]: Point) =>
+    Math.min(
+      ...line.slice(1).map((b, i) => {
+        const a = line[i];
+        const [dx, dy] = [b[0] - a[0], b[1] - a[1]];
+        const t = Math.min(1, Math.max(0, ((x - a[0]) * dx + (y - a[1]) * dy) / (dx * dx + dy * dy || 1)));
+        return Math.hypot(x - a[0] - t * dx, y - a[1] - t * dy);
+      }),
+    );
+
+  it('there and back selects what it selects one way', () => {
+    const there: Point[] = [[0, 0], [3, 1], [6, 2], [10, 2.5]];
+    const [one, both] = [stroke(there, 1), stroke([...there, ...there.slice(0, -1).reverse()], 1)];
+    for (let x = -2; x < 13; x += 0.25) for (let y = -2; y < 5; y += 0.25) expect([x, y, inside(both, x, y)]).toEqual([x, y, inside(one, x, y)]);
+  });
+
+  it('takes all that lies well under it, whichever way it turns', () => {
+    const lines: Point[][] = [
+      [[0, 0], [10, 0], [4, 0.5], [9, 3]],
+      [[0, 0], [5, 0], [5, 5], [0, 5], [0, 1]],
+      [[0, 0], [4, 4], [4, -4], [8, 0], [0, 0]],
+    ];
+    for (const line of lines) {
+      const outline = stroke(line, 1);
+      let nMissed = 0;
+      let n = 0;
+      for (let x = -2; x < 13; x += 0.21)
+        for (let y = -6; y < 8; y += 0.21) {
+          const d = far(line, [x, y]);
+          if (d < 0.85) {
+            n++;
+            if (!inside(outline, x, y)) nMissed++;
+          }
+          // Corners reach further than the radius, but not far.
+          if (d > 1.5) expect(inside(outline, x, y)).toBe(false);
+        }
+      expect(nMissed / n).toBeLessThan(0.01);
+    }
   });
 });

@@ -1,8 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { all, between, name, oneOf, text } from '../src/lib/filter';
 import { route, subjectPath } from '../src/lib/route';
 import { Undo } from '../src/lib/undo';
-import { read, start, write, type View } from '../src/lib/url';
+import { address } from '../src/api/site';
+import { latestOf, tagOf, whyNoTag } from '../src/lib/labels';
+import { nearest } from '../src/lib/scale';
+import { changed, read, start, write, type View } from '../src/lib/url';
 
 describe('the address', () => {
   it('of the start is empty', () => {
@@ -35,6 +38,30 @@ describe('the address', () => {
     };
     expect(read(write(view))).toEqual(view);
     expect(write(read(write(view)))).toBe(write(view));
+  });
+
+  it('holds what triage shows', () => {
+    const view: View = { ...start(), colour: 'score', order: 'unsure', seed: 7, beside: 'other score', side: 8, from: 128, openFirst: true, group: 'kind', boundary: { column: 'label(relevance)', threshold: 2.5 } };
+    expect(read(write(view))).toEqual(view);
+    expect(read('?order=best&seed=-1&side=9&from=1.5&open=yes')).toEqual(start());
+  });
+
+  it('begins anew where other subjects, or another order of them, are asked for', () => {
+    const view: View = { ...start(), from: 100, filters: ['a > 1'] };
+    for (const change of [{ filters: [] }, { order: 'low' as const }, { seed: 2 }, { colour: 'b' }, { openFirst: true }, { side: 6 }, { table: 't' }]) expect([change, changed(view, change).from]).toEqual([change, 0]);
+    for (const change of [{ beside: 'b' }, { focus: 'g1' }, { filters: ['a > 1'] }, { boundary: { column: 'a', threshold: 1 } }]) expect([change, changed(view, change).from]).toEqual([change, 100]);
+    expect(changed(view, { from: 200 }).from).toBe(200);
+  });
+
+  it('holds each thing once', () => {
+    const view = read('?filter=a+%3E+1&filter=b&filter=a+%3E+1&panel=p&panel=p&histogram=h&histogram=h&tag=t&tag=t&tag=u');
+    expect([view.filters, view.panels, view.histograms, view.tags]).toEqual([['a > 1', 'b'], ['p'], ['h'], ['t', 'u']]);
+  });
+
+  it('stays in the browser where it is longer than servers take', () => {
+    expect(address('/space?filter=a')).toBe('/space?filter=a');
+    const long = `/space?filter=${'a%3F'.repeat(3_000)}`;
+    expect(address(long)).toBe(long.replace('/space?', '/space#?'));
   });
 
   it('leaves out what cannot be read', () => {
@@ -95,4 +122,26 @@ describe('undo', () => {
     expect(read('?boundary=0.5').boundary).toBeNull();
     expect(read('?tag=a&tag=%20').tags).toEqual(['a']);
   });
+});
+
+describe('labels', () => {
+  const label = (id: string, question: string, at: string, by = 'me') => ({ id, subject_id: `s${id}`, question, value: 'v', by, at });
+  const all = [label('1', 'T0', '2027-01-01T00:00:02Z'), label('2', 'relevance', '2027-01-01T00:00:09Z'), label('3', 'T1', '2027-01-01T00:00:03Z'), label('4', 'tag:odd', '2027-01-01T00:00:08Z'), label('5', 'check:x', '2027-01-01T00:00:08Z'), label('6', 'T0', '2027-01-01T00:00:08Z', 'you')];
+
+  it('are taken back from the last one of that kind on', () => {
+    expect(latestOf(all, 'me', 'class')?.id).toBe('3');
+    expect(latestOf(all, 'me', 'relevance')?.id).toBe('2');
+    expect(latestOf(all, 'you', 'class')?.id).toBe('6');
+    expect(latestOf(all, 'nobody', 'class')).toBeNull();
+  });
+
+  it('are tags without what stands between tags', () => {
+    expect(tagOf(' ##Odd One ')).toBe('odd one');
+    expect(whyNoTag('odd')).toBe('');
+    expect(whyNoTag('odd;ring')).toMatch(/one by one/);
+  });
+});
+
+test('the nearest step', () => {
+  expect([nearest([0, 1, 2], 1.4), nearest([0, 1, 2], 9), nearest([3], 0)]).toEqual([1, 2, 0]);
 });

@@ -16,6 +16,7 @@ use axum::response::Response;
 
 use crate::app::Shared;
 use crate::extract::Asker;
+use crate::page::SaysSo;
 use crate::problem::Problem;
 use crate::signature;
 
@@ -263,7 +264,8 @@ fn finish(
 ) -> Option<String> {
     let status = response.status();
     let mut why = None;
-    if status.is_client_error() || status.is_server_error() {
+    let says_so = response.extensions().get::<SaysSo>().is_some();
+    if (status.is_client_error() || status.is_server_error()) && !says_so {
         let own = response.extensions_mut().remove::<Problem>();
         // What the framework refused by itself says why in a body that nobody needs.
         let mut problem = own.unwrap_or_else(|| Problem::new(status, detail_of(status)));

@@ -3,7 +3,7 @@
 //! They hold nothing of the project, so anybody on the machine may have them; what they show comes through the
 //! API, with a key. A browser keeps them and asks each time whether they are still the same (an ETag, 304).
 
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use rust_embed::RustEmbed;
 
@@ -44,17 +44,42 @@ pub fn is_route(path: &str) -> bool {
     subject || ROUTES.contains(&path)
 }
 
+/// An answer that is the page although it has failed: the page itself says that there is nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SaysSo;
+
+/// Whether somebody typed the path or followed a link to it: a program asks for no HTML.
+fn is_looked_at(path: &str, headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    path != "/api" && !path.starts_with("/api/") && accept.contains("text/html")
+}
+
 /// Whatever no other route takes.
-pub(crate) async fn serve(method: Method, uri: Uri) -> Result<Response, Problem> {
+pub(crate) async fn serve(method: Method, uri: Uri, asked: HeaderMap) -> Result<Response, Problem> {
     let path = uri.path();
     let name = if is_route(path) { "index.html" } else { path.trim_start_matches('/') };
     let is_known = Built::iter().any(|known| known == name);
+    let is_read = matches!(method, Method::GET | Method::HEAD);
+    if let Some(file) = Built::get("index.html")
+        && !is_known
+        && is_read
+        && is_looked_at(path, &asked)
+    {
+        let headers = [
+            (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        ];
+        let mut answer = (StatusCode::NOT_FOUND, headers, file.data.into_owned()).into_response();
+        answer.extensions_mut().insert(SaysSo);
+        return Ok(answer);
+    }
     let Some(file) = Built::get(name).filter(|_| is_known) else {
         return Err(Problem::not_found(
             "there is nothing at this path; openapi.json lists what there is",
         ));
     };
-    if !matches!(method, Method::GET | Method::HEAD) {
+    if !is_read {
         return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "the page is only read"));
     }
     let kind = match name.rsplit_once('.').map(|(_, ending)| ending) {

@@ -77,6 +77,8 @@ export interface Asked {
   readonly body?: unknown;
   /** Where it is neither GET nor, with a body, POST. */
   readonly method?: 'DELETE';
+  /** The same for repeats of one request. */
+  readonly once?: string;
   readonly signal?: AbortSignal;
   /** Told of bytes that came, and of how many there will be if that is known. */
   readonly progress?: (bytes: number, total: number | null) => void;
@@ -95,7 +97,7 @@ async function ask(path: string, asked: Asked): Promise<Response> {
   try {
     response = await fetch(`/api/v1${path}`, {
       method: asked.method ?? (isPost ? 'POST' : 'GET'),
-      headers: headers(isPost ? { 'content-type': 'application/json' } : {}),
+      headers: headers({ ...(isPost ? { 'content-type': 'application/json' } : {}), ...(asked.once ? { 'idempotency-key': asked.once } : {}) }),
       body: isPost ? JSON.stringify(asked.body) : undefined,
       signal: asked.signal,
     });
@@ -130,18 +132,39 @@ function check(path: string, now: string | null): void {
   if (/^\/(tables|project|sprites)\b/.test(path)) throw new Problem('The project was read anew', 'Show what is new, and go on there.', 409, '', 'revision');
 }
 
+let isRefused = () => {};
+
+/** Told whenever the server does not know the key: a server that was started anew has another one. */
+export function onRefused(told: () => void): void {
+  isRefused = told;
+}
+
+/** Looks whether an answer says that the key is not known. */
+export function refusedBy(response: Response): void {
+  if (response.status === 401) isRefused();
+}
+
 async function problem(response: Response): Promise<Problem> {
+  refusedBy(response);
   try {
     const said = await response.json();
     const kind = String(said.type ?? '').replace('/problems/', '');
-    return new Problem(said.title, said.detail, response.status, said.request_id, kind, said.errors ?? []);
+    // What a program is told to send, a person has a line for.
+    const detail = response.status === 401 && key ? 'the server does not know this key; give it another one above, and try again' : said.detail;
+    return new Problem(said.title, detail, response.status, said.request_id, kind, said.errors ?? []);
   } catch {
+    if (response.status === 414 || response.status === 431) return new Problem('The address is too long', 'Write a shorter filter, or keep the slice under a name and use that.', response.status);
     return new Problem('The server failed', `It answered ${response.status}.`, response.status);
   }
 }
 
 export async function json<T>(path: string, asked: Asked = {}): Promise<T> {
   return (await ask(path, asked)).json() as Promise<T>;
+}
+
+/** Takes something away; what is said of it is not needed. */
+export async function drop(path: string): Promise<void> {
+  await ask(path, { method: 'DELETE' });
 }
 
 /** Bytes as they come. */

@@ -2,7 +2,7 @@
  * The event stream, with the key in a header (which EventSource cannot send), and back again after a break from where
  * it left off.
  */
-import { headers } from './client';
+import { headers, refusedBy } from './client';
 
 export interface Heard {
   readonly id: string;
@@ -64,6 +64,7 @@ export function listen(topics: string, listener: Listener): () => void {
       try {
         const more: Record<string, string> = last ? { 'last-event-id': last } : {};
         const response = await fetch(`/api/v1/events?topics=${topics}`, { headers: headers(more), signal: abort.signal });
+        refusedBy(response);
         if (!response.ok || !response.body) throw new Error(String(response.status));
         listener.alive(true);
         wait = 1_000;

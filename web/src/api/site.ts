@@ -8,16 +8,20 @@ const mode = globalThis.document?.querySelector('meta[name=volary-mode]')?.getAt
 /** Whether there is no server of ours. */
 export const isCopy = mode === 'copy';
 
+/** Servers, and what stands before them, take addresses of some kilobytes; what is longer stays in the browser, behind `#`. */
+const LONGEST = 7_000;
+
 /** Path and search of what is shown. */
 export function here(): { path: string; search: string } {
-  if (!isCopy) return { path: location.pathname, search: location.search };
+  if (!isCopy) return { path: location.pathname, search: location.hash.startsWith('#?') ? location.hash.slice(1) : location.search };
   const [, path, search] = /^#?([^?]*)(.*)$/.exec(location.hash) ?? [];
   return { path: path || '/', search: search ?? '' };
 }
 
 /** The address of a path of the page. */
 export function address(to: string): string {
-  return isCopy ? `#${to}` : to;
+  if (isCopy) return `#${to}`;
+  return to.length > LONGEST ? to.replace('?', '#?') : to;
 }
 
 /** Where the files of the built page are. */

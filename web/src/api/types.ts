@@ -44,6 +44,8 @@ export interface Project {
   has_votes: boolean;
   takes_labels: boolean;
   takes_slices: boolean;
+  /** Whether this key may give labels; absent in a copy. */
+  may_write?: boolean;
   n_gold: number;
   n_tagged: number;
   left_out: string[];

@@ -164,7 +164,9 @@ async function chosen(of: CopyTable, which: Which) {
       passes = truth(node, (name) => columns.get(known(name) ?? '') as Exact, n);
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
-      const fault = { pointer: '/filter', code: `characters:${error.from}-${error.to}`, message: error.message };
+      // As the server counts them: a character that a browser keeps in two parts is one.
+      const at = (place: number) => Array.from(text.slice(0, place)).length;
+      const fault = { pointer: '/filter', code: `characters:${at(error.from)}-${at(error.to)}`, message: error.message };
       throw new Refusal(400, 'filter-syntax', 'The filter cannot be followed', error.message, [fault]);
     }
     for (const is of passes) if (is === UNKNOWN) nUnknown++;

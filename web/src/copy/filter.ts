@@ -47,7 +47,10 @@ function tokens(text: string): Token[] {
   while (at < text.length) {
     PATTERN.lastIndex = at;
     const found = PATTERN.exec(text);
-    if (!found) throw new Fault(`${JSON.stringify(text[at])} means nothing here; take it out`, at, at + 1);
+    if (!found) {
+      const whole = String.fromCodePoint(text.codePointAt(at) as number);
+      throw new Fault(`${JSON.stringify(whole)} means nothing here; take it out`, at, at + whole.length);
+    }
     const [whole, word, name, quoted, number, sign] = found;
     const to = at + whole.length;
     if (word !== undefined) out.push({ kind: 'word', text: word, from: at, to });
@@ -221,6 +224,8 @@ export function truth(node: Node, of: (name: Name) => Exact, nRows: number): Uin
     case 'compare': {
       if (typeof node.with !== 'object') return compared(of(node.column), node.op, node.with, nRows);
       const [a, b] = [of(node.column), of(node.with)];
+      if ((a.kind === 'number') !== (b.kind === 'number')) throw new Fault('compare columns of one kind', 0, 0);
+      if (a.kind !== 'number') ordered(node.op);
       const text = (column: Exact, row: number) => (column.kind === 'number' ? undefined : column.texts[column.codes[row]]);
       return each(nRows, (row) => {
         if (a.kind === 'number') return holds(node.op, numberAt(a, row), numberAt(b, row));
@@ -288,6 +293,11 @@ function texts(column: Exact, nRows: number, ofText: (text: string) => boolean, 
   return each(nRows, (row) => known[column.codes[row]]);
 }
 
+/** Texts, and true and false, are the same or not, and come in no order. */
+function ordered(op: Op): void {
+  if (op !== '=' && op !== '!=') throw new Fault('only numbers have an order; use `=`, `!=` or `in`', 0, 0);
+}
+
 function compared(column: Exact, op: Op, value: Literal, nRows: number): Uint8Array {
   if (typeof value === 'number') {
     if (column.kind !== 'number') throw new Fault('texts are compared with a text in single quotes', 0, 0);
@@ -295,7 +305,7 @@ function compared(column: Exact, op: Op, value: Literal, nRows: number): Uint8Ar
     return each(nRows, (row) => holds(op, values[row], value));
   }
   if (column.kind === 'number') throw new Fault('numbers take no quotes', 0, 0);
-  if (op !== '=' && op !== '!=') throw new Fault('only numbers have an order; use `=`, `!=` or `in`', 0, 0);
+  ordered(op);
   const wanted = String(value);
   return texts(column, nRows, (text) => (text === wanted) === (op === '='), () => undefined);
 }

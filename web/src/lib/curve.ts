@@ -39,3 +39,16 @@ export function folded(
   const order = phase.map((_, i) => i).sort((a, b) => phase[a] - phase[b]);
   return [order.map((i) => phase[i]), order.map((i) => flux[i])];
 }
+
+/** A lane of marks is so high, px, with a pixel of room below. */
+export const LANE_PX = 5;
+
+/**
+ * How much room the scale of the flux leaves below its lowest value, as a part of its span, so that lanes of marks stand
+ * under the points and on none of them; `above` is left at the other end.
+ */
+export function roomBelow(nLanes: number, heightPx: number, above: number): number {
+  if (nLanes === 0) return above;
+  const part = Math.min(0.8, (nLanes * (LANE_PX + 1) + 6) / heightPx);
+  return ((1 + above) * part) / (1 - part);
+}

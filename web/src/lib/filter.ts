@@ -43,6 +43,29 @@ export function between(column: string, low: number, high: number): string {
   return `${name(column)} between ${number(low)} and ${number(high)}`;
 }
 
+/** The ends of a filter that says of this column that it lies between two numbers, and nothing else; else `null`. */
+export function endsOf(filter: string, column: string): [number, number] | null {
+  const start = `${name(column)} between `;
+  if (!filter.startsWith(start)) return null;
+  const NUMBER = '[-+]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][-+]?[0-9]+)?';
+  const found = new RegExp(`^(${NUMBER}) and (${NUMBER})$`).exec(filter.slice(start.length));
+  return found ? [Number(found[1]), Number(found[2])] : null;
+}
+
+/** Filters without those of a slider of this column: what somebody wrote stays, also where it begins alike. */
+export function without(filters: readonly string[], column: string): string[] {
+  return filters.filter((filter) => endsOf(filter, column) === null);
+}
+
+/** That at least two of some conditions hold. By halves: of every pair one would be too long. */
+export function several(conditions: readonly string[]): string | null {
+  if (conditions.length < 2) return null;
+  const middle = conditions.length >> 1;
+  const [left, right] = [conditions.slice(0, middle), conditions.slice(middle)];
+  const both = `((${left.join(' or ')}) and (${right.join(' or ')}))`;
+  return [both, several(left), several(right)].filter((one) => one !== null).join(' or ');
+}
+
 export function oneOf(column: string, values: readonly string[]): string {
   return `${name(column)} in (${values.map(text).join(', ')})`;
 }

@@ -27,9 +27,23 @@ export function ticks(all: readonly number[]): string[] {
   return all.map((v) => minus(v.toFixed(digits)));
 }
 
+/** As many digits behind the point; a tie goes to the even one, as on the command line (`toFixed` goes up). */
+export function fixed(v: number, digits: number): string {
+  // Exactly between two texts lie only odd multiples of half a step that is a power of two.
+  const halves = v * 2 ** (digits + 1);
+  if (!Number.isInteger(halves) || halves % 2 === 0) return v.toFixed(digits);
+  const low = Math.floor(v * 10 ** digits);
+  return ((low % 2 === 0 ? low : low + 1) / 10 ** digits).toFixed(digits);
+}
+
 export function percent(share: number | null | undefined, digits = 1): string {
   if (share === null || share === undefined || Number.isNaN(share)) return '–';
-  return `${(100 * share).toFixed(digits)} %`;
+  return `${fixed(100 * share, digits)} %`;
+}
+
+/** The share of a count in another, reckoned as the command line does. */
+export function percentOf(n: number, of: number, digits = 1): string {
+  return of > 0 ? `${fixed((100 * n) / of, digits)} %` : '–';
 }
 
 /** `0.42 (0.31–0.55)`, a unit once. */

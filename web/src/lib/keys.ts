@@ -73,6 +73,14 @@ export class Keys {
   }
 }
 
+/** Keys that move a slider. */
+const SLIDING = /^(Arrow(Left|Right|Up|Down)|Home|End|PageUp|PageDown)$/;
+
+/** Whether a press belongs to the slider that it is meant for, and to no shortcut. */
+export function isSliding(target: { tagName?: string; type?: string } | null, press: Pick<Press, 'key'>): boolean {
+  return target?.tagName?.toUpperCase() === 'INPUT' && target.type === 'range' && SLIDING.test(press.key);
+}
+
 /** Where a press means a letter. */
 export function isTyping(target: { tagName?: string; isContentEditable?: boolean; type?: string } | null): boolean {
   if (!target) return false;

@@ -62,20 +62,39 @@ export function rectangle(a: Point, b: Point): Point[] {
 }
 
 /** The outline of a line drawn with a broad brush: along one side and back along the other. */
-export function stroke(line: readonly Point[], radius: number): Point[] {
+export function stroke(drawn: readonly Point[], radius: number): Point[] {
+  const line = drawn.filter(([x, y], i) => i === 0 || x !== drawn[i - 1][0] || y !== drawn[i - 1][1]);
   const there: Point[] = [];
   const back: Point[] = [];
-  for (let i = 0; i < line.length; i++) {
-    const [a, b] = [line[Math.max(0, i - 1)], line[Math.min(line.length - 1, i + 1)]];
+  /** From one point to another, as long as the brush is wide to one side. */
+  const towards = (a: Point, b: Point): Point => {
     const long = Math.hypot(b[0] - a[0], b[1] - a[1]) || 1;
-    const [dx, dy] = [((b[0] - a[0]) / long) * radius, ((b[1] - a[1]) / long) * radius];
+    return [((b[0] - a[0]) / long) * radius, ((b[1] - a[1]) / long) * radius];
+  };
+  /** Both sides of a place on the line, `along` steps of a radius further in the direction. */
+  const sides = ([x, y]: Point, [dx, dy]: Point, along: number) => {
+    there.push([x + along * dx - dy, y + along * dy + dx]);
+    back.push([x + along * dx + dy, y + along * dy - dx]);
+  };
+  for (let i = 0; i < line.length; i++) {
+    const [before, at, after] = [line[i - 1] ?? null, line[i], line[i + 1] ?? null];
     // The ends are as far out as the sides.
-    const along = i === 0 ? -1 : i === line.length - 1 ? 1 : 0;
-    const [x, y] = [line[i][0] + along * dx, line[i][1] + along * dy];
-    there.push([x - dy, y + dx]);
-    back.unshift([x + dy, y - dx]);
+    if (!before || !after) sides(at, towards(before ?? at, after ?? at), before ? 1 : -1);
+    else {
+      const [from, to] = [towards(before, at), towards(at, after)];
+      // Where the hand turns back, one part ends and the next begins: the way from before to after says nothing there.
+      if (from[0] * to[0] + from[1] * to[1] < 0) {
+        sides(at, from, 1);
+        sides(at, to, -1);
+      } else {
+        // As wide around a corner as along the arms.
+        const sum: Point = [from[0] + to[0], from[1] + to[1]];
+        const longer = (2 * radius * radius) / (sum[0] ** 2 + sum[1] ** 2);
+        sides(at, [sum[0] * longer, sum[1] * longer], 0);
+      }
+    }
   }
-  return [...there, ...back];
+  return [...there, ...back.reverse()];
 }
 
 /** Fewer corners (Douglas & Peucker 1973), none further than `tolerance` from the line that was drawn. */

@@ -214,3 +214,8 @@ export function ticks(low: number, high: number, n: number): number[] {
   for (let i = first; i <= last && out.length < 100; i++) out.push(Number((i * step).toPrecision(12)));
   return out;
 }
+
+/** Which of some numbers is nearest to one. */
+export function nearest(all: readonly number[], to: number): number {
+  return all.reduce((best, one, at) => (Math.abs(one - to) < Math.abs(all[best] - to) ? at : best), 0);
+}

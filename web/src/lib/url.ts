@@ -40,7 +40,24 @@ export interface View {
   tags: string[];
   /** The boundary whose selection stands out: of which column, above which value. */
   boundary: { column: string; threshold: number } | null;
+  /** What comes first in the order of triage. */
+  order: Order;
+  /** Of an order that is drawn. */
+  seed: number;
+  /** Another score, beside the one that is ranked by; empty for none. */
+  beside: string;
+  /** Pictures a side. */
+  side: number;
+  /** Subjects that are passed over. */
+  from: number;
+  /** What has a label already comes last. */
+  openFirst: boolean;
+  /** The column whose groups are followed over the boundary; empty for none. */
+  group: string;
 }
+
+export const ORDERS = ['high', 'low', 'random', 'unseen', 'unsure'] as const;
+export type Order = (typeof ORDERS)[number];
 
 export function start(): View {
   return {
@@ -62,7 +79,23 @@ export function start(): View {
     focus: '',
     tags: [],
     boundary: null,
+    order: 'high',
+    seed: 1,
+    beside: '',
+    side: 5,
+    from: 0,
+    openFirst: false,
+    group: '',
   };
+}
+
+/** What decides which subjects come in which order: where it changes, the first ones are shown again. */
+const DECIDING: readonly (keyof View)[] = ['table', 'colour', 'filters', 'shapes', 'order', 'seed', 'openFirst', 'side'];
+
+/** A view with something changed. */
+export function changed(view: View, change: Partial<View>): View {
+  const isOther = DECIDING.some((key) => key in change && JSON.stringify(change[key]) !== JSON.stringify(view[key]));
+  return { ...view, ...(isOther ? { from: 0 } : {}), ...change };
 }
 
 const OPS: Record<Op, string> = { add: '+', remove: '-' };
@@ -100,6 +133,13 @@ export function write(view: View): string {
   put('focus', view.focus, '');
   for (const tag of view.tags) out.append('tag', tag);
   if (view.boundary) out.set('boundary', `${short(view.boundary.threshold, 8)},${view.boundary.column}`);
+  put('order', view.order, first.order);
+  put('seed', String(view.seed), String(first.seed));
+  put('beside', view.beside, '');
+  put('side', String(view.side), String(first.side));
+  put('from', String(view.from), '0');
+  put('open', view.openFirst ? 'first' : '', '');
+  put('group', view.group, '');
   const text = out.toString();
   return text ? `?${text}` : '';
 }
@@ -123,14 +163,25 @@ export function read(search: string): View {
   view.thumbnails = text('thumbnails') !== '0';
   const [cx, cy, zoom] = text('camera').split(',').map(Number);
   if ([cx, cy, zoom].every(Number.isFinite) && zoom > 0) view.camera = { cx, cy, zoom };
-  view.filters = from.getAll('filter').filter((f) => f.trim());
+  // What stands there twice is shown once: each has one chip, one panel, one histogram.
+  const each = (key: string) => [...new Set(from.getAll(key).filter((one) => one.trim()))];
+  const whole = (key: string, low: number, high: number, other: number) =>
+    /^[0-9]+$/.test(text(key)) ? within(Number(text(key)), low, high, other) : other;
+  view.filters = each('filter');
   view.shapes = from.getAll('region').map(shape).filter((s): s is Shape => s !== null);
-  view.histograms = from.getAll('histogram').slice(0, 8);
-  view.panels = from.getAll('panel').slice(0, 5);
+  view.histograms = each('histogram').slice(0, 8);
+  view.panels = each('panel').slice(0, 5);
   view.focus = text('focus');
-  view.tags = from.getAll('tag').filter((tag) => tag.trim()).slice(0, 8);
+  view.tags = each('tag').slice(0, 8);
   const [, threshold, of] = /^([^,]+),(.+)$/s.exec(text('boundary')) ?? [];
   if (of && Number.isFinite(Number(threshold))) view.boundary = { column: of, threshold: Number(threshold) };
+  view.order = one('order', ORDERS, view.order);
+  view.seed = whole('seed', 0, Number.MAX_SAFE_INTEGER, view.seed);
+  view.beside = text('beside');
+  view.side = whole('side', 3, 8, view.side);
+  view.from = whole('from', 0, Number.MAX_SAFE_INTEGER, 0);
+  view.openFirst = text('open') === 'first';
+  view.group = text('group');
   return view;
 }
 

@@ -10,7 +10,7 @@ import { categorical, categoryBytes, sequential, type Table } from '../lib/colou
 import { all } from '../lib/filter';
 import { FADED, FULL, GHOST, levels, Mask } from '../lib/mask';
 import { colourBytes, scaleOf, type Scale } from '../lib/scale';
-import { read, write, type View } from '../lib/url';
+import { changed, read, write, type View } from '../lib/url';
 import type { Blend, Colours } from '../points/layer';
 import { Picker } from '../points/pick';
 import { onDestroy } from 'svelte';
@@ -109,7 +109,7 @@ export class Explorer {
 
   /** Changes the view; `isStep` where Back should undo it. */
   set(change: Partial<View>, isStep = true): void {
-    page.put(write({ ...this.view, ...change }), isStep);
+    page.put(write(changed(this.view, change)), isStep);
   }
 
   columnView(name: string): ColumnView | null {
@@ -301,7 +301,7 @@ export class Explorer {
     const wanted = columns.filter(
       (c) => (c.kind === 'number' ? (c.high ?? 0) > (c.low ?? 0) : c.is_category) && !isPlace(c.name),
     );
-    const first = this.view.colour ? [this.view.colour] : [];
+    const first = this.columnView(this.view.colour) ? [this.view.colour] : [];
     return [...new Set([...first, ...wanted.slice(0, 4).map((c) => c.name)])].slice(0, 5);
   }
 

@@ -1,6 +1,7 @@
 /** Labels that are given here: on the server's disk before the page goes on, taken back one by one. */
 import { json, newId, Problem } from '../api/client';
 import type { Label, Signal } from '../api/types';
+import { latestOf, TAG } from '../lib/labels';
 import { page } from './page.svelte';
 import { Resource } from './resource.svelte';
 
@@ -45,9 +46,26 @@ export class LabelBook {
     return this.write({ id: newId(), subject_id: subject, question, value });
   }
 
-  /** Takes the last label of this tab back; the subject it was on. */
+  /** What I called a subject. */
+  tagsOf(subject: string): Label[] {
+    const { labels = [], me } = this.all.data ?? {};
+    return labels.filter((label) => label.by === me && label.subject_id === subject && label.question.startsWith(TAG));
+  }
+
+  /** Takes a label of mine back, whichever it is; whether that is on disk. */
+  async retract(label: Label): Promise<boolean> {
+    return this.write({ id: newId(), subject_id: label.subject_id, question: label.question, retracts: label.id });
+  }
+
+  /** The last label that holds and is mine, of this tab or of before: a page that was loaded anew takes back too. */
+  private latest(): Label | null {
+    const { labels = [], me } = this.all.data ?? {};
+    return latestOf(labels, me ?? '', this.question);
+  }
+
+  /** Takes the last label back; the subject it was on. */
   async takeBack(): Promise<string | null> {
-    const last = this.mine.at(-1);
+    const last = this.mine.at(-1) ?? this.latest();
     if (!last) {
       page.say('nothing to take back');
       return null;

@@ -1,8 +1,8 @@
 /** What all routes share: where we are, the project, theme, shortcuts, undo, and what is said aloud. */
-import { json, onNewProject, shareKey, takeKey } from '../api/client';
-import { address, here } from '../api/site';
+import { json, onNewProject, onRefused, setKey, shareKey, takeKey } from '../api/client';
+import { address, here, isCopy } from '../api/site';
 import type { Project } from '../api/types';
-import { isTyping, Keys, type Shortcut } from '../lib/keys';
+import { isSliding, isTyping, Keys, type Shortcut } from '../lib/keys';
 import { route, type Route } from '../lib/route';
 import { Undo } from '../lib/undo';
 import { Resource } from './resource.svelte';
@@ -10,12 +10,16 @@ import { Resource } from './resource.svelte';
 class Page {
   path = $state(here().path);
   search = $state(here().search);
+  /** The search at the last step: what came since is of a hand that moves. */
+  private rested = this.search;
   route: Route = $derived(route(this.path));
   theme = $state<'dark' | 'light'>('dark');
   project = new Resource<Project>();
   hasKey = $state(false);
   /** The server has read the project anew since this page was opened. */
   isOld = $state(false);
+  /** The server does not know the key, or not any more. */
+  isLocked = $state(false);
   /** Shown for a moment, and read out. */
   said = $state('');
   isSheetOpen = $state(false);
@@ -40,12 +44,34 @@ class Page {
     }
     addEventListener('keydown', (event) => this.pressed(event));
     addEventListener('hashchange', () => {
-      if (takeKey()) location.reload();
+      if (location.hash.startsWith('#key=') && takeKey()) location.reload();
     });
-    shareKey(() => this.project.retry());
+    shareKey(() => void this.unlock());
+    onRefused(() => (this.isLocked = true));
     onNewProject(() => (this.isOld = true));
-    void this.project.load((asked) => json<Project>('/project', asked));
+    void this.ask();
   }
+
+  /** With a key: asks anew for all that is shown, if the server knows it. */
+  async unlock(key?: string): Promise<void> {
+    if (key !== undefined) setKey(key);
+    if (!(await this.ask())) return;
+    this.isLocked = false;
+    Resource.refresh();
+  }
+
+  private ask() {
+    return this.project.load((asked) => json<Project>('/project', asked));
+  }
+
+  /** Why nothing can be written here; empty where it can. */
+  silence: string = $derived.by(() => {
+    const project = this.project.data;
+    if (isCopy) return 'this is a copy, and nothing is written in it';
+    return project?.may_write === false ? 'this key only reads; a token with the role write may (`volary token make NAME --role write --role read`)' : '';
+  });
+  /** Why no label can be given here; empty where it can. */
+  mute: string = $derived(this.silence || (this.project.data?.takes_labels === false ? 'this server keeps no labels; start it as `volary serve DIR`' : ''));
 
   setTheme(theme: 'dark' | 'light', keep = true): void {
     this.theme = theme;
@@ -60,6 +86,7 @@ class Page {
 
   private follow(): void {
     ({ path: this.path, search: this.search } = here());
+    this.rested = this.search;
     this.note();
   }
 
@@ -79,12 +106,17 @@ class Page {
 
   /** The state of this page in its address: a step of Back, or (while the hand moves) none. */
   put(search: string, isStep: boolean): void {
-    if (search === this.search) return;
+    if (search === this.search && (!isStep || search === this.rested)) return;
     const url = address(this.path + search);
-    if (isStep) history.pushState(null, '', url);
-    else history.replaceState(history.state, '', url);
+    if (isStep) {
+      // Back leads to where the hand took hold, not to the last place that it passed.
+      if (this.rested !== this.search) history.replaceState(history.state, '', address(this.path + this.rested));
+      history.pushState(null, '', url);
+    } else history.replaceState(history.state, '', url);
     this.search = search;
-    if (isStep) this.note();
+    if (!isStep) return;
+    this.rested = search;
+    this.note();
   }
 
   undo = (): void => this.step(this.undoes.undo(), 'undone');
@@ -94,6 +126,7 @@ class Page {
     if (to === null) return this.say('nothing to undo');
     history.pushState(null, '', address(to));
     ({ path: this.path, search: this.search } = here());
+    this.rested = this.search;
     this.canUndo = this.undoes.canUndo;
     this.canRedo = this.undoes.canRedo;
     this.say(what);
@@ -116,6 +149,7 @@ class Page {
       if (event.key === 'Escape') target?.blur();
       return;
     }
+    if (isSliding(target as never, event)) return;
     // A button takes Space and Enter for itself, and a box to tick Space.
     if (event.key === ' ' && target?.closest('input, label')) return;
     if ((event.key === ' ' || event.key === 'Enter') && target?.closest('button, a, summary, [role=slider]')) return;

@@ -1,5 +1,5 @@
 /** Slices that the project keeps: a name and a filter, counted by the server. */
-import { headers, json, Problem } from '../api/client';
+import { drop, json, Problem } from '../api/client';
 import type { SavedSlice, SavedSlices } from '../api/types';
 import { Resource } from './resource.svelte';
 
@@ -27,10 +27,10 @@ export class SliceBook {
 
   async remove(id: string): Promise<boolean> {
     return this.done(async () => {
-      const response = await fetch(`/api/v1/slices/${id}`, { method: 'DELETE', headers: headers() });
-      if (response.ok || response.status === 404) return;
-      const said = await response.json();
-      throw new Problem(said.title, said.detail, response.status, said.request_id);
+      await drop(`/slices/${encodeURIComponent(id)}`).catch((error: unknown) => {
+        // Somebody else was faster.
+        if (!(error instanceof Problem && error.status === 404)) throw error;
+      });
     });
   }
 

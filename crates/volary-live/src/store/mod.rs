@@ -457,7 +457,20 @@ impl Live {
     /// [`LiveError`].
     pub async fn alerts(&self, after: u64, limit: u32) -> Result<Vec<Alert>, LiveError> {
         let sql = "SELECT number, body FROM alerts WHERE number > $1 ORDER BY number LIMIT $2";
-        let rows = self.rows(sql, &[(after as i64).into(), i64::from(limit).into()]).await?;
+        self.alert_rows(sql, after as i64, limit).await
+    }
+
+    /// The alerts before number `before`, the newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn newest_alerts(&self, before: u64, limit: u32) -> Result<Vec<Alert>, LiveError> {
+        let sql = "SELECT number, body FROM alerts WHERE number < $1 ORDER BY number DESC LIMIT $2";
+        self.alert_rows(sql, i64::try_from(before).unwrap_or(i64::MAX), limit).await
+    }
+
+    async fn alert_rows(&self, sql: &str, number: i64, limit: u32) -> Result<Vec<Alert>, LiveError> {
+        let rows = self.rows(sql, &[number.into(), i64::from(limit).into()]).await?;
         let alert = |row: &sqlx::any::AnyRow| {
             let body: String = self.cell(row, 1)?;
             parsed(&body, self.cell(row, 0)?, &self.place)

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use volary_live::alert::Voter;
 use volary_live::{Alert, Event, Key, Kind, Outcome};
 
@@ -103,26 +103,55 @@ pub(crate) struct Alerts {
     links: paging::Links,
 }
 
+/// What may be asked of the list of alerts.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AlertParams {
+    /// Where the page begins; from a list in the same order.
+    cursor: Option<String>,
+    /// 1 to 1000; 100 if absent.
+    page_size: Option<u32>,
+    /// Only these fields.
+    fields: Option<String>,
+    /// `oldest`: as they were raised, which is so if absent; `newest`: the last one first.
+    order: Option<String>,
+}
+
 /// Alerts
 ///
-/// In the order in which they were raised.
+/// In the order in which they were raised, or the newest first.
 #[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", security(("token" = ["read"])),
-    params(paging::ListParams), responses((status = 200, body = Alerts)))]
+    params(AlertParams), responses((status = 200, body = Alerts),
+    (status = 400, body = crate::problem::ProblemDocument)))]
 pub(crate) async fn list(
     State(app): State<Shared>,
     Reader(asker): Reader,
-    Params(params): Params<paging::ListParams>,
+    Params(params): Params<AlertParams>,
 ) -> Result<Reply, Problem> {
     let size = paging::size(params.page_size)?;
-    let after: u64 = paging::parts(params.cursor.as_deref())?;
-    let alerts = app.live.alerts(after, size).await?;
+    let alerts = match params.order.as_deref() {
+        None | Some("oldest") => app.live.alerts(paging::parts(params.cursor.as_deref())?, size).await?,
+        Some("newest") => {
+            let before = match params.cursor.as_deref() {
+                None => u64::MAX,
+                cursor => paging::parts(cursor)?,
+            };
+            app.live.newest_alerts(before, size).await?
+        }
+        Some(_) => return Err(Problem::bad_request("an order of alerts is `oldest` or `newest`")),
+    };
     let next = alerts.last().filter(|_| alerts.len() == size as usize);
     let next = next.map(|last| paging::cursor(&last.number));
     let with_voters = asker.may(Role::Admin);
     let mut items: Vec<Value> =
         alerts.into_iter().map(|alert| json!(AlertView::of(alert, with_voters))).collect();
     choose(params.fields.as_deref(), &FIELDS, &mut items)?;
-    let query = [("page_size", params.page_size.map(|n| n.to_string())), ("fields", params.fields)];
+    let query = [
+        ("page_size", params.page_size.map(|n| n.to_string())),
+        ("fields", params.fields),
+        ("order", params.order),
+    ];
     Ok(Reply::new(&paging::page("alerts", items, "/api/v1/alerts", &query, next)))
 }
 

@@ -390,3 +390,27 @@ fn what_the_framework_refuses_is_a_problem_too() {
     assert_eq!(problem["instance"], "/api/v1/nothing");
     assert_eq!(problem["type"], "/problems/not-found");
 }
+
+#[test]
+fn who_mistypes_an_address_gets_the_page_and_a_program_a_problem() {
+    let site = Site::start();
+    let by_hand = [("accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+    for path in ["/nonsense", "/a/b", "/assets/gone.js"] {
+        let answer = site.send("GET", path, &by_hand, b"");
+        assert_eq!(answer.status, 404, "{path}");
+        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+        assert!(
+            answer.text.contains("<div id=\"app\"") && answer.header("etag").is_none(),
+            "{}",
+            answer.text
+        );
+        assert!(
+            answer.header("content-security-policy").is_some_and(|policy| policy.contains("img-src"))
+        );
+    }
+    site.send("GET", "/nonsense", &[("accept", "application/json")], b"").is(404);
+    site.send("GET", "/nonsense", &[], b"").is(404);
+    site.send("POST", "/nonsense", &by_hand, b"").is(404);
+    let bearer = format!("Bearer {}", site.read);
+    site.send("GET", "/api/v1/nonsense", &[by_hand[0], ("authorization", &bearer)], b"").is(404);
+}

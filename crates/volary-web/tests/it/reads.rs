@@ -133,6 +133,21 @@ fn an_alert_stands_as_it_was_raised() {
     assert_eq!(bare, alerts[1]);
     let voters = site.get("/alerts/2", &site.admin).is(200).json();
     assert_eq!(voters["voters"].as_array().expect("is there").len(), 8);
+    let newest = |path: &str| {
+        let page = site.get(&format!("/alerts?order=newest{path}"), &site.read).is(200).json();
+        let ids = page["alerts"].as_array().expect("is there").iter().map(|one| one["id"].clone());
+        (ids.collect::<Vec<_>>(), page["links"]["next"].as_str().map(str::to_owned))
+    };
+    assert_eq!(newest("").0, [json!("2"), json!("1")]);
+    let (first, next) = newest("&page_size=1");
+    assert_eq!(first, [json!("2")]);
+    let next = next.expect("there is another");
+    let last = site.get(next.trim_start_matches("/api/v1"), &site.read).is(200).json();
+    assert_eq!(
+        (last["alerts"].as_array().expect("is there").len(), &last["alerts"][0]["id"]),
+        (1, &json!("1"))
+    );
+    site.get("/alerts?order=sideways", &site.read).is(400);
     for none in ["0", "3", "-1", "x", "18446744073709551615", "99999999999999999999"] {
         site.get(&format!("/alerts/{none}"), &site.read).is(404);
     }

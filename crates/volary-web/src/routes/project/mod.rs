@@ -33,6 +33,7 @@ use crate::project::table::N_CATEGORIES;
 use crate::project::{Overview, Person, Project, Table};
 use crate::reply::Reply;
 use crate::server::blocking;
+use crate::tokens::Role;
 
 /// A column of a table.
 #[derive(Debug, Serialize, ToSchema)]
@@ -121,6 +122,9 @@ pub(crate) struct ProjectView {
     takes_labels: bool,
     /// Whether slices can be saved.
     takes_slices: bool,
+    /// Whether the asker may give them, and act on alerts and steps; absent where nobody asked, as in a copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    may_write: Option<bool>,
     /// Subjects whose answer is known.
     n_gold: usize,
     /// Subjects with tags.
@@ -170,9 +174,10 @@ fn table_view(project: &Project, table: &Table) -> TableView {
 /// project.
 #[utoipa::path(get, path = "/api/v1/project", tag = "project", security(("token" = ["read"])),
     responses((status = 200, body = ProjectView)))]
-pub(crate) async fn one(State(app): State<Shared>, _: Reader) -> Result<Reply, Problem> {
+pub(crate) async fn one(State(app): State<Shared>, Reader(asker): Reader) -> Result<Reply, Problem> {
     let project = app.project();
-    let view = move || project_view(&project);
+    let may_write = Some(asker.may(Role::Write));
+    let view = move || ProjectView { may_write, ..project_view(&project) };
     Ok(Reply::new(&computed(view).await?))
 }
 
@@ -198,6 +203,7 @@ pub(crate) fn project_view(project: &Project) -> ProjectView {
         has_votes: project.electorate.is_some(),
         takes_labels: project.labels.is_some(),
         takes_slices: project.slices.is_some(),
+        may_write: None,
         n_gold: project.gold.len(),
         n_tagged: project.tags.len(),
         left_out: project.left_out.clone(),
