@@ -97,6 +97,8 @@ test('what stands in an address twice is shown once, and what it names wrongly t
   await page.goto(`${site.url}space?renderer=cpu&thumbnails=0&colour=GONE`);
   await selected(page, N);
   assert.ok((await page.locator('section.histogram').count()) > 2);
+  await page.goto(`${site.url}anomaly?colour=GONE&beside=GONE`);
+  await page.waitForFunction(() => document.querySelectorAll('.card').length === 25);
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });
