@@ -97,6 +97,8 @@ test('what stands in an address twice is shown once, and what it names wrongly t
   await page.goto(`${site.url}space?renderer=cpu&thumbnails=0&colour=GONE`);
   await selected(page, N);
   assert.ok((await page.locator('section.histogram').count()) > 2);
+  await page.goto(`${site.url}anomaly?colour=GONE&beside=GONE`);
+  await page.waitForFunction(() => document.querySelectorAll('.card').length === 25);
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });
@@ -266,6 +268,16 @@ test('a tag is taken back, and is one tag', async () => {
   await page.reload();
   await mine.waitFor();
   assert.match(await mine.textContent(), /#round/);
+  // Beside the plot, where it was given.
+  await page.goto(`${site.url}space?renderer=cpu&thumbnails=0&focus=g30`);
+  await settled(page);
+  await page.getByRole('tab', { name: 'Subject' }).click();
+  await mine.filter({ hasText: 'round' }).waitFor();
+  await page.keyboard.press('t');
+  await page.keyboard.type('here');
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Take the tag here back' }).click();
+  await page.waitForFunction(() => document.querySelectorAll('ul[aria-label="My tags"] li').length === 1);
   // On the cards of triage too; those of others cannot be taken back.
   await page.goto(`${site.url}anomaly?${filtered("subject_id = 'g30'")}`);
   await page.getByRole('button', { name: 'Take the tag round back' }).click();

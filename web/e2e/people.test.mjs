@@ -59,6 +59,8 @@ test('volunteers are told of in groups and by answer, and what skill would chang
   await panel.locator('select').selectOption('wawa');
   const wawa = await site.api('/volunteers/what_if?method=wawa');
   await page.waitForFunction((wanted) => JSON.stringify([...document.querySelectorAll('[data-changed]')].map((one) => Number(one.dataset.changed))) === JSON.stringify(wanted), wawa.questions.map((q) => q.n_changed));
+  // What is not told says why.
+  assert.match(await page.locator('main').textContent(), /By the busiest tenth–not told: a tenth is fewer than ten people/);
   assert.match(await page.locator('main').textContent(), /2 more opted out/);
   assert.match(await page.locator('main').textContent(), /Without an account/);
   // Somebody who may read sees no rows, and is told why.
