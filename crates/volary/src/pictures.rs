@@ -104,9 +104,8 @@ impl SourceArgs {
     ) -> Result<Built> {
         if subjects.is_empty() {
             let first = session.problems.examples().next();
-            let why = first.map_or_else(String::new, |p| {
-                format!("; the first, row {}: {}", p.row, p.detail)
-            });
+            let why =
+                first.map_or_else(String::new, |p| format!("; the first, row {}: {}", p.row, p.detail));
             bail!(
                 "no row of {} names an image that can be used (paths lie within the folder of --images, or of the \
                  table){why}",

@@ -48,7 +48,11 @@ fn a_package_with_noise_holds_and_its_budget_is_kept() {
     questions_of(&mut other, "T0").answers.push("Unicorn".to_owned());
     project.inputs.noise_ledger = Some(project.path("other.toml"));
     let built = project.release(&project.path("other"), &other).unwrap();
-    assert!(built.warnings.iter().any(|w| w.contains("\"Unicorn\" of task \"T0\"")), "{:?}", built.warnings);
+    assert!(
+        built.warnings.iter().any(|w| w.contains("\"Unicorn\" of task \"T0\"")),
+        "{:?}",
+        built.warnings
+    );
     assert!(!built.privacy.to_string().contains("Unicorn"));
     project.inputs.noise_ledger = Some(project.path("noise.toml"));
     let target = project.path("one");
