@@ -28,8 +28,8 @@ pub(crate) struct Args {
     /// The folder that `volary train` wrote.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
-    /// The team's policy, with a table [card]: licence, intended_use, out_of_scope, data, contact [default: `policy` under
-    /// [project] in volary.toml].
+    /// The team's policy, with a table [card]: licence, intended_use, out_of_scope, data, contact [default: the `policy` of
+    /// volary.toml].
     #[arg(long, value_name = "TOML")]
     policy: Option<PathBuf>,
     /// Known biases; an empty file says that none are known.

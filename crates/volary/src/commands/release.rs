@@ -95,7 +95,7 @@ struct Make {
     /// Who opted out.
     #[arg(long, value_name = "TOML")]
     optouts: Option<PathBuf>,
-    /// The team's policy; its version is stamped on the package [default: `policy` under [project] in volary.toml].
+    /// The team's policy; its version is stamped on the package [default: the `policy` of volary.toml].
     #[arg(long, value_name = "TOML")]
     policy: Option<PathBuf>,
     /// run.json files that the data went through (provenance).

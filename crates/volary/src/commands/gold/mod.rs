@@ -81,7 +81,7 @@ struct Make {
     /// Where a volunteer met a subject more than once: first (default), last or all count.
     #[arg(long, value_name = "RULE")]
     repeats: Option<String>,
-    /// The team's policy; its version is stamped on the labels [default: `policy` under [project] in volary.toml].
+    /// The team's policy; its version is stamped on the labels [default: the `policy` of volary.toml].
     #[arg(long, value_name = "TOML")]
     policy: Option<PathBuf>,
     #[command(flatten)]
