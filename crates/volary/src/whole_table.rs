@@ -523,7 +523,7 @@ mod tests {
         first.join(&table([0.4, 0.2], [5.0, 6.0]), "new").unwrap();
         assert_eq!(
             first.columns.names(),
-            ["forest", "forest (new)", "forest (new 2)", "subject_id", "z0"]
+            ["forest", "forest (new 2)", "forest (new)", "subject_id", "z0"]
         );
         assert_eq!(first.columns.column("forest (new)"), Some(&Column::Number(vec![0.3, 0.2])));
         assert!(first.select("\"forest (new)\" > 0.25").is_ok());
