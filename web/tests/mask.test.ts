@@ -23,6 +23,12 @@ describe('masks', () => {
     expect([...levels(4, passes, null)!]).toEqual([GHOST, FULL, FULL, FULL]);
     expect([...levels(4, passes, selected)!]).toEqual([GHOST, FADED, FULL, FADED]);
     expect([...levels(4, null, selected)!]).toEqual([FADED, FADED, FULL, FADED]);
+    // Row by row the same, whatever the number of rows.
+    for (const n of [1, 7, 8, 9, 333]) {
+      const [p, s] = [Mask.of(n, (row) => (row * 7) % 5 > 1), Mask.of(n, (row) => (row * row) % 3 === 1)];
+      const of = (row: number) => (!p.has(row) ? GHOST : s.has(row) ? FULL : FADED);
+      expect([...levels(n, p, s)!]).toEqual(Array.from({ length: n }, (_, row) => of(row)));
+    }
   });
 });
 

@@ -246,10 +246,12 @@ export class Explorer {
    * asked at once: a fault is said of this filter alone, and nobody waits twice.
    */
   async addChecked(filter: string): Promise<void> {
-    const path = `/tables/${encodeURIComponent(this.table?.name ?? '')}/query`;
-    const checked = json<Found>(path, { body: { filter } });
     const answer = this.ask([...this.view.filters, filter], this.histograms(), {});
     answer.catch(() => {});
+    // Where it is the only one, what is then selected says it all.
+    const path = `/tables/${encodeURIComponent(this.table?.name ?? '')}/query`;
+    const isAlone = this.view.filters.length === 0;
+    const checked = isAlone ? answer.then((one) => one.found) : json<Found>(path, { body: { filter } });
     const canonical = (await checked).filter ?? filter;
     if (this.view.filters.includes(canonical)) return;
     const filters = [...this.view.filters, canonical];
