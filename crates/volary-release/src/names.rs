@@ -264,21 +264,26 @@ fn forms_of(name: &str) -> BTreeSet<String> {
         }
         spelt.extend([form.to_lowercase(), form.to_uppercase(), form]);
     }
-    let with_hard_blanks: Vec<String> =
-        spelt.iter().filter(|form| form.contains(' ')).map(|form| form.replace(' ', "\u{a0}")).collect();
-    spelt.extend(with_hard_blanks);
     let mut all = BTreeSet::new();
+    // What hardly anybody writes is looked for as the name is, and with each word capital.
+    let composed: String = name.nfc().collect();
+    for form in [words_capital(&composed), composed] {
+        if form.contains(' ') {
+            spelt.insert(form.replace(' ', "\u{a0}"));
+            all.insert(percent(&form).replace("%20", "+"));
+        }
+        if !form.is_ascii() || form.contains(['"', '\'', '<', '>', '&']) {
+            all.insert(references(&form, |c| format!("&#{};", u32::from(c))));
+            all.insert(references(&form, |c| format!("&#x{:x};", u32::from(c))));
+        }
+    }
     for form in spelt {
         let json = serde_json::Value::from(form.as_str()).to_string();
         all.insert(json[1..json.len() - 1].to_owned());
         all.insert(xml(&form));
         all.insert(form.replace('"', "\"\""));
         if !form.is_ascii() || form.contains([' ', '"', '\'', '<', '>', '&', '%', '#', '?']) {
-            let percent = percent(&form);
-            if form.contains(' ') {
-                all.insert(percent.replace("%20", "+"));
-            }
-            all.insert(percent);
+            all.insert(percent(&form));
         }
         if form.contains('/') {
             all.insert(form.replace('/', "\\/"));
@@ -286,14 +291,13 @@ fn forms_of(name: &str) -> BTreeSet<String> {
         if !form.is_ascii() {
             all.insert(escaped(&form));
         }
-        if !form.is_ascii() || form.contains(['"', '\'', '<', '>', '&']) {
-            all.insert(references(&form, |c| format!("&#{};", u32::from(c))));
-            all.insert(references(&form, |c| format!("&#x{:x};", u32::from(c))));
-        }
         all.insert(form);
     }
-    all.retain(|form| form.len() >= MIN_CHARS);
-    all
+    // ASCII is looked for without regard to case, so that one of these is enough.
+    all.into_iter()
+        .filter(|form| form.len() >= MIN_CHARS)
+        .map(|form| form.to_ascii_lowercase())
+        .collect()
 }
 
 /// `иван петров` as `Иван Петров`.
