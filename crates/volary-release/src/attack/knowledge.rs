@@ -26,7 +26,8 @@ pub struct Sighting {
 #[derive(Clone, Debug)]
 pub struct Known {
     pub(crate) key: String,
-    pub(crate) hashes: Vec<String>,
+    /// Unkeyed digests of the name (or the number) and of the key; written out only when they are tried.
+    pub(crate) digests: Vec<Vec<u8>>,
 }
 
 /// All that an attacker is taken to know.
@@ -71,22 +72,17 @@ impl Knowledge {
     pub fn know_names<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
         for name in names {
             let key = key_of(name);
-            let mut hashes = unkeyed(name);
-            hashes.extend(unkeyed(&name.to_lowercase()));
-            hashes.extend(unkeyed(&key));
-            // The word itself is the name, and no hash; a pseudonym that is it counts as found all the same,
-            // but must not be kept.
-            hashes.retain(|h| h != name && *h != name.to_lowercase());
-            self.people.push(Known { key, hashes });
+            // The name itself must not be kept.
+            let words = [name, &name.to_lowercase(), &key];
+            let digests = words.into_iter().flat_map(unkeyed).collect();
+            self.people.push(Known { key, digests });
         }
     }
 
     /// Adds people by their numbers on the platform, which are public and few enough to be tried one by one.
     pub fn know_ids<'n>(&mut self, ids: impl IntoIterator<Item = &'n str>) {
         for id in ids {
-            let mut hashes = unkeyed(id);
-            hashes.retain(|hash| hash != id);
-            self.ids.push(Known { key: key_of(id), hashes });
+            self.ids.push(Known { key: key_of(id), digests: unkeyed(id).to_vec() });
         }
     }
 

@@ -11,7 +11,7 @@ const COMMENT_WITHIN_MS: i64 = 60_000;
 
 /// Who voted on what a person commented, at a time that fits the comment's.
 pub(crate) fn by_time(view: &View, talk: &[Sighting]) -> Claims {
-    let fits = |row: &Row, comment: &Sighting| match (row.when, comment.time_ms) {
+    let fits = |row: &Row, comment: &Sighting| match (view.when(row), comment.time_ms) {
         (Some((first, last)), Some(at)) => first <= at && at <= last + COMMENT_WITHIN_MS,
         _ => false,
     };
@@ -21,7 +21,7 @@ pub(crate) fn by_time(view: &View, talk: &[Sighting]) -> Claims {
 /// Who voted on all that a person is known to have seen.
 pub(crate) fn by_subjects(view: &View, sightings: &[Sighting]) -> Claims {
     let fits = |row: &Row, sighting: &Sighting| match &sighting.answer {
-        Some(answer) => view.answers.get(answer).map(volary_core::Symbol::number) == row.answer,
+        Some(answer) => view.answers.get(answer).map(volary_core::Symbol::number) == row.answer(),
         None => true,
     };
     eliminate(view, &candidates(view, sightings, fits))

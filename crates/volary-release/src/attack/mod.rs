@@ -174,8 +174,10 @@ fn dictionary(view: &View, people: &[knowledge::Known]) -> Claims {
         .collect();
     for person in people {
         let mut tried: HashMap<String, ()> = HashMap::new();
-        for digest in &person.hashes {
-            tried.insert(digest.clone(), ());
+        // Volary's own key is a hash without a secret, too.
+        tried.insert(person.key.clone(), ());
+        for digest in &person.digests {
+            tried.extend(written(digest).map(|text| (text, ())));
         }
         for pseudonyms in &weak {
             let token = pseudonyms.person(&person.key);
@@ -190,26 +192,28 @@ fn dictionary(view: &View, people: &[knowledge::Known]) -> Claims {
     claims
 }
 
-/// The unkeyed hashes of a word, in the forms in which they are used as pseudonyms.
-pub(crate) fn unkeyed(word: &str) -> Vec<String> {
-    let digests = [
+/// The unkeyed hashes of a word.
+pub(crate) fn unkeyed(word: &str) -> [Vec<u8>; 4] {
+    [
         Sha256::digest(word).to_vec(),
         blake3::hash(word.as_bytes()).as_bytes().to_vec(),
         Sha1::digest(word).to_vec(),
         Md5::digest(word).to_vec(),
-    ];
-    let mut out = vec![word.to_owned()];
-    for digest in digests {
-        let hex = data_encoding::HEXLOWER.encode(&digest);
-        out.extend([8, 10, 12, 16, 20, 32, 40].iter().filter_map(|n| Some(hex.get(..*n)?.to_owned())));
-        out.push(format!("v{}", &hex[..16]));
-        let base32 = data_encoding::BASE32_NOPAD.encode(&digest[..10]).to_lowercase();
-        out.extend(["p", "q", ""].map(|letter| format!("{letter}{base32}")));
-        out.push(data_encoding::BASE64.encode(&digest));
-        out.push(data_encoding::BASE64URL_NOPAD.encode(&digest[..12]));
-        out.push(hex);
-    }
-    out
+    ]
+}
+
+/// A digest in the forms in which it is used as a pseudonym.
+fn written(digest: &[u8]) -> impl Iterator<Item = String> {
+    let hex = data_encoding::HEXLOWER.encode(digest);
+    let base32 = data_encoding::BASE32_NOPAD.encode(&digest[..10]).to_lowercase();
+    let mut out: Vec<String> =
+        [8, 10, 12, 16, 20, 32, 40].iter().filter_map(|n| Some(hex.get(..*n)?.to_owned())).collect();
+    out.push(format!("v{}", &hex[..16]));
+    out.extend(["p", "q", ""].map(|letter| format!("{letter}{base32}")));
+    out.push(data_encoding::BASE64.encode(digest));
+    out.push(data_encoding::BASE64URL_NOPAD.encode(&digest[..12]));
+    out.push(hex);
+    out.into_iter()
 }
 
 #[cfg(test)]

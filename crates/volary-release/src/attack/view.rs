@@ -12,16 +12,24 @@ use crate::error::ReleaseError;
 
 const MS_PER_DAY: i64 = 86_400_000;
 
-/// One row: places in the pools, and when.
+/// No answer, or no time.
+const NONE: u32 = u32::MAX;
+
+/// One row: places in the pools and among the times; ten million are held.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     pub(crate) subject: u32,
     pub(crate) who: u32,
     /// Question and answer together.
     pub(crate) said: u32,
-    pub(crate) answer: Option<u32>,
-    /// First and last millisecond.
-    pub(crate) when: Option<(i64, i64)>,
+    answer: u32,
+    when: u32,
+}
+
+impl Row {
+    pub(crate) fn answer(&self) -> Option<u32> {
+        (self.answer != NONE).then_some(self.answer)
+    }
 }
 
 /// The votes of a package, or none.
@@ -33,6 +41,8 @@ pub struct View {
     pub(crate) said: Pool,
     /// Sorted by subject and pseudonym.
     pub(crate) rows: Vec<Row>,
+    /// First and last millisecond of each time.
+    spans: Vec<(i64, i64)>,
 }
 
 impl View {
@@ -52,7 +62,8 @@ impl View {
     /// Where it cannot be read.
     pub fn read(path: &Path, progress: &Progress) -> Result<Self, ReleaseError> {
         let mut view = Self::default();
-        let mut spans: BTreeMap<String, Option<(i64, i64)>> = BTreeMap::new();
+        let mut known: BTreeMap<String, Option<(i64, i64)>> = BTreeMap::new();
+        let mut places: BTreeMap<(i64, i64), u32> = BTreeMap::new();
         for_each_batch(path, &["subject_id", "volunteer"], progress, |cells| {
             for row in 0..cells.n_rows() {
                 let (Some(subject), Some(who)) =
@@ -70,15 +81,21 @@ impl View {
                             let (first, last) = bucket_span(t)?;
                             Some((i64::from(first) * MS_PER_DAY, (i64::from(last) + 1) * MS_PER_DAY - 1))
                         };
-                        *spans.entry(text.into_owned()).or_insert_with_key(|t| days(t))
+                        *known.entry(text.into_owned()).or_insert_with_key(|t| days(t))
                     }),
                 };
+                let when = when.map(|span| {
+                    *places.entry(span).or_insert_with(|| {
+                        view.spans.push(span);
+                        view.spans.len() as u32 - 1
+                    })
+                });
                 view.rows.push(Row {
                     subject: view.subjects.intern(&subject).number(),
                     who: view.people.intern(&who).number(),
                     said: view.said.intern(&said).number(),
-                    answer: answer.map(|a| view.answers.intern(&a).number()),
-                    when,
+                    answer: answer.map_or(NONE, |a| view.answers.intern(&a).number()),
+                    when: when.unwrap_or(NONE),
                 });
             }
             Ok(())
@@ -95,6 +112,11 @@ impl View {
     /// Every subject, once.
     pub fn subject_ids(&self) -> impl Iterator<Item = &str> {
         self.subjects.iter()
+    }
+
+    /// First and last millisecond of a row's time.
+    pub(crate) fn when(&self, row: &Row) -> Option<(i64, i64)> {
+        self.spans.get(row.when as usize).copied()
     }
 
     /// Rows.

@@ -8,6 +8,7 @@ use arrow_array::Array as _;
 use arrow_array::cast::AsArray as _;
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use serde_json::Value;
 use volary_core::spreadsheet::is_formula;
 use volary_ingest::Progress;
@@ -396,23 +397,30 @@ pub(crate) fn names(
     set: &NameSet,
     out: &mut Verified,
 ) -> Result<(), ReleaseError> {
-    for file in files.keys() {
-        if !set.find(file.as_bytes(), 1).is_empty() {
-            out.find(Check::Names, file, "a volunteer's name is the name of the file");
-        }
-        let path = package.join(file);
-        let hits = set.find_in_file(&path, MOST)?;
-        if let Some(first) = hits.first() {
-            let more = if hits.len() < MOST { "" } else { " or more" };
-            let what =
-                format!("{}{more} times a volunteer's name, first at byte {}", hits.len(), first.start);
-            out.find(Check::Names, file, what);
-        }
-        if file.ends_with(".parquet") {
-            names_in_parquet(&path, file, set, out)?;
-        }
-    }
+    // Side by side: while one file is unpacked another is looked through.
+    let look = |(file, _): (&String, &u64)| {
+        let mut found = Verified::default();
+        names_in(package, file, set, &mut found)?;
+        Ok(found.findings)
+    };
+    let found: Result<Vec<_>, ReleaseError> = files.par_iter().map(look).collect();
+    out.findings.extend(found?.into_iter().flatten());
     Ok(())
+}
+
+fn names_in(package: &Path, file: &str, set: &NameSet, out: &mut Verified) -> Result<(), ReleaseError> {
+    if !set.find(file.as_bytes(), 1).is_empty() {
+        out.find(Check::Names, file, "a volunteer's name is the name of the file");
+    }
+    let path = package.join(file);
+    let hits = set.find_in_file(&path, MOST)?;
+    if let Some(first) = hits.first() {
+        let more = if hits.len() < MOST { "" } else { " or more" };
+        let what =
+            format!("{}{more} times a volunteer's name, first at byte {}", hits.len(), first.start);
+        out.find(Check::Names, file, what);
+    }
+    if file.ends_with(".parquet") { names_in_parquet(&path, file, set, out) } else { Ok(()) }
 }
 
 fn names_in_parquet(
