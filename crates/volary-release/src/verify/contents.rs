@@ -8,7 +8,6 @@ use arrow_array::Array as _;
 use arrow_array::cast::AsArray as _;
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use serde_json::Value;
 use volary_core::spreadsheet::is_formula;
 use volary_ingest::Progress;
@@ -397,30 +396,23 @@ pub(crate) fn names(
     set: &NameSet,
     out: &mut Verified,
 ) -> Result<(), ReleaseError> {
-    // Side by side: while one file is unpacked another is looked through.
-    let look = |(file, _): (&String, &u64)| {
-        let mut found = Verified::default();
-        names_in(package, file, set, &mut found)?;
-        Ok(found.findings)
-    };
-    let found: Result<Vec<_>, ReleaseError> = files.par_iter().map(look).collect();
-    out.findings.extend(found?.into_iter().flatten());
+    for file in files.keys() {
+        if !set.find(file.as_bytes(), 1).is_empty() {
+            out.find(Check::Names, file, "a volunteer's name is the name of the file");
+        }
+        let path = package.join(file);
+        let hits = set.find_in_file(&path, MOST)?;
+        if let Some(first) = hits.first() {
+            let more = if hits.len() < MOST { "" } else { " or more" };
+            let what =
+                format!("{}{more} times a volunteer's name, first at byte {}", hits.len(), first.start);
+            out.find(Check::Names, file, what);
+        }
+        if file.ends_with(".parquet") {
+            names_in_parquet(&path, file, set, out)?;
+        }
+    }
     Ok(())
-}
-
-fn names_in(package: &Path, file: &str, set: &NameSet, out: &mut Verified) -> Result<(), ReleaseError> {
-    if !set.find(file.as_bytes(), 1).is_empty() {
-        out.find(Check::Names, file, "a volunteer's name is the name of the file");
-    }
-    let path = package.join(file);
-    let hits = set.find_in_file(&path, MOST)?;
-    if let Some(first) = hits.first() {
-        let more = if hits.len() < MOST { "" } else { " or more" };
-        let what =
-            format!("{}{more} times a volunteer's name, first at byte {}", hits.len(), first.start);
-        out.find(Check::Names, file, what);
-    }
-    if file.ends_with(".parquet") { names_in_parquet(&path, file, set, out) } else { Ok(()) }
 }
 
 fn names_in_parquet(
@@ -433,25 +425,31 @@ fn names_in_parquet(
     // A file that cannot be read was found out before.
     let Ok(builder) = ParquetRecordBatchReaderBuilder::try_new(opened) else { return Ok(()) };
     let Ok(reader) = builder.with_batch_size(1 << 17).build() else { return Ok(()) };
-    // A reader of a broken file gives the same error for ever.
-    for batch in reader.map_while(Result::ok) {
-        for (column, field) in batch.columns().iter().zip(batch.schema().fields()) {
-            let Some(texts) = column.as_string_opt::<i32>() else { continue };
-            let mut all = String::with_capacity(texts.value_data().len() + texts.len());
-            for text in texts.iter().flatten() {
-                all.push_str(text);
-                all.push('\n');
+    // While one batch is looked through the next is unpacked.
+    std::thread::scope(|scope| {
+        let (send, receive) = std::sync::mpsc::sync_channel::<(String, String)>(4);
+        scope.spawn(move || {
+            // A reader of a broken file gives the same error for ever.
+            for batch in reader.map_while(Result::ok) {
+                for (column, field) in batch.columns().iter().zip(batch.schema().fields()) {
+                    let Some(texts) = column.as_string_opt::<i32>() else { continue };
+                    let mut all = String::with_capacity(texts.value_data().len() + texts.len());
+                    for text in texts.iter().flatten() {
+                        all.push_str(text);
+                        all.push('\n');
+                    }
+                    // Nobody listens any more once a name was found.
+                    if send.send((field.name().clone(), all)).is_err() {
+                        return;
+                    }
+                }
             }
-            if !set.find(all.as_bytes(), 1).is_empty() {
-                out.find(
-                    Check::Names,
-                    file,
-                    format!("a volunteer's name in the column {:?}", field.name()),
-                );
-                return Ok(());
-            }
+        });
+        let found = receive.into_iter().find(|(_, text)| !set.find(text.as_bytes(), 1).is_empty());
+        if let Some((column, _)) = found {
+            out.find(Check::Names, file, format!("a volunteer's name in the column {column:?}"));
         }
-    }
+    });
     Ok(())
 }
 
