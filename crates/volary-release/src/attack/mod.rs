@@ -13,7 +13,7 @@ mod linkage;
 mod versions;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use md5::Md5;
 use serde::Serialize;
@@ -173,17 +173,17 @@ fn dictionary(view: &View, people: &[knowledge::Known]) -> Claims {
         .filter_map(|key| Pseudonyms::new(&key, "volary", "1.0", &Linking::None).ok())
         .collect();
     for person in people {
-        let mut tried: HashMap<String, ()> = HashMap::new();
+        let mut tried: HashSet<String> = HashSet::new();
         // Volary's own key is a hash without a secret, too.
-        tried.insert(person.key.clone(), ());
+        tried.insert(person.key.clone());
         for digest in &person.digests {
-            tried.extend(written(digest).map(|text| (text, ())));
+            tried.extend(written(digest));
         }
         for pseudonyms in &weak {
             let token = pseudonyms.person(&person.key);
-            tried.insert(token.text(crate::pseudonym::Bearer::Account), ());
+            tried.insert(token.text(crate::pseudonym::Bearer::Account));
         }
-        let mut hits: Vec<String> = tried.into_keys().filter(|t| seen.contains(t.as_str())).collect();
+        let mut hits: Vec<String> = tried.into_iter().filter(|t| seen.contains(t.as_str())).collect();
         hits.sort_unstable();
         if !hits.is_empty() {
             claims.entry(person.key.clone()).or_default().extend(hits);

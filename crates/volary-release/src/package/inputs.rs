@@ -58,16 +58,23 @@ pub struct Inputs {
     pub names: Vec<String>,
 }
 
+/// What is known of the volunteers, from both tables.
+///
+/// # Errors
+/// Where one cannot be read, or is of nobody who voted.
 pub(crate) fn people(
     volunteers: Option<&Path>,
     people: Option<&Path>,
+    votes: &Votes,
     progress: &Progress,
 ) -> Result<BTreeMap<String, Person>, ReleaseError> {
     let mut all: BTreeMap<String, Person> = BTreeMap::new();
     if let Some(path) = volunteers {
+        let mut voters = Voters::of(votes);
         for_each_batch(path, &["volunteer", "n_compared"], progress, |cells| {
             for row in 0..cells.n_rows() {
                 let Some(volunteer) = cells.text("volunteer", row) else { continue };
+                voters.see(&volunteer);
                 let number = |name: &str| cells.text(name, row).and_then(|t| t.parse::<f64>().ok());
                 // The share itself of somebody who was compared once is 0 or 1 and says nothing.
                 let agreement = number("agreement_shrunk").or_else(|| number("agreement"));
@@ -75,49 +82,53 @@ pub(crate) fn people(
             }
             Ok(())
         })?;
+        voters.are_there("--volunteers")?;
     }
     if let Some(path) = people {
+        let mut voters = Voters::of(votes);
         for_each_batch(path, &["volunteer"], progress, |cells| {
             for row in 0..cells.n_rows() {
                 let Some(volunteer) = cells.text("volunteer", row) else { continue };
+                voters.see(&volunteer);
                 let person = all.entry(volunteer.into_owned()).or_default();
                 person.country = cells.text("country", row).unwrap_or_default().into_owned();
                 person.group = cells.text("group", row).unwrap_or_default().into_owned();
             }
             Ok(())
         })?;
+        voters.are_there("--people")?;
     }
     Ok(all)
 }
 
-/// Whether a table of volunteers is about those who voted: by name, or of another project, it would protect nobody.
-///
-/// # Errors
-/// [`ReleaseError::Refused`] where it has rows and none of them is of somebody who voted.
-pub(crate) fn voted_here(
-    option: &str,
-    path: &Path,
-    votes: &Votes,
-    progress: &Progress,
-) -> Result<(), ReleaseError> {
-    if votes.volunteers.is_empty() {
-        return Ok(());
+/// How many rows of a table of volunteers are of somebody who voted.
+#[derive(Default)]
+struct Voters<'v> {
+    all: HashSet<&'v str>,
+    n_rows: u64,
+    n_here: u64,
+}
+
+impl<'v> Voters<'v> {
+    fn of(votes: &'v Votes) -> Self {
+        Self { all: votes.volunteers.iter().map(String::as_str).collect(), ..Self::default() }
     }
-    let voters: HashSet<&str> = votes.volunteers.iter().map(String::as_str).collect();
-    let (mut n_rows, mut n_here) = (0_u64, 0_u64);
-    for_each_batch(path, &["volunteer"], progress, |cells| {
-        for volunteer in (0..cells.n_rows()).filter_map(|row| cells.text("volunteer", row)) {
-            n_rows += 1;
-            n_here += u64::from(voters.contains(volunteer.as_ref()));
+
+    fn see(&mut self, volunteer: &str) {
+        self.n_rows += 1;
+        self.n_here += u64::from(self.all.contains(volunteer));
+    }
+
+    /// By name, or of another project, a table would protect nobody.
+    fn are_there(&self, option: &str) -> Result<(), ReleaseError> {
+        if self.all.is_empty() || self.n_rows == 0 || self.n_here > 0 {
+            return Ok(());
         }
-        Ok(())
-    })?;
-    if n_rows > 0 && n_here == 0 {
-        return Err(ReleaseError::Refused(format!(
-            "nobody of the {n_rows} volunteers of {option} voted here: give keys as `volary extract` writes them in its column `volunteer`, and not names"
-        )));
+        Err(ReleaseError::Refused(format!(
+            "nobody of the {} volunteers of {option} voted here: give keys as `volary extract` writes them in its column `volunteer`, and not names",
+            self.n_rows
+        )))
     }
-    Ok(())
 }
 
 /// One known answer.

@@ -136,12 +136,8 @@ pub fn build(
     if inputs.shapes.is_some() {
         nobody_out_drew(inputs.shapes_members.as_deref(), &optouts, progress)?;
     }
-    let people = inputs::people(inputs.volunteers.as_deref(), inputs.people.as_deref(), progress)?;
-    for (option, path) in [("--volunteers", &inputs.volunteers), ("--people", &inputs.people)] {
-        if let Some(path) = path {
-            inputs::voted_here(option, path, &votes, progress)?;
-        }
-    }
+    let people =
+        inputs::people(inputs.volunteers.as_deref(), inputs.people.as_deref(), &votes, progress)?;
     let public = inputs.public_subjects.as_deref().map(|p| inputs::subjects(p, progress)).transpose()?;
     // Before anything is taken out: what is rare depends on what others did.
     let noisy = Budgeted::plan(settings, inputs.noise_ledger.as_deref(), &votes, key)?;

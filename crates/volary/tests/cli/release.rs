@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use crate::support::{Place, Row, export, read_csv, shared, walk};
+use crate::support::{Place, Row, export, walk};
 
-const NAMES: [&str; 6] = [
+pub(crate) const NAMES: [&str; 6] = [
     "Zaphod_Beeblebrox",
     "Trillian, McMillan",
     "\u{30cf}\u{30eb}\u{30ab}",
@@ -57,7 +57,7 @@ fn project() -> Place {
     place
 }
 
-fn release<'a>(output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn release<'a>(output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut all =
         vec!["release", "release.toml", "--votes", "extracts/votes.csv", "--biases", "biases.toml"];
     all.extend(["--key", "cats.key", "-o", output]);
@@ -348,144 +348,6 @@ fn a_policy_does_not_change_in_silence() {
     place.volary(&stamped).fails_with("none.toml");
 }
 
-#[test]
-fn the_cat_project_can_be_published() {
-    let Some(export) = shared("zooniverse/cat_project/cat-project-classifications.csv") else { return };
-    let place = Place::new();
-    let export = export.to_str().unwrap();
-    place.record(&["shapes", export, "-o", "shapes.parquet"]);
-    place.write("release.toml", SETTINGS);
-    place.write("biases.toml", "");
-    let make = ["release", "release.toml", "--shapes", "shapes.parquet", "--biases", "biases.toml"];
-    let record = place.record(&[&make[..], &["--key", "cats.key", "--new-key", "-o", "cats"]].concat());
-    assert!(record["summary"]["n_shapes"].as_u64().unwrap() > 20);
-    place.record(&["release", "verify", "cats", "--names", export]);
-    let attack = [
-        "release",
-        "attack",
-        "cats",
-        "--settings",
-        "release.toml",
-        "--key",
-        "cats.key",
-        "--names",
-        export,
-    ];
-    let record = place.record(&attack);
-    let dictionary = &record["summary"]["attacks"][0];
-    // Its accounts; whoever had none has no name to be found by.
-    assert!(dictionary["n_targets"] == 2 && dictionary["n_found"] == 0, "{record:#}");
-    // The project asks no question: what leaves is what the crowd drew together, and no row is one person's.
-    let of_one =
-        |text: &str| text.lines().next().unwrap_or_default().split(',').any(|c| c == "volunteer");
-    let mut n_tables = 0;
-    walk(&place.path("cats/data"), &mut |path| {
-        if path.extension().is_some_and(|e| e == "csv") {
-            n_tables += 1;
-            assert!(!of_one(&std::fs::read_to_string(path).unwrap()), "{}", path.display());
-        }
-    });
-    assert!(n_tables > 0);
-    checkers_accept(&place.path("cats"));
-}
-
-/// 7,568 votes of 475 people on 100 subjects, of a real project: in tiers B and C nobody is found by what strangers
-/// may know. What does not hold does not leave: names of others, comments of another project.
-#[test]
-fn real_votes_stand_the_attacks() {
-    let file = "zooniverse/questions/presence-or-absence-classifications-beta-extract.csv";
-    let Some(votes) = shared(file) else { return };
-    let place = Place::new();
-    let rows: Vec<Row> = read_csv(&votes)
-        .iter()
-        .map(|row| Row {
-            created: row["created_at"].clone(),
-            ..Row::answer(
-                row["classification_id"].parse().unwrap(),
-                &row["user_name"],
-                &row["subject_ids"],
-                &row["val"],
-            )
-        })
-        .collect();
-    place.write("export.csv", export(&rows));
-    place.record(&["extract", "export.csv", "-o", "extracts"]);
-    place.write("biases.toml", "");
-    what_strangers_know(&place, "export.csv");
-    let knows = "--names export.csv --talk talk.csv --credits credits.csv --totals totals.csv";
-    let release = |tier: &str, key: &str, more: &[&str]| {
-        let settings = SETTINGS.replace("tier = \"A\"", &format!("tier = \"{tier}\""));
-        place.write("release.toml", format!("{settings}\n[privacy]\nk = 5\nmin_classifications = 2\n"));
-        let make =
-            "release release.toml --votes extracts/votes.parquet --biases biases.toml --new-key --key";
-        let line: Vec<&str> = make.split(' ').chain([key]).chain(knows.split(' ')).collect();
-        place.volary(&[&line[..], more, &["--json"]].concat())
-    };
-    for tier in ["B", "C"] {
-        let run =
-            release(tier, tier, &["--public-subjects", "public.csv", "-o", &format!("package-{tier}")]);
-        let attacks = run.record()["summary"]["attacks"].as_array().unwrap().clone();
-        assert_eq!(attacks.len(), 5);
-        for attack in attacks {
-            assert!(attack["n_targets"] == 265 && attack["n_found"] == 0, "{tier}: {attack}");
-        }
-        let verify = ["release", "verify", &format!("package-{tier}"), "--names", "export.csv"];
-        place.record(&[&verify[..], &["--settings", "release.toml"]].concat());
-    }
-    // With the names and the talk of others the attacks would find nobody, whatever the package is like.
-    let told = place.read("export.csv");
-    place.write("export.csv", told.replace("volunteer_", "other_"));
-    release("C", "names.key", &["-o", "names"]).fails_with("are not in --names");
-    place.write("export.csv", told);
-    place.write(
-        "talk.csv",
-        "user_name,subject_id,created_at\nvolunteer_00237,999,2017-02-23 14:32:30 UTC\n",
-    );
-    release("C", "talk.key", &["-o", "talk"]).fails_with("nobody in --talk voted here");
-    assert!(!place.path("names").exists() && !place.path("talk").exists());
-}
-
-/// The recipe for a project of drawings: somebody's strokes go when they opt out.
-#[test]
-fn a_project_of_drawings_is_published_without_whoever_opted_out() {
-    let Some(export) = shared("zooniverse/cat_project/cat-project-classifications.csv") else { return };
-    let place = Place::new();
-    std::fs::copy(export, place.path("classifications.csv")).unwrap();
-    place.write("release.toml", SETTINGS);
-    place.write("biases.toml", "");
-    let draw = |more: &[&str]| {
-        let line = ["shapes", "classifications.csv", "-o", "shapes.parquet"];
-        place.record(&[&line[..], more].concat());
-    };
-    let release = |package: &str, more: &[&str]| {
-        let line = ["release", "release.toml", "--shapes", "shapes.parquet", "--shapes-members"];
-        let rest =
-            ["shapes_members.parquet", "--biases", "biases.toml", "--run", "shapes.run.json", "--names"];
-        let last = ["classifications.csv", "--key", "cats.key", "-o", package];
-        place.volary(&[&line[..], &rest, &last, more, &["--json"]].concat())
-    };
-    draw(&[]);
-    let with = release("cats-1.0", &["--new-key"]).record();
-    assert_eq!(with["summary"]["n_shapes"], 26);
-    let said =
-        place.volary(&["optout", "add", "--user", "volunteer_00774", "--names", "classifications.csv"]);
-    said.is_done();
-    assert!(!said.stdout.contains("nobody of this name"), "{}", said.stdout);
-    let out = ["--optouts", "optouts.toml"];
-    release("cats-1.1", &out).fails_with("shapes");
-    let named = place.record(&["rebuild", "--without-optouts", "--project", "."])["summary"].clone();
-    assert_eq!((&named["n_touched"], &named["n_releases"]), (&2.into(), &1.into()), "{named}");
-    draw(&out);
-    let without = release("cats-1.1", &out).record();
-    assert_eq!(without["summary"]["n_shapes"], 22);
-    let verify =
-        ["release", "verify", "cats-1.1", "--names", "classifications.csv", "--biases", "biases.toml"];
-    assert_eq!(place.record(&verify)["summary"]["findings"], Value::Array(Vec::new()));
-    let told = place.record(&["optout", "where", "--user", "volunteer_00774"])["summary"].clone();
-    let touched = told["touched"].as_array().unwrap();
-    assert!(touched.iter().all(|run| run["command"] == "release"), "the first version is out: {told}");
-}
-
 /// What `prov.json` says was made by what, by name.
 fn made(prov: &Value) -> Vec<(String, String)> {
     let label = |kind: &str, id: &Value| {
@@ -536,91 +398,6 @@ fn where_a_package_comes_from_is_told_of_every_table_that_it_was_made_of() {
     assert!(text.contains(&hash("consensus.csv")) && text.contains(&hash("gold.csv")), "{told:#}");
 }
 
-/// Of the volunteers of an export: comments half a minute after a vote, credits for answers, how much each did.
-fn what_strangers_know(place: &Place, export: &str) {
-    let rows = place.table(export);
-    let mut of: std::collections::BTreeMap<&str, Vec<&std::collections::BTreeMap<String, String>>> =
-        std::collections::BTreeMap::new();
-    let is_account =
-        |row: &&std::collections::BTreeMap<String, String>| !row["user_name"].starts_with("not-logged");
-    for row in rows.iter().filter(is_account) {
-        of.entry(&row["user_name"]).or_default().push(row);
-    }
-    let (mut talk, mut credits, mut totals, mut public) = (
-        "user_name,subject_id,created_at\n".to_owned(),
-        "user_name,subject_id\n".to_owned(),
-        "user_name,n_classifications\n".to_owned(),
-        "subject_id\n".to_owned(),
-    );
-    for (name, own) in &of {
-        totals.push_str(&format!("{name},{}\n", own.len()));
-        let (first, last) = (own[0], own[own.len() - 1]);
-        talk.push_str(&format!("{name},{},{}\n", first["subject_ids"], first["created_at"]));
-        credits.push_str(&format!("{name},{}\n", last["subject_ids"]));
-        public.push_str(&format!("{}\n{}\n", first["subject_ids"], last["subject_ids"]));
-    }
-    for (file, text) in
-        [("talk.csv", talk), ("credits.csv", credits), ("totals.csv", totals), ("public.csv", public)]
-    {
-        place.write(file, text);
-    }
-}
-
-/// The demo's project, in the safest tier and in the one with a pseudonym for each volunteer: found right by
-/// ours, by others' programs, and by the attacks.
-#[test]
-fn the_demo_can_be_published() {
-    let place = Place::new();
-    place.record(&["demo", "demo", "--subjects", "150", "--volunteers", "60"]);
-    place.write("biases.toml", "");
-    what_strangers_know(&place, "demo/classifications.csv");
-    for tier in ["A", "C"] {
-        let settings = SETTINGS.replace("tier = \"A\"", &format!("tier = \"{tier}\""));
-        place.write("release.toml", format!("{settings}\n[privacy]\nk = 5\n"));
-        let package = format!("demo-{tier}");
-        let make = [
-            "release",
-            "release.toml",
-            "--votes",
-            "demo/extracts/votes.parquet",
-            "--consensus",
-            "demo/consensus/consensus.parquet",
-            "--volunteers",
-            "demo/consensus/consensus_volunteers.parquet",
-            "--biases",
-            "biases.toml",
-            "--run",
-            "demo/extracts/run.json",
-            "--names",
-            "demo/classifications.csv",
-            "--talk",
-            "talk.csv",
-            "--credits",
-            "credits.csv",
-            "--totals",
-            "totals.csv",
-            "--public-subjects",
-            "public.csv",
-            "--key",
-            &format!("{tier}.key"),
-            "--new-key",
-            "-o",
-            &package,
-        ];
-        let record = place.record(&make);
-        let attacks = record["summary"]["attacks"].as_array().unwrap();
-        for attack in attacks {
-            assert_eq!(attack["n_found"], 0, "{attack}");
-            assert!(attack["n_targets"].as_u64() > Some(10), "{attack}");
-        }
-        assert_eq!(attacks.len(), 5);
-        let names = "demo/classifications.csv";
-        let verify = ["release", "verify", &package, "--names", names, "--biases", "biases.toml"];
-        assert_eq!(place.record(&verify)["summary"]["findings"], Value::Array(Vec::new()));
-        checkers_accept(&place.path(&package));
-    }
-}
-
 #[test]
 fn keys_are_kept_and_mistakes_are_told() {
     let place = project();
@@ -641,105 +418,8 @@ fn keys_are_kept_and_mistakes_are_told() {
     place.volary(&release("more", &[])).fails_with("is not one of CC0-1.0");
 }
 
-const CARD: &str = r#"
-version = "2026-11"
-
-[card]
-licence = "MIT"
-intended_use = "To sort photographs."
-out_of_scope = "Pictures of people."
-data = "Simulated."
-contact = "cats@example.org"
-"#;
-
-#[test]
-fn a_model_leaves_with_its_card_and_without_those_who_opted_out() {
-    let place = Place::new();
-    crate::vision::project(&place, 24);
-    let mut rows = Vec::new();
-    for subject in 0..24 {
-        for (i, name) in NAMES.iter().enumerate() {
-            let id = subject * 10 + i as u64 + 1;
-            let answer = if (id + subject).is_multiple_of(3) { "Cat" } else { "Dog" };
-            rows.push(Row::answer(id, name, &format!("s{subject}"), answer));
-        }
-    }
-    place.write("export.csv", export(&rows));
-    place.record(&["extract", "export.csv", "-o", "extracts", "--to", "csv"]);
-    place.write("release.toml", SETTINGS);
-    place.write("biases.toml", "");
-    place.write("policy.toml", CARD);
-    let train = "train confusion subjects.csv --consensus consensus.csv -o model --replicates 20 --size 32 --channels grey \
-                 --filters 8 --hidden 6,4 --batch 8 --epochs 1 --held-out 0.3 --fresh";
-    let train: Vec<&str> = train.split_whitespace().collect();
-    let make = |more: &[&str]| {
-        place.record(&[&["consensus", "export.csv", "-o", "consensus.csv"], more].concat());
-        place.record(&train);
-        place.record(&["card", "model", "--policy", "policy.toml", "--biases", "biases.toml"]);
-    };
-    make(&[]);
-    let model = ["--model", "model", "--names", "export.csv"];
-    let without_policy = release("cats", &[&model[..], &["--new-key"]].concat());
-    place.volary(&without_policy).fails_with("a model leaves with its card");
-    std::fs::remove_file(place.path("cats.key")).unwrap();
-    let with = [&model[..], &["--policy", "policy.toml", "--new-key"]].concat();
-    place.record(&release("cats", &with));
-    let verify = ["release", "verify", "cats", "--names", "export.csv", "--biases", "biases.toml"];
-    assert_eq!(place.record(&verify)["summary"]["findings"], Value::Array(Vec::new()));
-    let mut found = Vec::new();
-    walk(&place.path("cats/models"), &mut |path| {
-        found.push(path.file_name().unwrap().to_string_lossy().into_owned());
-    });
-    found.sort();
-    let expected = [
-        "card.md",
-        "config.json",
-        "cost.json",
-        "lineage.json",
-        "metrics.json",
-        "run.json",
-        "weights.safetensors",
-    ];
-    assert_eq!(found, expected);
-    assert!(place.read("cats/README.md").contains("## Models"));
-    assert!(place.read("cats/ro-crate-metadata.json").contains("weights.safetensors"));
-    checkers_accept(&place.path("cats"));
-    a_changed_model_is_found(&place);
-    // Somebody opts out: the model learned from them, and stays.
-    place.record(&["optout", "add", "--user", NAMES[3], "--at", "2026-11-01"]);
-    let out = [&with[..5], &["policy.toml", "--optouts", "optouts.toml"]].concat();
-    place
-        .volary(&release("cats-2", &out))
-        .fails_with("nothing says that this model learned without them");
-    // Made again it leaves, and whoever looks for what it went into finds the package.
-    make(&["--optouts", "optouts.toml"]);
-    place.record(&release("cats-2", &out));
-    let card = || place.read("model/card.md");
-    assert!(card().contains("votes of people who opted out | left out"), "{}", card());
-    // Somebody else opts out, of whom nobody knew then. A table of votes can do without them, a model cannot.
-    place.record(&["optout", "add", "--user", NAMES[4], "--at", "2026-11-02"]);
-    place.volary(&release("cats-3", &out)).fails_with("`volary consensus` was not told of all of them");
-    // Nor is a list of the same length the same list.
-    place.record(&["optout", "add", "--user", NAMES[4], "--list", "other.toml"]);
-    place.record(&["optout", "add", "--user", NAMES[3], "--list", "other.toml"]);
-    make(&["--optouts", "other.toml"]);
-    place.volary(&release("cats-3", &out)).fails_with("was not told");
-    make(&["--optouts", "optouts.toml"]);
-    place.record(&release("cats-3", &out));
-    let lineage = place.read("model/lineage.json");
-    for word in ["n_votes_opted_out", "n_optout", "n_opted_out", "n_out"] {
-        assert!(!lineage.contains(word), "how many opted out is told: {lineage}");
-    }
-    // A file less is found.
-    std::fs::remove_dir_all(
-        place.path("cats-2/models").read_dir().unwrap().next().unwrap().unwrap().path(),
-    )
-    .unwrap();
-    assert_eq!(place.volary(&["release", "verify", "cats-2"]).code, 1);
-}
-
 /// Other people's programs, where they are installed.
-fn checkers_accept(package: &std::path::Path) {
+pub(crate) fn checkers_accept(package: &std::path::Path) {
     let python =
         std::env::var_os("VOLARY_CHECKERS").map(|v| std::path::Path::new(&v).join("bin/python"));
     let Some(python) = python.filter(|p| p.exists()) else {
@@ -755,28 +435,4 @@ fn checkers_accept(package: &std::path::Path) {
         assert_eq!(answer, "ok", "{checker}");
     }
     assert_eq!(answers.as_object().unwrap().len(), 13);
-}
-
-/// A number of a card, or of what it is made of, is changed by hand.
-fn a_changed_model_is_found(place: &Place) {
-    let models = place.path("cats/models");
-    let model = models.read_dir().unwrap().next().unwrap().unwrap().path();
-    let record: Value =
-        serde_json::from_str(&std::fs::read_to_string(model.join("run.json")).unwrap()).unwrap();
-    assert!(record.get("folder").is_none() && record.get("command_line").is_none(), "{record}");
-    for (file, from, to, words) in [
-        ("card.md", "| stopped by |", "| never stopped by |", "not what the files beside it say"),
-        ("metrics.json", "\"value\":", "\"value\": 0.5, \"was\":", "no card can be made of it"),
-        ("cost.json", "\"cpu_s\": ", "\"cpu_s\": 9", "no card can be made of it"),
-        ("run.json", "\"command\": \"train\"", "\"command\": \"score\"", "no card can be made of it"),
-    ] {
-        let path = model.join(file);
-        let was = std::fs::read_to_string(&path).unwrap();
-        assert!(was.contains(from), "{file} holds no {from}: {was}");
-        std::fs::write(&path, was.replacen(from, to, 1)).unwrap();
-        let found = place.volary(&["release", "verify", "cats"]);
-        assert_eq!(found.code, 1, "{file}");
-        assert!(found.stdout.contains(words), "{file}: {}", found.stdout);
-        std::fs::write(&path, was).unwrap();
-    }
 }
