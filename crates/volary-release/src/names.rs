@@ -1,5 +1,6 @@
-//! Does a name stand anywhere in these bytes? Every byte is looked at, for every name at once
-//! (Aho & Corasick 1975, doi:10.1145/360825.360855).
+//! Does a name stand anywhere in these bytes? Every byte is looked at, for every name at once: four bytes are held
+//! against the beginnings of all names, and only what begins like one is followed through the tree of the names
+//! (Aho & Corasick 1975, doi:10.1145/360825.360855; their failure links are not needed then).
 //!
 //! A name is looked for as it is, in NFC, NFD and NFKC, in small and capital letters and with each word capital, and as
 //! JSON, XML (`&#x27;`), CSV and addresses (`%C3%89`, `+` for a blank) would write it; so is the key that Volary makes of it. A short name must stand
@@ -11,7 +12,9 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::Anchored;
+use aho_corasick::automaton::{Automaton as _, StateID};
+use aho_corasick::nfa::contiguous::NFA;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use unicode_normalization::UnicodeNormalization as _;
 use volary_ingest::Progress;
@@ -30,13 +33,13 @@ const MIN_DIGITS: usize = 7;
 const LONG_BYTES: usize = 14;
 /// Bytes that one thread looks at at a time.
 const CHUNK: usize = 4 << 20;
+/// Bytes that are made small letters at a time: they stay in the nearest cache.
+const WINDOW: usize = 16 << 10;
 
 /// Names to look for.
 #[derive(Debug)]
 pub struct NameSet {
-    automaton: Option<AhoCorasick>,
-    /// For each pattern whether it must be a word of its own.
-    is_word: Vec<bool>,
+    forms: Option<Forms>,
     longest: usize,
     /// Names that are looked for.
     pub n_names: u64,
@@ -44,6 +47,16 @@ pub struct NameSet {
     pub n_short: u64,
     /// Names that are words of the package's own text.
     pub n_common: u64,
+}
+
+/// All forms of all names, as a tree that is walked from the byte at which a name may begin.
+#[derive(Debug)]
+struct Forms {
+    tree: NFA,
+    root: StateID,
+    /// For each form whether it must be a word of its own.
+    is_word: Vec<bool>,
+    beginnings: Beginnings,
 }
 
 /// Where a name stands.
@@ -89,19 +102,8 @@ impl NameSet {
             }
         }
         let longest = patterns.iter().map(String::len).max().unwrap_or(0);
-        let automaton = if patterns.is_empty() {
-            None
-        } else {
-            let built = AhoCorasick::builder()
-                .ascii_case_insensitive(true)
-                .match_kind(MatchKind::Standard)
-                .kind(Some(AhoCorasickKind::ContiguousNFA))
-                .build(&patterns);
-            Some(built.map_err(|e| {
-                ReleaseError::Refused(format!("too many names at once ({e}); look for them in parts"))
-            })?)
-        };
-        Ok(Self { automaton, is_word, longest, n_names, n_short, n_common })
+        let forms = if patterns.is_empty() { None } else { Some(Forms::new(&patterns, is_word)?) };
+        Ok(Self { forms, longest, n_names, n_short, n_common })
     }
 
     /// Every name in the bytes, in order; at most `most`.
@@ -120,22 +122,13 @@ impl NameSet {
 
     /// Names that start in the chunk from `from` on.
     fn find_in(&self, bytes: &[u8], from: usize, most: usize) -> Vec<Hit> {
-        let Some(automaton) = &self.automaton else { return Vec::new() };
-        let end = (from + CHUNK + self.longest).min(bytes.len());
+        let Some(forms) = &self.forms else { return Vec::new() };
+        let end = (from + CHUNK).min(bytes.len());
         let mut hits = Vec::new();
-        for found in automaton.find_overlapping_iter(&bytes[from..end]) {
-            let (start, stop) = (from + found.start(), from + found.end());
-            if found.start() >= CHUNK {
-                continue;
-            }
-            if self.is_word[found.pattern().as_usize()] && !stands_alone(bytes, start, stop) {
-                continue;
-            }
-            hits.push(Hit { start: start as u64, len: stop - start });
-            if hits.len() >= most {
-                break;
-            }
-        }
+        forms.beginnings.each(bytes, from..end, |start| {
+            forms.at(bytes, start, &mut hits);
+            hits.len() < most
+        });
         hits
     }
 
@@ -155,8 +148,10 @@ impl NameSet {
             let wanted = (8 * CHUNK) as u64;
             file.by_ref().take(wanted).read_to_end(&mut block).map_err(ReleaseError::reading(path))?;
             let is_last = ((block.len() - n_before) as u64) < wanted;
-            let found = self.find(&block, most);
-            hits.extend(found.into_iter().map(|h| Hit { start: h.start + offset, len: h.len }));
+            // What begins in the first bytes was seen whole before, and with what stands before it.
+            let seen = if offset == 0 { 0 } else { overlap as u64 };
+            let found = self.find(&block, most).into_iter().filter(|h| h.start >= seen);
+            hits.extend(found.map(|h| Hit { start: h.start + offset, len: h.len }));
             hits.sort_unstable();
             hits.dedup();
             if is_last || hits.len() >= most {
@@ -169,6 +164,122 @@ impl NameSet {
         }
     }
 }
+
+impl Forms {
+    fn new(patterns: &[String], is_word: Vec<bool>) -> Result<Self, ReleaseError> {
+        let refused = |e: &dyn std::fmt::Display| {
+            ReleaseError::Refused(format!("too many names at once ({e}); look for them in parts"))
+        };
+        let tree = NFA::builder()
+            .ascii_case_insensitive(true)
+            .prefilter(false)
+            .build(patterns)
+            .map_err(|e| refused(&e))?;
+        let root = tree.start_state(Anchored::Yes).map_err(|e| refused(&e))?;
+        let beginnings = Beginnings::new(patterns, &is_word);
+        Ok(Self { tree, root, is_word, beginnings })
+    }
+
+    /// The forms that begin at `start`.
+    fn at(&self, bytes: &[u8], start: usize, hits: &mut Vec<Hit>) {
+        let mut state = self.root;
+        for (stop, byte) in (start + 1..).zip(&bytes[start..]) {
+            state = self.tree.next_state(Anchored::Yes, state, *byte);
+            if !self.tree.is_special(state) {
+                continue;
+            }
+            if self.tree.is_dead(state) {
+                return;
+            }
+            let n_forms = if self.tree.is_match(state) { self.tree.match_len(state) } else { 0 };
+            for form in (0..n_forms).map(|i| self.tree.match_pattern(state, i)) {
+                // The tree also tells forms that end here and began later; they are met there.
+                let len = self.tree.pattern_len(form);
+                let is_word = self.is_word[form.as_usize()];
+                if len == stop - start && (!is_word || stands_alone(bytes, start, stop)) {
+                    hits.push(Hit { start: start as u64, len });
+                }
+            }
+        }
+    }
+}
+
+/// The first four bytes of all forms, small letters, as a table of bits by their hash: what is not in it is no beginning;
+/// what is in it may be one. Of each hash one bit is of forms that stand anywhere and one of those that are words.
+#[derive(Debug)]
+struct Beginnings {
+    pairs: Vec<u64>,
+    shift: u32,
+}
+
+impl Beginnings {
+    const ANYWHERE: u64 = 1;
+    const AS_WORD: u64 = 2;
+
+    fn new(patterns: &[String], is_word: &[bool]) -> Self {
+        let mut all: Vec<([u8; 4], u64)> = Vec::new();
+        for (pattern, is_word) in patterns.iter().zip(is_word) {
+            let bit = if *is_word { Self::AS_WORD } else { Self::ANYWHERE };
+            match *pattern.to_ascii_lowercase().as_bytes() {
+                [a, b, c, d, ..] => all.push(([a, b, c, d], bit)),
+                [a, b, c] => all.extend((0..=u8::MAX).map(|d| ([a, b, c, d], bit))),
+                _ => debug_assert!(false, "forms have {MIN_CHARS} bytes at least"),
+            }
+        }
+        all.sort_unstable();
+        all.dedup();
+        // One place in sixteen is taken at most, unless there are a million beginnings.
+        let n_bits = (16 * all.len()).next_power_of_two().ilog2().clamp(12, 24);
+        let mut table = Self { pairs: vec![0; 1 << (n_bits - 5)], shift: 32 - n_bits };
+        for (four, bit) in all {
+            let (word, shift) = table.place(four);
+            table.pairs[word] |= bit << shift;
+        }
+        table
+    }
+
+    fn place(&self, four: [u8; 4]) -> (usize, u32) {
+        let hash = u32::from_le_bytes(four).wrapping_mul(0x9e37_79b1) >> self.shift;
+        ((hash >> 5) as usize, 2 * (hash & 31))
+    }
+
+    /// Calls for every place in the range at which a form may begin, until it is told to stop.
+    fn each(&self, bytes: &[u8], range: std::ops::Range<usize>, mut call: impl FnMut(usize) -> bool) {
+        // Two bytes before and three behind belong to it; outside of everything are zeros.
+        let mut small = [0_u8; WINDOW + 5];
+        for from in range.clone().step_by(WINDOW) {
+            let n = WINDOW.min(range.end - from);
+            let (first, last) = (from.saturating_sub(2), (from + n + 3).min(bytes.len()));
+            small[..2].fill(0);
+            let at = first + 2 - from;
+            let window = &mut small[at..at + last - first];
+            window.copy_from_slice(&bytes[first..last]);
+            window.make_ascii_lowercase();
+            small[at + last - first..].fill(0);
+            for (i, six) in small[..n + 5].windows(6).enumerate() {
+                let &[escape, before, a, b, c, d] = six else { continue };
+                let may_be_word = !IS_LETTER[usize::from(before)]
+                    || escape == b'\\' && matches!(before, b'b' | b'f' | b'n' | b'r' | b't');
+                let (word, shift) = self.place([a, b, c, d]);
+                let wanted = Self::ANYWHERE | u64::from(may_be_word) << 1;
+                if (self.pairs[word] >> shift) & wanted != 0 && !call(from + i) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// What a word is made of; file names and columns glue words together with `_`.
+const IS_LETTER: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = byte >= 0x80 || (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+};
 
 /// Reads names: the column `user_name` (or `user_login`, `login`, `name`) of a table, an export for
 /// example, or the lines of a text file. Those who were not logged in have no name.
@@ -229,8 +340,7 @@ pub fn read_ids(path: &Path, progress: &Progress) -> Result<Vec<String>, Release
 }
 
 fn stands_alone(bytes: &[u8], start: usize, stop: usize) -> bool {
-    // File names and columns glue words together with `_`.
-    let is_letter = |b: u8| b.is_ascii_alphanumeric() || b >= 0x80;
+    let is_letter = |b: u8| IS_LETTER[usize::from(b)];
     // In JSON a line break is `\n`: the letter before a name may belong to a backslash.
     let is_escape = |i: usize| {
         let n_slashes = bytes[..i].iter().rev().take_while(|b| **b == b'\\').count();
@@ -402,6 +512,49 @@ mod tests {
         }
     }
 
+    /// Every form at every byte, the plain way.
+    fn plainly(patterns: &[&str], bytes: &[u8]) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        for start in 0..bytes.len() {
+            for pattern in patterns {
+                let stop = start + pattern.len();
+                let is_there =
+                    bytes.get(start..stop).is_some_and(|b| b.eq_ignore_ascii_case(pattern.as_bytes()));
+                let is_word = pattern.len() < LONG_BYTES && pattern.is_ascii();
+                if is_there && (!is_word || stands_alone(bytes, start, stop)) {
+                    hits.push(Hit { start: start as u64, len: pattern.len() });
+                }
+            }
+        }
+        hits.sort_unstable();
+        hits.dedup();
+        hits
+    }
+
+    fn of_forms(patterns: &[&str], bytes: &[u8]) -> Vec<Hit> {
+        let texts: Vec<String> = patterns.iter().map(|p| (*p).to_owned()).collect();
+        let is_word = patterns.iter().map(|p| p.len() < LONG_BYTES && p.is_ascii()).collect();
+        let forms = Some(Forms::new(&texts, is_word).unwrap());
+        let longest = texts.iter().map(String::len).max().unwrap_or(0);
+        NameSet { forms, longest, n_names: 0, n_short: 0, n_common: 0 }.find(bytes, usize::MAX)
+    }
+
+    #[test]
+    fn at_the_edges_of_windows_and_of_the_bytes() {
+        let patterns = ["ann", "_x_", "zaphod_beeblebrox", "李雷"];
+        for pattern in patterns {
+            for at in (WINDOW - 20..WINDOW + 8).chain(CHUNK - 20..CHUNK + 3).chain([0, 1, 2]) {
+                for behind in [0, 1, 2, 3, 40] {
+                    let mut bytes = vec![b' '; at];
+                    bytes.extend(pattern.bytes());
+                    bytes.extend(vec![b'.'; behind]);
+                    let hits = of_forms(&patterns, &bytes);
+                    assert_eq!(hits, [Hit { start: at as u64, len: pattern.len() }], "{pattern} {at}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_longer_name_is_found_behind_a_shorter_one() {
         assert_eq!(found(&["ann", "ann_b"], "ann_b"), 2);
@@ -433,6 +586,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn as_plainly(
+            patterns in proptest::collection::vec(r"[aAbn_\\é]{1,4}|[ab]{13,15}", 1..12),
+            text in r"([aAbBn_\\é ]|[ab]{13,15}){0,60}",
+        ) {
+            let patterns: Vec<&str> =
+                patterns.iter().map(String::as_str).filter(|p| p.len() >= MIN_CHARS).collect();
+            prop_assert_eq!(of_forms(&patterns, text.as_bytes()), plainly(&patterns, text.as_bytes()));
+        }
+
         #[test]
         fn no_name_hides(name in "[A-Za-z\u{c0}-\u{17f}\u{3040}-\u{30ff}][A-Za-z0-9_ .\"&\u{c0}-\u{17f}]{2,20}", before in "[ -~]{0,30}", upper: bool) {
             let name = name.trim();
