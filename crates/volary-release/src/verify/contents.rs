@@ -1,14 +1,11 @@
-//! The data themselves: allowed tables, allowed columns, allowed cells; groups, names, opt-outs.
+//! The data themselves: allowed tables, allowed columns, allowed cells; opt-outs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::path::Path;
 
-use arrow_array::Array as _;
-use arrow_array::cast::AsArray as _;
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use serde_json::Value;
 use volary_core::spreadsheet::is_formula;
 use volary_ingest::Progress;
 use volary_ingest::tables::for_each_batch;
@@ -19,15 +16,12 @@ use crate::attack::View;
 use crate::calendar::{Resolution, bucket_span};
 use crate::error::ReleaseError;
 use crate::lineage::checksum;
-use crate::names::NameSet;
 use crate::optout::OptOuts;
 use crate::package::KINDS;
 use crate::pseudonym::{Bearer, Pseudonyms, is_pseudonym};
 use crate::tables::{write_csv, write_votable};
 use crate::tier::{Column, Kind, Table, Tier};
 
-/// So many findings of one kind in a file, then no more.
-const MOST: usize = 5;
 const NOT_THE_SAME: &str = "not what the Parquet beside it says";
 
 /// Looks at every table.
@@ -342,115 +336,6 @@ fn is_bucket(text: &str, described: &Described) -> bool {
     };
     promised.is_some_and(|promised| rung >= promised)
         && (rung > Resolution::Day || described.tier == Some(Tier::D))
-}
-
-/// Words that are the team's own, so that a name among them says nothing: authors, answers, questions, and
-/// the words of every package.
-pub(crate) fn ours(package: &Path, described: &Described) -> String {
-    let mut words = described.creators.clone();
-    words.push_str(crate::package::vocabulary());
-    keys(&described.privacy, &mut words);
-    for model in std::fs::read_dir(package.join("models")).into_iter().flatten().filter_map(Result::ok) {
-        words.push('\n');
-        words.push_str(&crate::package::model_words(&model.path()));
-    }
-    let mut seen: HashSet<String> = HashSet::new();
-    let typed = described.privacy["typed"].as_array().into_iter().flatten();
-    let typed: HashSet<(&str, &str)> =
-        typed.filter_map(|q| Some((q[0].as_str()?, q[1].as_str()?))).collect();
-    let path = package.join("data/counts.csv");
-    if let Ok(mut reader) = csv::Reader::from_path(path) {
-        for record in reader.records().map_while(Result::ok) {
-            let of = |column: usize| record.get(column).unwrap_or_default();
-            // What volunteers typed is not the team's own.
-            let columns: &[usize] = if typed.contains(&(of(0), of(1))) { &[0, 1] } else { &[0, 1, 3] };
-            for &column in columns {
-                let text = record.get(column).unwrap_or_default();
-                if !seen.contains(text) {
-                    words.push('\n');
-                    words.push_str(text);
-                    seen.insert(text.to_owned());
-                }
-            }
-        }
-    }
-    words
-}
-
-/// Keys of a report are ours; its values may be anything.
-fn keys(value: &Value, words: &mut String) {
-    for (key, value) in value.as_object().into_iter().flatten() {
-        words.push('\n');
-        words.push_str(key);
-        keys(value, words);
-    }
-    for value in value.as_array().into_iter().flatten() {
-        keys(value, words);
-    }
-}
-
-/// Looks for names in every byte of every file, and in the text of Parquet files, which is compressed.
-pub(crate) fn names(
-    package: &Path,
-    files: &BTreeMap<String, u64>,
-    set: &NameSet,
-    out: &mut Verified,
-) -> Result<(), ReleaseError> {
-    for file in files.keys() {
-        if !set.find(file.as_bytes(), 1).is_empty() {
-            out.find(Check::Names, file, "a volunteer's name is the name of the file");
-        }
-        let path = package.join(file);
-        let hits = set.find_in_file(&path, MOST)?;
-        if let Some(first) = hits.first() {
-            let more = if hits.len() < MOST { "" } else { " or more" };
-            let what =
-                format!("{}{more} times a volunteer's name, first at byte {}", hits.len(), first.start);
-            out.find(Check::Names, file, what);
-        }
-        if file.ends_with(".parquet") {
-            names_in_parquet(&path, file, set, out)?;
-        }
-    }
-    Ok(())
-}
-
-fn names_in_parquet(
-    path: &Path,
-    file: &str,
-    set: &NameSet,
-    out: &mut Verified,
-) -> Result<(), ReleaseError> {
-    let opened = File::open(path).map_err(ReleaseError::reading(path))?;
-    // A file that cannot be read was found out before.
-    let Ok(builder) = ParquetRecordBatchReaderBuilder::try_new(opened) else { return Ok(()) };
-    let Ok(reader) = builder.with_batch_size(1 << 17).build() else { return Ok(()) };
-    // While one batch is looked through the next is unpacked.
-    std::thread::scope(|scope| {
-        let (send, receive) = std::sync::mpsc::sync_channel::<(String, String)>(4);
-        scope.spawn(move || {
-            // A reader of a broken file gives the same error for ever.
-            for batch in reader.map_while(Result::ok) {
-                for (column, field) in batch.columns().iter().zip(batch.schema().fields()) {
-                    let Some(texts) = column.as_string_opt::<i32>() else { continue };
-                    let mut all = String::with_capacity(texts.value_data().len() + texts.len());
-                    for text in texts.iter().flatten() {
-                        all.push_str(text);
-                        all.push('\n');
-                    }
-                    // Nobody listens any more once a name was found.
-                    if send.send((field.name().clone(), all)).is_err() {
-                        return;
-                    }
-                }
-            }
-        });
-        let found = receive.into_iter().find(|(_, text)| !set.find(text.as_bytes(), 1).is_empty());
-        if let Some((column, _)) = found {
-            out.find(Check::Names, file, format!("a volunteer's name in the column {column:?}"));
-        }
-    });
-    Ok(())
 }
 
 /// Looks for the pseudonyms of those who opted out.

@@ -10,6 +10,7 @@ mod contents;
 mod groups;
 mod json;
 mod metadata;
+mod names;
 mod structure;
 
 use std::path::Path;
@@ -127,11 +128,11 @@ impl Verified {
 }
 
 /// Where names stand in a package: in any byte of any file, in the text of Parquet files, in file names.
-pub(crate) fn names_within(package: &Path, names: &NameSet) -> Result<Vec<Finding>, ReleaseError> {
+pub(crate) fn names_within(package: &Path, set: &NameSet) -> Result<Vec<Finding>, ReleaseError> {
     let mut out = Verified::default();
     let files = structure::walk(package, &mut out)?;
     let mut found = Verified::default();
-    contents::names(package, &files, names, &mut found)?;
+    names::check(package, &files, set, &mut found)?;
     Ok(found.findings)
 }
 
@@ -160,10 +161,9 @@ pub fn verify(
     cards::check(package, &files, &described, &mut out);
     match against.names {
         Some(names) => {
-            let set =
-                NameSet::new(names.iter().map(String::as_str), &contents::ours(package, &described))?;
+            let set = NameSet::new(names.iter().map(String::as_str), &names::ours(package, &described))?;
             out.names = Some((set.n_names, set.n_short, set.n_common));
-            contents::names(package, &files, &set, &mut out)?;
+            names::check(package, &files, &set, &mut out)?;
         }
         None => out.not_checked.push("names: needs the list of names, --names FILE"),
     }
