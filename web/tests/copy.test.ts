@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { binned, histogram } from '../src/copy/count';
 import { Fault, parse, truth, type Name } from '../src/copy/filter';
-import type { Exact } from '../src/copy/table';
+import type { Column } from '../src/copy/table';
 
-const columns: Record<string, Exact> = {
+const columns: Record<string, Column> = {
   x: { kind: 'number', values: Float64Array.from([1, 2, NaN, 4, 0.1 + 0.2]) },
   y: { kind: 'number', values: Float64Array.from([1, 1, 1, 5, 0.3]) },
   kind: { kind: 'text', codes: Uint32Array.from([0, 1, 0, 0xffffffff, 1]), texts: ["it's", 'Ring'] },

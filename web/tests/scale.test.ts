@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { categoryBytes, colourAt, css, sequential } from '../src/lib/colour';
-import { colourBytes, MISSING, place, quantile, scaleOf, ticks, valueAt } from '../src/lib/scale';
+import { quantile } from '../src/lib/order';
+import { colourBytes, MISSING, place, scaleOf, ticks, valueAt } from '../src/lib/scale';
 
 describe('scales', () => {
   it('put the ends at the ends and never draw what is missing as low', () => {

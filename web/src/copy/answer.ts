@@ -6,7 +6,7 @@ import type { Row } from '../api/types';
 import { selecting, type Shape } from '../lib/region';
 import { binned, histogram, type Binned } from './count';
 import { Fault, names, parse, truth, type Name } from './filter';
-import { cell, CopyTable, file, NoFile, UNKNOWN, type CopiedTable, type Exact } from './table';
+import { cell, CopyTable, file, NoFile, UNKNOWN, type CopiedTable, type Column } from './table';
 
 interface Project {
   tables: CopiedTable[];
@@ -155,13 +155,13 @@ async function chosen(of: CopyTable, which: Which) {
     try {
       const node = parse(text);
       const known = (name: Name) => name.names.find((one) => one in of.view.copy.files);
-      const columns = new Map<string, Exact>();
+      const columns = new Map<string, Column>();
       for (const name of names(node)) {
         const found = known(name);
         if (found === undefined) throw new Fault(`there is no column ${JSON.stringify(name.names[0])} in this copy`, 0, text.length);
         columns.set(found, await of.column(found));
       }
-      passes = truth(node, (name) => columns.get(known(name) ?? '') as Exact, n);
+      passes = truth(node, (name) => columns.get(known(name) ?? '') as Column, n);
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       // As the server counts them: a character that a browser keeps in two parts is one.
@@ -197,8 +197,8 @@ function bits(rows: Uint8Array): string {
   return btoa(text);
 }
 
-const bins = new WeakMap<Exact, Binned>();
-function binsOf(column: Exact): Binned {
+const bins = new WeakMap<Column, Binned>();
+function binsOf(column: Column): Binned {
   let known = bins.get(column);
   if (!known) bins.set(column, (known = binned(column)));
   return known;

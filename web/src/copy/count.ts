@@ -1,6 +1,6 @@
 /** Histograms as the server counts them (`volary_web::project::table`): the same bins, the same order of texts. */
 import type { ColumnView, Histogram } from '../api/types';
-import type { Exact } from './table';
+import type { Column } from './table';
 
 const N_BINS = 64;
 const N_CATEGORIES = 24;
@@ -15,7 +15,7 @@ export interface Binned {
   readonly categories: string[];
 }
 
-export function binned(column: Exact): Binned {
+export function binned(column: Column): Binned {
   if (column.kind === 'number') {
     let [low, high] = [Infinity, -Infinity];
     for (const v of column.values) {

@@ -2,7 +2,7 @@
  * The slice language once more, for a copy of the page, which has no server to ask. The parser that counts is
  * `volary-space`'s; this one understands the same and is held to it by a test that counts with both.
  */
-import { isIn, numberAt, UNKNOWN, type Exact } from './table';
+import { isIn, numberAt, UNKNOWN, type Column } from './table';
 
 export type Node =
   | { readonly form: 'and' | 'or'; readonly parts: readonly Node[] }
@@ -201,7 +201,7 @@ export function names(node: Node): Name[] {
 }
 
 /** Of each row 0 (false), 1 (true) or 2 (unknown, since a value is missing). */
-export function truth(node: Node, of: (name: Name) => Exact, nRows: number): Uint8Array {
+export function truth(node: Node, of: (name: Name) => Column, nRows: number): Uint8Array {
   switch (node.form) {
     case 'and':
     case 'or': {
@@ -226,7 +226,7 @@ export function truth(node: Node, of: (name: Name) => Exact, nRows: number): Uin
       const [a, b] = [of(node.column), of(node.with)];
       if ((a.kind === 'number') !== (b.kind === 'number')) throw new Fault('compare columns of one kind', 0, 0);
       if (a.kind !== 'number') ordered(node.op);
-      const text = (column: Exact, row: number) => (column.kind === 'number' ? undefined : column.texts[column.codes[row]]);
+      const text = (column: Column, row: number) => (column.kind === 'number' ? undefined : column.texts[column.codes[row]]);
       return each(nRows, (row) => {
         if (a.kind === 'number') return holds(node.op, numberAt(a, row), numberAt(b, row));
         const [left, right] = [text(a, row), text(b, row)];
@@ -285,7 +285,7 @@ function holds(op: Op, a: number, b: number): boolean | undefined {
 }
 
 /** A condition on a column's texts, asked once for each different one; or on its numbers. */
-function texts(column: Exact, nRows: number, ofText: (text: string) => boolean, ofNumber: (value: number) => boolean | undefined): Uint8Array {
+function texts(column: Column, nRows: number, ofText: (text: string) => boolean, ofNumber: (value: number) => boolean | undefined): Uint8Array {
   if (column.kind === 'number') {
     return each(nRows, (row) => (Number.isNaN(column.values[row]) ? undefined : ofNumber(column.values[row])));
   }
@@ -298,7 +298,7 @@ function ordered(op: Op): void {
   if (op !== '=' && op !== '!=') throw new Fault('only numbers have an order; use `=`, `!=` or `in`', 0, 0);
 }
 
-function compared(column: Exact, op: Op, value: Literal, nRows: number): Uint8Array {
+function compared(column: Column, op: Op, value: Literal, nRows: number): Uint8Array {
   if (typeof value === 'number') {
     if (column.kind !== 'number') throw new Fault('texts are compared with a text in single quotes', 0, 0);
     const values = column.values;

@@ -1,8 +1,8 @@
 /** A table of a copy: its columns in full, read from files when they are first asked for. */
-import { exact, rows as readRows, type Exact } from '../api/arrow';
+import { exact, rows as readRows, type Column } from '../api/arrow';
 import type { TableView } from '../api/types';
 
-export type { Exact };
+export type { Column };
 export const UNKNOWN = 2;
 
 /** Where a copy has what of a table; as `volary export page` writes it. */
@@ -31,12 +31,12 @@ async function bytes(name: string): Promise<Uint8Array> {
 }
 
 export class CopyTable {
-  private columns = new Map<string, Promise<Exact>>();
+  private columns = new Map<string, Promise<Column>>();
   private once = new Map<string, Promise<unknown>>();
 
   constructor(readonly view: CopiedTable) {}
 
-  column(name: string): Promise<Exact> {
+  column(name: string): Promise<Column> {
     const path = this.view.copy.files[name];
     let made = this.columns.get(name);
     if (!made) {
@@ -98,17 +98,17 @@ export class CopyTable {
 }
 
 /** The number of a row; NaN of what is no number. */
-export function numberAt(column: Exact, row: number): number {
+export function numberAt(column: Column, row: number): number {
   return column.kind === 'number' ? column.values[row] : NaN;
 }
 
 /** Whether a row has a value. */
-export function isIn(column: Exact, row: number): boolean {
+export function isIn(column: Column, row: number): boolean {
   return column.kind === 'number' ? !Number.isNaN(column.values[row]) : column.codes[row] < column.texts.length;
 }
 
 /** What a row holds, as the API says it. */
-export function cell(column: Exact, row: number, isBoolean: boolean): number | string | boolean | null {
+export function cell(column: Column, row: number, isBoolean: boolean): number | string | boolean | null {
   if (column.kind === 'number') return Number.isFinite(column.values[row]) ? column.values[row] : null;
   const text = column.texts[column.codes[row]];
   return text === undefined ? null : isBoolean ? text === 'true' : text;

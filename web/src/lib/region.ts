@@ -22,22 +22,30 @@ export function inside(points: readonly Point[], x: number, y: number): boolean 
   return isWound(edgesOf(points), x, y);
 }
 
-export function edgesOf(points: readonly Point[]): Edge[] {
-  return points.map((a, i) => [...a, ...points[(i + 1) % points.length]] as const);
+/** Edges, four numbers each: from where, to where. */
+export type Edges = Float64Array;
+
+export function edgesOf(points: readonly Point[]): Edges {
+  const edges = new Float64Array(4 * points.length);
+  points.forEach((a, i) => {
+    edges.set(a, 4 * i);
+    edges.set(points[(i + 1) % points.length], 4 * i + 2);
+  });
+  return edges;
 }
 
-/** An edge: from where, to where. */
-export type Edge = readonly [number, number, number, number];
-
 /** Whether edges wind around a point; those that do not reach its height may be left out. */
-export function isWound(edges: readonly Edge[], x: number, y: number): boolean {
+export function isWound(edges: Edges, x: number, y: number): boolean {
   let winding = 0;
-  for (let i = 0; i < edges.length; i++) {
-    const edge = edges[i];
-    const [ax, ay, bx, by] = [edge[0], edge[1], edge[2], edge[3]];
+  for (let i = 0; i < edges.length; i += 4) {
+    const ay = edges[i + 1];
+    const by = edges[i + 3];
+    if (ay <= y === by <= y) continue;
+    const ax = edges[i];
+    const side = (edges[i + 2] - ax) * (y - ay) - (x - ax) * (by - ay);
     if (ay <= y) {
-      if (by > y && (bx - ax) * (y - ay) - (x - ax) * (by - ay) > 0) winding++;
-    } else if (by <= y && (bx - ax) * (y - ay) - (x - ax) * (by - ay) < 0) winding--;
+      if (side > 0) winding++;
+    } else if (side < 0) winding--;
   }
   return winding !== 0;
 }

@@ -5,6 +5,8 @@
  * less on a logarithmic one); it has a colour of its own and is counted, never drawn as a low value.
  */
 
+import { quantile, quantilesOf, spanOf } from './order';
+
 export type ScaleKind = 'linear' | 'log' | 'quantile';
 export const SCALE_KINDS: readonly ScaleKind[] = ['linear', 'log', 'quantile'];
 
@@ -33,66 +35,32 @@ export interface Clip {
 }
 export const NO_CLIP: Clip = { low: 0, high: 0 };
 
-/** The value below which a share of a sorted array lies. */
-export function quantile(sorted: ArrayLike<number>, share: number): number {
-  if (sorted.length === 0) return NaN;
-  const at = Math.min(Math.max(share, 0), 1) * (sorted.length - 1);
-  const below = Math.floor(at);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (sorted[above] - sorted[below]) * (at - below);
-}
-
 /** The scale of a column. */
 export function scaleOf(values: ArrayLike<number>, kind: ScaleKind, clip: Clip = NO_CLIP): Scale {
-  let nMissing = 0;
-  let nUnshown = 0;
-  let [least, most] = [Infinity, -Infinity];
-  // Only clips and quantiles want all values in order.
-  const isOrdered = kind === 'quantile' || clip.low > 0 || clip.high > 0;
-  const shown = isOrdered ? (values instanceof Float32Array ? new Float32Array(values.length) : new Float64Array(values.length)) : null;
-  let n = 0;
-  for (let i = 0; i < values.length; i++) {
-    const v = values[i];
-    if (v !== v) nMissing++;
-    else if (v - v !== 0 || (kind === 'log' && v <= 0)) nUnshown++;
-    else {
-      if (v < least) least = v;
-      if (v > most) most = v;
-      if (shown) shown[n] = v;
-      n++;
-    }
-  }
-  if (n === 0) [least, most] = [0, 1];
-  if (!shown || n === 0) return { kind, low: least, high: most, nMissing, nUnshown, steps: null };
-  const sorted = inOrder(shown.subarray(0, n));
-  let steps: Float64Array | null = null;
-  if (kind === 'quantile') {
-    steps = new Float64Array(TOP + 1);
-    for (let i = 0; i <= TOP; i++) steps[i] = quantile(sorted, i / TOP);
-  }
-  return { kind, low: quantile(sorted, clip.low), high: quantile(sorted, 1 - clip.high), nMissing, nUnshown, steps };
+  const span = spanOf(values);
+  let { least, most, nFinite: n } = span;
+  if (kind === 'log' && least <= 0) [least, n] = positive(values);
+  const { nMissing } = span;
+  const nUnshown = values.length - nMissing - n;
+  if (n === 0) return { kind, low: 0, high: 1, nMissing, nUnshown, steps: null };
+  const isClipped = clip.low > 0 || clip.high > 0;
+  if (kind !== 'quantile' && !isClipped) return { kind, low: least, high: most, nMissing, nUnshown, steps: null };
+  const inner = kind === 'quantile' ? Array.from({ length: TOP + 1 }, (_, i) => i / TOP) : [];
+  const [low, high, ...steps] = quantilesOf(values, least, most, [clip.low, 1 - clip.high, ...inner]);
+  return { kind, low, high, nMissing, nUnshown, steps: steps.length ? Float64Array.from(steps) : null };
 }
 
-/**
- * Finite numbers from low to high, in place. A million of 32 bits take a sixth of what `sort` takes: they are dealt
- * out three times by eleven bits (a radix sort), the sign turned so that bits order as numbers do.
- */
-export function inOrder<T extends Float32Array | Float64Array>(values: T): T {
-  if (!(values instanceof Float32Array) || values.length < 4_096) return values.sort() as T;
-  const n = values.length;
-  let from: Uint32Array = new Uint32Array(values.buffer, values.byteOffset, n);
-  let to: Uint32Array = new Uint32Array(n);
-  for (let i = 0; i < n; i++) from[i] ^= from[i] >>> 31 ? 0xffffffff : 0x80000000;
-  for (const shift of [0, 11, 22]) {
-    const next = new Uint32Array(2_048);
-    for (let i = 0; i < n; i++) next[(from[i] >>> shift) & 2_047]++;
-    for (let k = 0, sum = 0; k < 2_048; k++) [next[k], sum] = [sum, sum + next[k]];
-    for (let i = 0; i < n; i++) to[next[(from[i] >>> shift) & 2_047]++] = from[i];
-    [from, to] = [to, from];
+/** The least of the finite values above 0, and how many there are. */
+function positive(values: ArrayLike<number>): [number, number] {
+  let [least, n] = [Infinity, 0];
+  for (let i = 0; i < values.length; i++) {
+    const v = values[i];
+    if (v > 0 && v < Infinity) {
+      n++;
+      if (v < least) least = v;
+    }
   }
-  // Three times: they lie in the second memory now.
-  for (let i = 0; i < n; i++) to[i] = from[i] ^ (from[i] >>> 31 ? 0x80000000 : 0xffffffff);
-  return values;
+  return [least, n];
 }
 
 /** A value's place on the scale, 0 to 1; NaN if it has none. A column with one value stands in the middle. */

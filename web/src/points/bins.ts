@@ -10,10 +10,18 @@ import type { Blend } from './layer';
 export const NO_COLOUR = 255;
 export const IS_FADED = 256;
 export const IS_GHOST = 257;
-/** In {@link Bins.other}: a pixel has a point without a colour, a faded one, a ghost. */
-export const HAS_MISSING = 1;
-export const HAS_FADED = 2;
-export const HAS_GHOST = 4;
+/** The first word of a pixel: how many points with a colour it has, up to 16 million. */
+export const COUNT = 0xff_ffff;
+/** … and whether it has a point without a colour, a faded one, a ghost. */
+export const HAS_MISSING = 1 << 24;
+export const HAS_FADED = 1 << 25;
+export const HAS_GHOST = 1 << 26;
+
+/** What a point of each code adds to the first word of its pixel, sets in it, and adds to the second: no branches. */
+const N_CODES = IS_GHOST + 1;
+const ADDED = Uint32Array.from({ length: N_CODES }, (_, code) => Number(code < NO_COLOUR));
+const SET = Uint32Array.from({ length: N_CODES }, (_, code) => (code < NO_COLOUR ? 0 : HAS_MISSING << (code - NO_COLOUR)));
+const INDEX = Uint32Array.from({ length: N_CODES }, (_, code) => (code < NO_COLOUR ? code : 0));
 
 /** Keeps pixels positive, so that cutting off their fraction rounds down; a double holds it to 1e-8 pixels. */
 const BIAS = 2 ** 27;
@@ -43,47 +51,33 @@ export interface Coded {
 }
 
 export class Bins {
-  /** A pixel: points with a colour; the sum, the highest or the last of their indices. */
+  /** Two words a pixel: {@link COUNT} and signs; the sum, the highest or the last of the points' indices. */
   readonly all: Uint32Array;
-  readonly other: Uint8Array;
-  /** Whether {@link other} holds anything. */
-  private hasOther = false;
 
   constructor(
     readonly width: number,
     readonly height: number,
   ) {
     this.all = new Uint32Array(2 * width * height);
-    this.other = new Uint8Array(width * height);
   }
 
   clear(): void {
     this.all.fill(0);
-    if (this.hasOther) this.other.fill(0);
-    this.hasOther = false;
   }
 
   /** Moves everything by whole pixels and empties what comes into sight: up to two strips, which are given back. */
   move(dx: number, dy: number): Rect[] {
-    const { all, other, width, height } = this;
+    const { all, width, height } = this;
     // Pixels lie row by row: to move them is one move of memory; what wraps around at the sides is emptied below.
     const by = dy * width + dx;
-    if (by > 0) {
-      all.copyWithin(2 * by, 0, all.length - 2 * by);
-      if (this.hasOther) other.copyWithin(by, 0, other.length - by);
-    } else if (by < 0) {
-      all.copyWithin(0, -2 * by);
-      if (this.hasOther) other.copyWithin(0, -by);
-    }
+    if (by > 0) all.copyWithin(2 * by, 0, all.length - 2 * by);
+    else if (by < 0) all.copyWithin(0, -2 * by);
     const strips: Rect[] = [];
     const rows = { y0: dy > 0 ? dy : 0, y1: dy < 0 ? height + dy : height };
     if (dy !== 0) strips.push(dy > 0 ? { x0: 0, x1: width, y0: 0, y1: dy } : { x0: 0, x1: width, y0: height + dy, y1: height });
     if (dx !== 0) strips.push(dx > 0 ? { x0: 0, x1: dx, ...rows } : { x0: width + dx, x1: width, ...rows });
     for (const { x0, x1, y0, y1 } of strips) {
-      for (let y = y0; y < y1; y++) {
-        all.fill(0, 2 * (y * width + x0), 2 * (y * width + x1));
-        if (this.hasOther) other.fill(0, y * width + x0, y * width + x1);
-      }
+      for (let y = y0; y < y1; y++) all.fill(0, 2 * (y * width + x0), 2 * (y * width + x1));
     }
     return strips;
   }
@@ -94,7 +88,7 @@ export class Bins {
   }
 
   private addSmall({ u, v, codes }: Coded, from: number, to: number, fit: Fit, clip: Rect, blend: Blend): number {
-    const { all, other, width } = this;
+    const { all, width } = this;
     const { s } = fit;
     const [left, top] = [fit.left + BIAS, fit.top + BIAS];
     const [x0, y0] = [clip.x0, clip.y0];
@@ -103,30 +97,23 @@ export class Bins {
     const start = y0 * width + x0;
     const [isMean, isMax] = [blend === 'mean', blend === 'max'];
     let n = 0;
-    let others = 0;
     for (let i = from; i < to; i++) {
       // NaN becomes 0 and falls out, far to the left.
       const x = ((left + u[i] * s) | 0) + dx;
       const y = ((top - v[i] * s) | 0) + dy;
       if (x >>> 0 >= wide || y >>> 0 >= high) continue;
       n++;
-      const at = start + y * width + x;
+      const at = 2 * (start + y * width + x);
       const code = codes[i];
-      if (code < NO_COLOUR) {
-        all[2 * at]++;
-        if (isMean) all[2 * at + 1] += code;
-        else if (!isMax || code > all[2 * at + 1]) all[2 * at + 1] = code;
-      } else {
-        other[at] |= 1 << (code - NO_COLOUR);
-        others++;
-      }
+      all[at] = (all[at] + ADDED[code]) | SET[code];
+      if (isMean) all[at + 1] += INDEX[code];
+      else if (isMax ? INDEX[code] > all[at + 1] : code < NO_COLOUR) all[at + 1] = code;
     }
-    if (others) this.hasOther = true;
     return n;
   }
 
   private addWide({ u, v, codes }: Coded, from: number, to: number, fit: Fit, clip: Rect, side: number, blend: Blend): number {
-    const { all, other, width } = this;
+    const { all, width } = this;
     const { s } = fit;
     const [left, top] = [fit.left + BIAS, fit.top + BIAS];
     const [dx, dy] = [fit.dx - BIAS, fit.dy - BIAS];
@@ -147,15 +134,10 @@ export class Bins {
         for (let px = Math.max(clip.x0, x0); px < pxEnd; px++) {
           // The corners of large points are left out: they look round.
           if (side > 3 && isEdge && (px === x0 || px === x0 + side - 1)) continue;
-          const at = py * width + px;
-          if (code < NO_COLOUR) {
-            all[2 * at]++;
-            if (isMean) all[2 * at + 1] += code;
-            else if (!isMax || code > all[2 * at + 1]) all[2 * at + 1] = code;
-          } else {
-            other[at] |= 1 << (code - NO_COLOUR);
-            this.hasOther = true;
-          }
+          const at = 2 * (py * width + px);
+          all[at] = (all[at] + ADDED[code]) | SET[code];
+          if (isMean) all[at + 1] += INDEX[code];
+          else if (isMax ? INDEX[code] > all[at + 1] : code < NO_COLOUR) all[at + 1] = code;
         }
       }
     }

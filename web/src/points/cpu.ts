@@ -13,7 +13,7 @@
 import { pxPerUnit, type Camera, type Size } from '../lib/camera';
 import { FADED, FULL } from '../lib/mask';
 import { MISSING } from '../lib/scale';
-import { Bins, HAS_FADED, HAS_MISSING, IS_FADED, IS_GHOST, type Coded, type Fit, type Rect } from './bins';
+import { Bins, COUNT, HAS_FADED, HAS_MISSING, IS_FADED, IS_GHOST, type Coded, type Fit, type Rect } from './bins';
 import type { Colours, PointLayer, Rgb } from './layer';
 import type { Picker } from './pick';
 
@@ -37,8 +37,9 @@ export class CpuLayer implements PointLayer {
   private back: Rgb = [0, 0, 0];
   private image: ImageData | null = null;
   private bins: Bins | null = null;
-  /** What is binned, made when it is first needed. */
+  /** What is binned, made when it is first needed; its memory serves again, the colours in it as long as they hold. */
   private coded: Coded | null = null;
+  private memory: { ordered: Uint8Array; of: Uint8Array | null; codes: Uint16Array; full: Uint8Array } | null = null;
   /** Words of the picture: of each count (up to {@link FULLEST}) and colour index; then of pixels without a colour. */
   private words: { mixed: Uint32Array; missing: number; faded: number; ghost: number; back: number } | null = null;
   /** How the bins were filled; `null` where they must be filled anew. */
@@ -53,12 +54,12 @@ export class CpuLayer implements PointLayer {
 
   setXY(u: Float32Array, v: Float32Array): void {
     [this.u, this.v] = [u, v];
-    this.index = this.coded = this.filled = null;
+    this.index = this.coded = this.memory = this.filled = null;
   }
 
   setIndex(index: Picker): void {
     this.index = index;
-    this.coded = this.filled = null;
+    this.coded = this.memory = this.filled = null;
   }
 
   setColours(colours: Colours | null): void {
@@ -136,10 +137,17 @@ export class CpuLayer implements PointLayer {
   private code(): Coded {
     const { u, v } = this.index ? this.index.sorted : { u: this.u, v: this.v };
     const rows = this.index?.rows ?? null;
-    const codes = new Uint16Array(u.length);
-    if (this.colours) take(this.colours.bytes, rows, codes);
-    if (this.levels) lower(this.levels, rows, codes);
-    return { u, v, codes };
+    const n = u.length;
+    const memory = (this.memory ??= { ordered: new Uint8Array(n), of: null, codes: new Uint16Array(n), full: new Uint8Array(this.u.length).fill(FULL) });
+    const bytes = this.colours?.bytes ?? null;
+    if (bytes !== memory.of) {
+      if (bytes) take(bytes, rows, memory.ordered);
+      else memory.ordered.fill(0);
+      memory.of = bytes;
+    }
+    // One way for all: what has run before has been made fast by the browser.
+    lower(this.levels ?? memory.full, rows, memory.ordered, memory.codes);
+    return { u, v, codes: memory.codes };
   }
 
   /** Colours as they are over the background, by how full a pixel is. */
@@ -163,23 +171,23 @@ export class CpuLayer implements PointLayer {
     return { mixed, missing, faded: pale(0.9), ghost: pale(0.43), back: word(back[0], back[1], back[2], 1) };
   }
 
-  private paint(out: Uint32Array, { all, other, width, height }: Bins, sizePx: number): void {
+  private paint(out: Uint32Array, { all, width, height }: Bins, sizePx: number): void {
     const { mixed, missing, faded, ghost, back } = (this.words ??= this.mix());
     const isMean = this.colours?.blend === 'mean';
     const isDense = this.filled?.isDense ?? false;
     const full = FULLEST * 256;
     for (let at = 0, end = out.length; at < end; at++) {
-      const n = all[2 * at];
+      const pixel = all[2 * at];
+      const n = pixel & COUNT;
       if (n !== 0) {
         const of = all[2 * at + 1];
         const index = n === 1 || !isMean ? of : (of / n + 0.5) | 0;
         out[at] = mixed[(isDense && n < FULLEST ? n << 8 : full) + index];
         continue;
       }
-      const rest = other[at];
-      out[at] = rest === 0 ? back : rest & HAS_MISSING ? missing : rest & HAS_FADED ? faded : ghost;
+      out[at] = pixel === 0 ? back : pixel & HAS_MISSING ? missing : pixel & HAS_FADED ? faded : ghost;
     }
-    if (sizePx <= 2) enlarge(out, all, other, width, height);
+    if (sizePx <= 2) enlarge(out, all, width, height);
   }
 
   pixels(): Uint8ClampedArray {
@@ -192,31 +200,31 @@ export class CpuLayer implements PointLayer {
 }
 
 /** Colour indices in another order. */
-function take(bytes: Uint8Array, rows: Uint32Array | null, codes: Uint16Array): void {
+function take(bytes: Uint8Array, rows: Uint32Array | null, out: Uint8Array): void {
   if (!rows) {
-    codes.set(bytes);
+    out.set(bytes);
     return;
   }
-  for (let at = 0; at < rows.length; at++) codes[at] = bytes[rows[at]];
+  for (let at = 0; at < rows.length; at++) out[at] = bytes[rows[at]];
 }
 
-/** Takes their colour from points that are not drawn in full. */
-function lower(levels: Uint8Array, rows: Uint32Array | null, codes: Uint16Array): void {
+/** Codes of points: their colours, but for those that are not drawn in full. */
+function lower(levels: Uint8Array, rows: Uint32Array | null, colours: Uint8Array, codes: Uint16Array): void {
   for (let at = 0; at < codes.length; at++) {
     const level = levels[rows === null ? at : rows[at]];
-    if (level !== FULL) codes[at] = level === FADED ? IS_FADED : IS_GHOST;
+    codes[at] = level === FULL ? colours[at] : level === FADED ? IS_FADED : IS_GHOST;
   }
 }
 
 /** Gives each pixel that has no neighbour four arms. */
-function enlarge(out: Uint32Array, all: Uint32Array, other: Uint8Array, width: number, height: number): void {
+function enlarge(out: Uint32Array, all: Uint32Array, width: number, height: number): void {
   const row = 2 * width;
   for (let y = 2; y < height - 2; y++) {
     for (let at = y * width + 2, end = (y + 1) * width - 2; at < end; at++) {
       const p = 2 * at;
-      if (all[p] === 0 && (other[at] & HAS_MISSING) === 0) continue;
-      if (all[p - 2] | all[p + 2] | all[p - row] | all[p + row]) continue;
-      if (all[p - row - 2] | all[p - row + 2] | all[p + row - 2] | all[p + row + 2]) continue;
+      if ((all[p] & (COUNT | HAS_MISSING)) === 0) continue;
+      if ((all[p - 2] | all[p + 2] | all[p - row] | all[p + row]) & COUNT) continue;
+      if ((all[p - row - 2] | all[p - row + 2] | all[p + row - 2] | all[p + row + 2]) & COUNT) continue;
       const colour = out[at];
       out[at - 1] = out[at + 1] = out[at - width] = out[at + width] = colour;
     }

@@ -2,7 +2,7 @@
  * Points by their place: a grid over the unit square, made once for a pair of columns. It finds what is under the
  * pointer, what lies in a part of the view, and what lies in a polygon, without looking at every point.
  */
-import { edgesOf, isWound, type Edge, type Point } from '../lib/region';
+import { edgesOf, isWound, type Edges, type Point } from '../lib/region';
 
 /** Cells a side. */
 const SIDE = 256;
@@ -95,54 +95,72 @@ export class Picker {
   }
 
   /**
-   * Gives `value` to the rows of `out` that lie in a polygon of the unit square. Where no edge passes through a cell
-   * one look decides for all of it.
+   * Sets the bits (the first row lowest) of the rows that lie in a polygon of the unit square, or clears them. Where no
+   * edge passes through a cell one look decides for all of it.
    */
-  mark(points: readonly Point[], out: Uint8Array, value: number): void {
+  mark(points: readonly Point[], bits: Uint8Array, isIn: boolean): void {
     const all = edgesOf(points);
-    const touched = this.touched(all);
+    const touched = touchedBy(all);
     const { rows, first } = this;
     const { u, v } = this.sorted;
-    const range = (axis: 0 | 1) => {
-      const ends = points.map((p) => p[axis]);
-      return [clampCell(Math.min(...ends)), clampCell(Math.max(...ends))];
-    };
-    const [x0, x1] = range(0);
-    const [y0, y1] = range(1);
+    const [x0, x1] = cellsOf(points.map((p) => p[0]));
+    const [y0, y1] = cellsOf(points.map((p) => p[1]));
     for (let y = y0; y <= y1; y++) {
-      // What does not reach this row of cells winds around none of its points.
-      const near = all.filter(([, a, , b]) => clampCell(Math.min(a, b)) <= y && clampCell(Math.max(a, b)) >= y);
+      const near = reaching(all, y);
       for (let x = x0; x <= x1; x++) {
         const cell = y * SIDE + x;
-        const [from, to] = [first[cell], first[cell + 1]];
+        const from = first[cell];
+        const to = first[cell + 1];
         if (from === to) continue;
-        if (touched[cell] === 0) {
-          if (!isWound(near, (x + 0.5) / SIDE, (y + 0.5) / SIDE)) continue;
-          for (let at = from; at < to; at++) out[rows[at]] = value;
-          continue;
+        const isWhole = touched[cell] === 0;
+        if (isWhole && !isWound(near, (x + 0.5) / SIDE, (y + 0.5) / SIDE)) continue;
+        for (let at = from; at < to; at++) {
+          if (!isWhole && !isWound(near, u[at], v[at])) continue;
+          const row = rows[at];
+          if (isIn) bits[row >> 3] |= 1 << (row & 7);
+          else bits[row >> 3] &= ~(1 << (row & 7));
         }
-        for (let at = from; at < to; at++) if (isWound(near, u[at], v[at])) out[rows[at]] = value;
       }
     }
   }
+}
 
-  /** Cells that an edge may pass through; a few beside it too. */
-  private touched(edges: readonly Edge[]): Uint8Array {
-    const out = new Uint8Array(SIDE * SIDE);
-    for (const [ax, ay, bx, by] of edges) {
-      const [y0, y1] = [clampCell(Math.min(ay, by)), clampCell(Math.max(ay, by))];
-      for (let y = y0; y <= y1; y++) {
-        // The part of the edge between the cell's lower and upper side, and a little more.
-        const place = (v: number) => (by === ay ? NaN : ax + ((v - ay) / (by - ay)) * (bx - ax));
-        const ends = [place(y / SIDE), place((y + 1) / SIDE)].map((x) => Math.min(Math.max(ax, bx), Math.max(Math.min(ax, bx), x)));
-        const isFlat = ends.some(Number.isNaN);
-        const [from, to] = isFlat ? [Math.min(ax, bx), Math.max(ax, bx)] : [Math.min(...ends), Math.max(...ends)];
-        const [x0, x1] = [clampCell(from - 0.5 / SIDE), clampCell(to + 0.5 / SIDE)];
-        out.fill(1, y * SIDE + x0, y * SIDE + x1 + 1);
-      }
+/** Cells that an edge may pass through; a few beside it too. */
+function touchedBy(edges: Edges): Uint8Array {
+  const out = new Uint8Array(SIDE * SIDE);
+  for (let i = 0; i < edges.length; i += 4) {
+    const [ax, ay, bx, by] = edges.subarray(i, i + 4);
+    const [y0, y1] = cellsOf([ay, by]);
+    for (let y = y0; y <= y1; y++) {
+      // The part of the edge between the cell's lower and upper side, and a little more.
+      const place = (v: number) => (by === ay ? NaN : ax + ((v - ay) / (by - ay)) * (bx - ax));
+      const ends = [place(y / SIDE), place((y + 1) / SIDE)].map((x) => Math.min(Math.max(ax, bx), Math.max(Math.min(ax, bx), x)));
+      const isFlat = ends.some(Number.isNaN);
+      const [from, to] = isFlat ? [Math.min(ax, bx), Math.max(ax, bx)] : [Math.min(...ends), Math.max(...ends)];
+      const [x0, x1] = [clampCell(from - 0.5 / SIDE), clampCell(to + 0.5 / SIDE)];
+      out.fill(1, y * SIDE + x0, y * SIDE + x1 + 1);
     }
-    return out;
   }
+  return out;
+}
+
+/** The edges that reach a row of cells: the others wind around none of its points. */
+function reaching(edges: Edges, y: number): Edges {
+  const out = new Float64Array(edges.length);
+  let n = 0;
+  for (let i = 0; i < edges.length; i += 4) {
+    const ay = clampCell(edges[i + 1]);
+    const by = clampCell(edges[i + 3]);
+    if (Math.min(ay, by) > y || Math.max(ay, by) < y) continue;
+    out.set(edges.subarray(i, i + 4), n);
+    n += 4;
+  }
+  return out.subarray(0, n);
+}
+
+/** The first and the last cell along an axis that places lie in. */
+function cellsOf(places: readonly number[]): [number, number] {
+  return [clampCell(Math.min(...places)), clampCell(Math.max(...places))];
 }
 
 function clampCell(place: number): number {

@@ -8,7 +8,8 @@ import type { ColumnView, Found, Row, Rows, TableView } from '../api/types';
 import { bounds, frame, fromData, type Frame } from '../lib/camera';
 import { categorical, categoryBytes, sequential, type Table } from '../lib/colour';
 import { all } from '../lib/filter';
-import { FADED, FULL, GHOST, levels, Mask } from '../lib/mask';
+import { levels, Mask } from '../lib/mask';
+import { spanOf } from '../lib/order';
 import { colourBytes, scaleOf, type Scale } from '../lib/scale';
 import { changed, read, write, type View } from '../lib/url';
 import type { Blend, Colours } from '../points/layer';
@@ -133,7 +134,7 @@ export class Explorer {
     return made;
   }
 
-  async numbers(name: string, asked: Asked = {}): Promise<Float32Array> {
+  async numbers(name: string, asked: Asked = {}): Promise<Float32Array | Float64Array> {
     const column = await this.column(name, asked);
     if (column.kind !== 'number') throw new Error(`column ${name} holds no numbers`);
     return column.values;
@@ -184,7 +185,11 @@ export class Explorer {
     const wanted = table.columns.filter((c) => (c.kind === 'number' || c.is_category) && !isPlace(c.name));
     const isWanted = () => this.table === table && !this.isGone;
     const names = wanted.slice(0, n).map((c) => c.name);
-    void fetchSoon(names, (name) => this.column(name), () => page.touched, isWanted);
+    const prepare = async (name: string) => {
+      const column = await this.column(name);
+      if (column.kind === 'number') spanOf(column.values);
+    };
+    void fetchSoon(names, prepare, () => page.touched, isWanted);
   }
 
   async colour(name: string, asked: Asked = {}): Promise<Coloured> {
@@ -267,14 +272,22 @@ export class Explorer {
     const [filters, histograms] = [this.view.filters, this.histograms()];
     const ahead = this.ahead?.key === this.keyOf(filters, histograms) ? this.ahead.answer : null;
     this.ahead = null;
-    if (!ahead) this.guess = this.guessed();
-    void this.selection.load((asked) => ahead ?? this.ask(filters, histograms, asked)).then((data) => {
+    const guess = ahead ? null : this.guessed();
+    this.guess = guess;
+    const found = async (asked: Asked) => {
+      // First its picture, then the server: on two cores each would make the other wait.
+      if (guess) await pictured();
+      const found = await (ahead ?? this.ask(filters, histograms, asked));
+      // Where it was guessed right there is nothing to draw anew.
+      return guess && found.levels && isSame(guess, found.levels) ? { ...found, levels: guess } : found;
+    };
+    void this.selection.load(found).then((data) => {
       if (data || this.selection.problem) this.guess = null;
     });
   }
 
   /**
-   * A region as it will be, for the picture only: the columns here have 32 bits, and a point on the very border may
+   * A region as it will be, for the picture only: places here have 32 bits, and a point on the very border may
    * lie on its other side. What is counted is what the server says.
    */
   private guessed(): Uint8Array | null {
@@ -282,17 +295,13 @@ export class Explorer {
     if (!places || !table || !axes || !last || this.view.shapes.length === 0) return null;
     if (places.x !== axes.x || places.y !== axes.y || places.u.length !== table.n_rows) return null;
     if (last.table !== table.name || last.filter !== this.filter) return null;
-    const out = new Uint8Array(table.n_rows).fill(FADED);
+    const region = new Mask(new Uint8Array(Math.ceil(table.n_rows / 8)), table.n_rows);
     const picker = places.picker();
     for (const shape of this.view.shapes) {
       const points = shape.points.map(([x, y]) => fromData(places.frame, x, y));
-      picker.mark(points, out, shape.op === 'add' ? FULL : FADED);
+      picker.mark(points, region.bits, shape.op === 'add');
     }
-    if (last.passing) {
-      const { bits } = last.passing;
-      for (let row = 0; row < out.length; row++) if ((bits[row >> 3] & (1 << (row & 7))) === 0) out[row] = GHOST;
-    }
-    return out;
+    return levels(table.n_rows, last.passing, region);
   }
 
   /** Columns with a histogram: those of the address, else what is looked at. */
@@ -331,6 +340,20 @@ export class Explorer {
   dropFilter(at: number): void {
     this.set({ filters: this.view.filters.filter((_, i) => i !== at) });
   }
+}
+
+/** After the next picture; where none is made (a page behind another), soon. */
+function pictured(): Promise<void> {
+  return new Promise((then) => {
+    requestAnimationFrame(() => setTimeout(then));
+    setTimeout(then, 200);
+  });
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** Whether a column is one of the numbers of a vector. */

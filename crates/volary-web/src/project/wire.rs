@@ -1,7 +1,7 @@
 //! One column as an Arrow stream of one batch: what a page, pandas or DuckDB reads without a copy.
 //!
-//! Numbers go as 32-bit floats, whose 24 bits are more than a screen shows; a missing one is NaN, so that the
-//! buffer can be drawn as it is. Texts go as a dictionary: codes a row, each text once.
+//! Numbers go as 32-bit floats, whose 24 bits are more than a screen shows, or as 64-bit ones where a column's values
+//! are too near to each other for that (Julian dates); a missing one is NaN, so that the buffer can be drawn as it is. Texts go as a dictionary: codes a row, each text once.
 
 use std::sync::Arc;
 
@@ -60,6 +60,7 @@ impl AsRef<[u8]> for Part {
 /// A column's stream.
 pub(crate) fn column(name: &str, column: &Column) -> Result<Stream, ArrowError> {
     let (kind, array): (DataType, ArrayRef) = match column {
+        Column::Number(values) if !are_told_apart(values) => return exact(name, values),
         Column::Number(values) => {
             let values = values.iter().map(|v| *v as f32);
             (DataType::Float32, Arc::new(Float32Array::from_iter_values(values)))
@@ -74,6 +75,16 @@ pub(crate) fn column(name: &str, column: &Column) -> Result<Stream, ArrowError> 
         }
     };
     stream(name, kind, array)
+}
+
+/// Whether 32 bits leave steps enough between the least and the most of the values, as `column` of the page's `arrow.ts`
+/// asks.
+fn are_told_apart(values: &[f64]) -> bool {
+    const STEPS: f64 = 65_536.0;
+    let finite = values.iter().filter(|v| v.is_finite());
+    let (least, most) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
+    let step = least.abs().max(most.abs()) * 2_f64.powi(-23);
+    most <= least || most - least >= STEPS * step
 }
 
 /// Numbers in full, for whoever compares with them instead of drawing them.
@@ -121,7 +132,7 @@ fn stream(name: &str, kind: DataType, array: ArrayRef) -> Result<Stream, ArrowEr
 #[cfg(test)]
 mod tests {
     use arrow_array::cast::AsArray as _;
-    use arrow_array::types::Float32Type;
+    use arrow_array::types::{Float32Type, Float64Type};
     use arrow_array::{Array as _, RecordBatch};
     use arrow_ipc::reader::StreamReader;
 
@@ -144,6 +155,14 @@ mod tests {
         let values = batch.column(0).as_primitive::<Float32Type>();
         assert!(values.value(1).is_nan() && values.null_count() == 0);
         assert_eq!((values.value(0), values.value(2)), (1.5, -2.0));
+        // Three seconds of a night, which 32 bits would all call 2,460,000.
+        let dates: Vec<f64> = (0..3).map(|s| 2_460_000.0 + f64::from(s) / 86_400.0).collect();
+        let batch = read(&column("jd", &Column::Number(dates.clone())).unwrap());
+        assert_eq!(batch.column(0).as_primitive::<Float64Type>().values(), &dates[..]);
+        for same in [vec![2_460_000.5; 3], vec![f64::NAN, f64::INFINITY], vec![], vec![0.0, 1e300]] {
+            let batch = read(&column("same", &Column::Number(same)).unwrap());
+            assert!(batch.column(0).as_primitive_opt::<Float32Type>().is_some());
+        }
         let texts = Column::text([Some("b"), None, Some("a"), Some("b")].into_iter());
         let batch = read(&column("t", &texts).unwrap());
         let found = batch.column(0).as_dictionary::<UInt32Type>();

@@ -40,8 +40,8 @@ pub(crate) fn arrow(stream: Result<wire::Stream, impl std::fmt::Display>) -> Res
 
 /// A column
 ///
-/// As an Arrow stream with one batch: numbers as 32-bit floats (missing is NaN), texts as a dictionary. Its
-/// metadata hold `n_rows`.
+/// As an Arrow stream with one batch: numbers as 32-bit floats, or as 64-bit ones where these are needed to tell them
+/// apart (missing is NaN), texts as a dictionary. Its metadata hold `n_rows`.
 #[utoipa::path(get, path = "/api/v1/tables/{id}/columns/{name}", tag = "project", security(("token" = ["read"])),
     params(("id" = String, Path), ("name" = String, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "application/vnd.apache.arrow.stream"),
