@@ -246,3 +246,48 @@ test('without WebGL the processor draws', async () => {
   assert.ok((await lit(page)).n > 3_000);
   await bare.close();
 });
+
+test('dates that differ by seconds stay apart, in places and in colours', async (t) => {
+  const own = await Site.start((folder) => {
+    const rows = Array.from({ length: 400 }, (_, i) => `s${i},${(2_460_000.25 + i / 86_400).toFixed(9)},${i % 20}`);
+    writeFileSync(join(folder, 'nights.csv'), `subject_id,julian_date,flux\n${rows.join('\n')}\n`);
+  });
+  t.after(() => own.end());
+  const ask = 'space?x=julian_date&y=flux&thumbnails=0&size=2';
+  const wide = (page) =>
+    page.evaluate(() => {
+      const canvas = document.querySelector('canvas.points');
+      const copy = new OffscreenCanvas(canvas.width, canvas.height);
+      const context = copy.getContext('2d');
+      context.drawImage(canvas, 0, 0);
+      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+      const back = getComputedStyle(document.querySelector('.plot')).backgroundColor.match(/\d+/g).slice(0, 3).join();
+      const [columns, colours] = [new Set(), new Set()];
+      for (let i = 0; i < data.length; i += 4) {
+        const colour = `${data[i]},${data[i + 1]},${data[i + 2]}`;
+        if (data[i + 3] === 0 || colour === back) continue;
+        columns.add((i / 4) % canvas.width);
+        colours.add(colour);
+      }
+      return { columns: columns.size, colours: colours.size };
+    });
+  for (const renderer of ['cpu', 'gl']) {
+    const page = await open(browser, own, `${ask}&colour=julian_date&renderer=${renderer}`);
+    await settled(page);
+    let found = await wide(page);
+    for (let n = 0; n < 100 && (found.columns < 200 || found.colours < 100); n++) {
+      await page.waitForTimeout(100);
+      found = await wide(page);
+    }
+    assert.ok(found.columns >= 200 && found.colours >= 100, `${renderer}: ${JSON.stringify(found)}`);
+    // A part of the night, by hand, is what the command line finds there.
+    await page.locator('.plot').focus();
+    await page.keyboard.press('r');
+    await drag(page, [[0.3, 0.02], [0.6, 0.98]]);
+    await page.waitForFunction(() => Number(document.querySelector('[data-selected]')?.getAttribute('data-selected')) < 400);
+    const n = await selected(page);
+    assert.ok(n > 90 && n < 160, `${n} of 400 within a third of the width`);
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  }
+});

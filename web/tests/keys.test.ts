@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Parser } from '../src/api/events';
 import { folded, gaps, LANE_PX, lanes, roomBelow } from '../src/lib/curve';
-import { duration, fixed, interval, percent, percentOf, value, ticks } from '../src/lib/format';
+import { duration, fixed, interval, percent, percentOf, value, values, ticks } from '../src/lib/format';
 import { isSliding, isTyping, Keys, nameOf, WAIT_MS, type Press } from '../src/lib/keys';
 import { ends, shown, table } from '../src/lib/picture';
 
@@ -128,6 +128,10 @@ describe('pictures', () => {
 describe('numbers', () => {
   it('are written as people read them', () => {
     expect([value(0.123456), value(1234567), value(-0.5), value(null), value(1e-9), value(NaN)]).toEqual(['0.1235', '1,234,567', '−0.5', '–', '1.00e−9', '–']);
+    // Beside each other they are told apart.
+    expect(values([0.123456, 7, null])).toEqual(['0.1235', '7', '–']);
+    expect(values([2_460_000.25, 2_460_000.2523, 2_460_000.2546])).toEqual(['2460000.25', '2460000.252', '2460000.255']);
+    expect(values([5, 5, NaN])).toEqual(['5', '5', '–']);
     expect(interval(0.5, 0.25, 0.75, (v) => percent(v, 0))).toBe('50 % (25–75 %)');
     expect(ticks([0.999, 0.9995, 1, 1.0005])).toEqual(['0.9990', '0.9995', '1.0000', '1.0005']);
     expect(ticks([0, 2.5, 5])).toEqual(['0.0', '2.5', '5.0']);

@@ -31,6 +31,7 @@ describe('the address', () => {
       shapes: [
         { op: 'add', points: [[0, 0], [1.5, 0], [1.5, -2.25e-7]] },
         { op: 'remove', points: [[0.1, 0.1], [0.2, 0.1], [0.2, 0.2]] },
+        { op: 'add', points: [[2460000.25001, 0], [2460000.25472, 0], [2460000.25002, 1]] },
       ],
       histograms: ['a', 'b'],
       panels: ['c'],

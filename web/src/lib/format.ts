@@ -17,6 +17,16 @@ export function value(v: number | null | undefined): string {
   return minus(String(Number(v.toPrecision(4))));
 }
 
+/** Measured values beside each other: more digits than {@link value} gives, where they would read the same without. */
+export function values(all: readonly (number | null | undefined)[]): string[] {
+  const known = all.filter((v): v is number => typeof v === 'number' && Number.isFinite(v));
+  const n = new Set(known).size;
+  if (new Set(known.map(value)).size === n) return all.map(value);
+  let digits = 5;
+  while (digits < 17 && new Set(known.map((v) => Number(v.toPrecision(digits)))).size < n) digits++;
+  return all.map((v) => (typeof v === 'number' && Number.isFinite(v) ? minus(String(Number(v.toPrecision(digits)))) : value(v)));
+}
+
 /** Numbers of an axis, each with as many digits as tell it from its neighbour. */
 export function ticks(all: readonly number[]): string[] {
   const step = all.length > 1 ? Math.abs(all[1] - all[0]) : 0;

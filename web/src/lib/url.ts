@@ -104,6 +104,12 @@ function short(n: number, digits: number): string {
   return String(Number(n.toPrecision(digits)));
 }
 
+/** Digits that keep places of one axis apart: Julian dates of a night need more than numbers that begin near 0. */
+function digitsOf(places: readonly number[]): number {
+  const [least, most] = [Math.min(...places), Math.max(...places)];
+  return most - least < 1e-3 * Math.max(Math.abs(least), Math.abs(most)) ? 15 : 8;
+}
+
 /** The state as `?…`, or an empty text for the start. */
 export function write(view: View): string {
   const first = start();
@@ -125,7 +131,8 @@ export function write(view: View): string {
   put('camera', camera(view.camera), camera(first.camera));
   for (const filter of view.filters) out.append('filter', filter);
   for (const shape of view.shapes) {
-    const points = shape.points.map(([x, y]) => `${short(x, 8)},${short(y, 8)}`);
+    const [x, y] = [digitsOf(shape.points.map((p) => p[0])), digitsOf(shape.points.map((p) => p[1]))];
+    const points = shape.points.map((p) => `${short(p[0], x)},${short(p[1], y)}`);
     out.append('region', `${OPS[shape.op]}${points.join(';')}`);
   }
   for (const column of view.histograms) out.append('histogram', column);

@@ -82,7 +82,8 @@ pub(crate) fn column(name: &str, column: &Column) -> Result<Stream, ArrowError> 
 fn are_told_apart(values: &[f64]) -> bool {
     const STEPS: f64 = 65_536.0;
     let finite = values.iter().filter(|v| v.is_finite());
-    let (least, most) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
+    let (least, most) =
+        finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
     let step = least.abs().max(most.abs()) * 2_f64.powi(-23);
     most <= least || most - least >= STEPS * step
 }
