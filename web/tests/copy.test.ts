@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { binned, histogram } from '../src/copy/count';
-import { Fault, parse, truth, type Name } from '../src/copy/filter';
+import { check, Fault, parse, truth, type Kind, type Name } from '../src/copy/filter';
 import type { Column } from '../src/copy/table';
 
 const columns: Record<string, Column> = {
@@ -11,7 +11,12 @@ const columns: Record<string, Column> = {
   'consensus(cloud bands)': { kind: 'number', values: Float64Array.from([0, 0.5, 1, 0.75, NaN]) },
 };
 const of = (name: Name) => columns[name.names.find((one) => one in columns) as string];
-const rows = (text: string) => Array.from(truth(parse(text), of, 5), (is) => 'FT?'[is]).join('');
+const kindOf = (name: Name): Kind => (name.names.includes('flag') ? 'boolean' : of(name).kind);
+const rows = (text: string) => {
+  const node = parse(text);
+  check(node, kindOf);
+  return Array.from(truth(node, of, 5), (is) => 'FT?'[is]).join('');
+};
 
 describe('a copy’s filter', () => {
   it('follows the language', () => {
@@ -62,8 +67,12 @@ describe('a copy’s filter', () => {
     expect(() => rows("x = 'a'")).toThrow(/quotes/);
     // Texts have no order, whatever they are compared with.
     for (const op of ['<', '<=', '>', '>=']) {
-      expect(() => rows(`kind ${op} flag`)).toThrow(/only numbers have an order/);
+      expect(() => rows(`flag ${op} flag`)).toThrow(/only numbers have an order/);
       expect(() => rows(`kind ${op} 'a'`)).toThrow(/only numbers have an order/);
+    }
+    // What the server refuses is refused here too.
+    for (const text of ["flag = 'true'", 'kind = true', 'kind = flag', 'x = true', 'kind', 'x', "flag in ('true')", 'kind in (1, 2)', "x contains '1'", "flag contains 'tr'", 'kind between 1 and 2', 'kind > 1', "not (x > 1 and flag = 'true')"]) {
+      expect(() => rows(text), text).toThrow(/^column ".*" holds .*, not .*; /);
     }
     expect(rows('kind = kind')).toBe('TTT?T');
     expect(rows('kind != kind')).toBe('FFF?F');

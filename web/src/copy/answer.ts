@@ -5,7 +5,7 @@
 import type { Row } from '../api/types';
 import { selecting, type Shape } from '../lib/region';
 import { binned, histogram, type Binned } from './count';
-import { Fault, names, parse, truth, type Name } from './filter';
+import { check, Fault, names, parse, truth, type Kind, type Name } from './filter';
 import { cell, CopyTable, file, NoFile, UNKNOWN, type CopiedTable, type Column } from './table';
 
 interface Project {
@@ -161,6 +161,8 @@ async function chosen(of: CopyTable, which: Which) {
         if (found === undefined) throw new Fault(`there is no column ${JSON.stringify(name.names[0])} in this copy`, 0, text.length);
         columns.set(found, await of.column(found));
       }
+      const kinds = new Map(of.view.columns.map((c) => [c.name, c.kind as Kind]));
+      check(node, (name) => kinds.get(known(name) ?? '') ?? 'text');
       passes = truth(node, (name) => columns.get(known(name) ?? '') as Column, n);
     } catch (error) {
       if (!(error instanceof Fault)) throw error;

@@ -200,7 +200,49 @@ export function names(node: Node): Name[] {
   }
 }
 
-/** Of each row 0 (false), 1 (true) or 2 (unknown, since a value is missing). */
+export type Kind = 'number' | 'text' | 'boolean';
+const KIND_NAMES: Record<Kind, string> = { number: 'numbers', text: 'texts', boolean: 'true or false' };
+
+/** Throws where a condition asks of a column what its kind does not have, as `check` of `volary-space` does. */
+export function check(node: Node, kindOf: (name: Name) => Kind): void {
+  const wants = (name: Name, kind: Kind, hint: string) => {
+    const is = kindOf(name);
+    if (is !== kind) throw new Fault(`column ${JSON.stringify(name.names[0])} holds ${KIND_NAMES[is]}, not ${KIND_NAMES[kind]}; ${hint}`, 0, 0);
+  };
+  switch (node.form) {
+    case 'and':
+    case 'or':
+      node.parts.forEach((part) => check(part, kindOf));
+      return;
+    case 'not':
+      return check(node.of, kindOf);
+    case 'missing':
+      return;
+    case 'flag':
+      return wants(node.column, 'boolean', "write a comparison, such as `> 0.5` or `= 'text'`");
+    case 'between':
+      return wants(node.column, 'number', 'only numbers have a between');
+    case 'contains':
+      return wants(node.column, 'text', 'use `=` or `>` for numbers');
+    case 'in':
+      if (typeof node.values[0] === 'string') return wants(node.column, 'text', 'numbers take no quotes');
+      return wants(node.column, 'number', 'put texts in single quotes');
+    case 'compare': {
+      const { column, op, with: side } = node;
+      const kind = isName(side) ? kindOf(side) : typeof side === 'string' ? 'text' : (typeof side as Kind);
+      wants(column, kind, isName(side) ? 'compare columns of one kind' : HINTS[kind]);
+      if (kind !== 'number' && op !== '=' && op !== '!=') throw new Fault('only numbers have an order; use `=`, `!=` or `in`', 0, 0);
+    }
+  }
+}
+
+const HINTS: Record<Kind, string> = {
+  number: 'compare texts with a text in single quotes',
+  boolean: 'compare with a number or a text',
+  text: 'numbers take no quotes',
+};
+
+/** Of each row 0 (false), 1 (true) or 2 (unknown, since a value is missing); what {@link check} has let pass. */
 export function truth(node: Node, of: (name: Name) => Column, nRows: number): Uint8Array {
   switch (node.form) {
     case 'and':
@@ -224,8 +266,6 @@ export function truth(node: Node, of: (name: Name) => Column, nRows: number): Ui
     case 'compare': {
       if (typeof node.with !== 'object') return compared(of(node.column), node.op, node.with, nRows);
       const [a, b] = [of(node.column), of(node.with)];
-      if ((a.kind === 'number') !== (b.kind === 'number')) throw new Fault('compare columns of one kind', 0, 0);
-      if (a.kind !== 'number') ordered(node.op);
       const text = (column: Column, row: number) => (column.kind === 'number' ? undefined : column.texts[column.codes[row]]);
       return each(nRows, (row) => {
         if (a.kind === 'number') return holds(node.op, numberAt(a, row), numberAt(b, row));
@@ -294,18 +334,8 @@ function texts(column: Column, nRows: number, ofText: (text: string) => boolean,
 }
 
 /** Texts, and true and false, are the same or not, and come in no order. */
-function ordered(op: Op): void {
-  if (op !== '=' && op !== '!=') throw new Fault('only numbers have an order; use `=`, `!=` or `in`', 0, 0);
-}
-
 function compared(column: Column, op: Op, value: Literal, nRows: number): Uint8Array {
-  if (typeof value === 'number') {
-    if (column.kind !== 'number') throw new Fault('texts are compared with a text in single quotes', 0, 0);
-    const values = column.values;
-    return each(nRows, (row) => holds(op, values[row], value));
-  }
-  if (column.kind === 'number') throw new Fault('numbers take no quotes', 0, 0);
-  ordered(op);
+  if (typeof value === 'number') return each(nRows, (row) => holds(op, numberAt(column, row), value));
   const wanted = String(value);
   return texts(column, nRows, (text) => (text === wanted) === (op === '='), () => undefined);
 }

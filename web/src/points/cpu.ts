@@ -39,7 +39,7 @@ export class CpuLayer implements PointLayer {
   private bins: Bins | null = null;
   /** What is binned, made when it is first needed; its memory serves again, the colours in it as long as they hold. */
   private coded: Coded | null = null;
-  private memory: { ordered: Uint8Array; of: Uint8Array | null; codes: Uint16Array; full: Uint8Array } | null = null;
+  private memory: { ordered: Uint8Array; of: Uint8Array | null; codes: Uint16Array } | null = null;
   /** Words of the picture: of each count (up to {@link FULLEST}) and colour index; then of pixels without a colour. */
   private words: { mixed: Uint32Array; missing: number; faded: number; ghost: number; back: number } | null = null;
   /** How the bins were filled; `null` where they must be filled anew. */
@@ -138,15 +138,15 @@ export class CpuLayer implements PointLayer {
     const { u, v } = this.index ? this.index.sorted : { u: this.u, v: this.v };
     const rows = this.index?.rows ?? null;
     const n = u.length;
-    const memory = (this.memory ??= { ordered: new Uint8Array(n), of: null, codes: new Uint16Array(n), full: new Uint8Array(this.u.length).fill(FULL) });
+    const memory = (this.memory ??= { ordered: new Uint8Array(n), of: null, codes: new Uint16Array(n) });
     const bytes = this.colours?.bytes ?? null;
     if (bytes !== memory.of) {
       if (bytes) take(bytes, rows, memory.ordered);
       else memory.ordered.fill(0);
       memory.of = bytes;
     }
-    // One way for all: what has run before has been made fast by the browser.
-    lower(this.levels ?? memory.full, rows, memory.ordered, memory.codes);
+    if (this.levels) lower(this.levels, rows, memory.ordered, memory.codes);
+    else memory.codes.set(memory.ordered);
     return { u, v, codes: memory.codes };
   }
 
