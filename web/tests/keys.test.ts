@@ -130,7 +130,7 @@ describe('numbers', () => {
     expect([value(0.123456), value(1234567), value(-0.5), value(null), value(1e-9), value(NaN)]).toEqual(['0.1235', '1,234,567', '−0.5', '–', '1.00e−9', '–']);
     // Beside each other they are told apart.
     expect(values([0.123456, 7, null])).toEqual(['0.1235', '7', '–']);
-    expect(values([2_460_000.25, 2_460_000.2523, 2_460_000.2546])).toEqual(['2460000.25', '2460000.252', '2460000.255']);
+    expect(values([2_460_000.25, 2_460_000.2523, 2_460_000.2546])).toEqual(['2460000.25', '2460000.2523', '2460000.2546']);
     expect(values([5, 5, NaN])).toEqual(['5', '5', '–']);
     expect(interval(0.5, 0.25, 0.75, (v) => percent(v, 0))).toBe('50 % (25–75 %)');
     expect(ticks([0.999, 0.9995, 1, 1.0005])).toEqual(['0.9990', '0.9995', '1.0000', '1.0005']);

@@ -17,13 +17,13 @@ export function value(v: number | null | undefined): string {
   return minus(String(Number(v.toPrecision(4))));
 }
 
-/** Measured values beside each other: more digits than {@link value} gives, where they would read the same without. */
+/** Measured values beside each other: where they are near for their size, digits enough for a hundredth of their span. */
 export function values(all: readonly (number | null | undefined)[]): string[] {
   const known = all.filter((v): v is number => typeof v === 'number' && Number.isFinite(v));
-  const n = new Set(known).size;
-  if (new Set(known.map(value)).size === n) return all.map(value);
-  let digits = 5;
-  while (digits < 17 && new Set(known.map((v) => Number(v.toPrecision(digits)))).size < n) digits++;
+  const span = Math.max(...known) - Math.min(...known);
+  const size = Math.max(...known.map(Math.abs));
+  if (!(span > 0 && span < 1e-2 * size)) return all.map(value);
+  const digits = Math.min(17, Math.ceil(Math.log10(size / span)) + 2);
   return all.map((v) => (typeof v === 'number' && Number.isFinite(v) ? minus(String(Number(v.toPrecision(digits)))) : value(v)));
 }
 
