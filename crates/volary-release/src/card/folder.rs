@@ -323,20 +323,23 @@ fn weights(folder: &Path) -> Result<Vec<Weights>, ReleaseError> {
     files.iter().map(|path| read_weights(path)).collect()
 }
 
+/// How long the header of a file of weights (safetensors) is, which its first eight bytes say; they are read.
+pub(crate) fn header_bytes(file: &mut std::fs::File, n_bytes: u64) -> Option<u64> {
+    let mut length = [0; 8];
+    file.read_exact(&mut length).ok()?;
+    let n_header = u64::from_le_bytes(length);
+    (n_header <= MOST_HEADER_BYTES && n_header <= n_bytes.saturating_sub(8)).then_some(n_header)
+}
+
 fn read_weights(path: &Path) -> Result<Weights, ReleaseError> {
     let broken = |what: &str| ReleaseError::package(path, format!("{what}; train again"));
     let mut file = std::fs::File::open(path).map_err(ReleaseError::reading(path))?;
     let n_bytes = file.metadata().map_err(ReleaseError::reading(path))?.len();
     let mut hasher = blake3::Hasher::new();
-    let mut length = [0; 8];
-    file.read_exact(&mut length).map_err(|_| broken("not a file of weights"))?;
-    let n_header = u64::from_le_bytes(length);
-    if n_header > MOST_HEADER_BYTES || n_header > n_bytes.saturating_sub(8) {
-        return Err(broken("not a file of weights"));
-    }
+    let n_header = header_bytes(&mut file, n_bytes).ok_or_else(|| broken("not a file of weights"))?;
     let mut header = Vec::new();
     file.by_ref().take(n_header).read_to_end(&mut header).map_err(ReleaseError::reading(path))?;
-    hasher.update(&length);
+    hasher.update(&n_header.to_le_bytes());
     hasher.update(&header);
     std::io::copy(&mut file, &mut hasher).map_err(ReleaseError::reading(path))?;
     let header: Value = serde_json::from_slice(&header).map_err(|_| broken("not a file of weights"))?;

@@ -16,6 +16,7 @@ mod prose;
 
 use std::path::Path;
 
+pub(crate) use folder::header_bytes;
 pub use folder::{Folder, LINEAGE_FILE, RECORD_FILE, SEARCH_FILE};
 pub use prose::Prose;
 

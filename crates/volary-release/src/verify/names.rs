@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
-use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
 
@@ -19,6 +18,7 @@ use serde_json::Value;
 
 use super::metadata::Described;
 use super::{Check, Verified};
+use crate::card::header_bytes;
 use crate::error::ReleaseError;
 use crate::names::NameSet;
 
@@ -135,14 +135,12 @@ fn lines<'a>(n_bytes: usize, cells: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     all
 }
 
-/// Where a file of weights (safetensors) has its numbers: behind a header of so many bytes as the first eight say.
+/// Where a file of weights (safetensors) has its numbers: behind its header.
 fn weights(path: &Path) -> Option<Range<u64>> {
     let mut file = File::open(path).ok()?;
-    let mut length = [0; 8];
-    file.read_exact(&mut length).ok()?;
-    let start = u64::from_le_bytes(length).checked_add(8)?;
-    let end = file.metadata().ok()?.len();
-    (start < end).then_some(start..end)
+    let n_bytes = file.metadata().ok()?.len();
+    let start = 8 + header_bytes(&mut file, n_bytes)?;
+    Some(start..n_bytes)
 }
 
 /// Words that are the team's own, so that a name among them says nothing: authors, answers, questions, and

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::release::{SETTINGS, checkers_accept};
+use crate::release::{SETTINGS, attack, checkers_accept};
 use crate::support::{Place, Row, export, read_csv, shared, walk};
 
 #[test]
@@ -18,18 +18,7 @@ fn the_cat_project_can_be_published() {
     let record = place.record(&[&make[..], &["--key", "cats.key", "--new-key", "-o", "cats"]].concat());
     assert!(record["summary"]["n_shapes"].as_u64().unwrap() > 20);
     place.record(&["release", "verify", "cats", "--names", export]);
-    let attack = [
-        "release",
-        "attack",
-        "cats",
-        "--settings",
-        "release.toml",
-        "--key",
-        "cats.key",
-        "--names",
-        export,
-    ];
-    let record = place.record(&attack);
+    let record = place.record(&attack("cats", export));
     let dictionary = &record["summary"]["attacks"][0];
     // Its accounts; whoever had none has no name to be found by.
     assert!(dictionary["n_targets"] == 2 && dictionary["n_found"] == 0, "{record:#}");

@@ -65,6 +65,13 @@ pub(crate) fn release<'a>(output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     all
 }
 
+/// The attack on a package of [`release`], with a file of names.
+pub(crate) fn attack<'a>(package: &'a str, names: &'a str) -> Vec<&'a str> {
+    let mut all = vec!["release", "attack", package, "--settings", "release.toml"];
+    all.extend(["--key", "cats.key", "--names", names]);
+    all
+}
+
 #[test]
 fn a_package_is_made_verified_and_holds_no_name() {
     let place = project();
@@ -114,18 +121,7 @@ fn tier_b_stands_the_attacks_and_a_planted_name_is_found() {
     let place = project();
     place.write("release.toml", SETTINGS.replace("tier = \"A\"", "tier = \"B\""));
     place.record(&release("cats", &["--new-key"]));
-    let attack = [
-        "release",
-        "attack",
-        "cats",
-        "--settings",
-        "release.toml",
-        "--key",
-        "cats.key",
-        "--names",
-        "export.csv",
-    ];
-    let record = place.record(&attack);
+    let record = place.record(&attack("cats", "export.csv"));
     assert_eq!(record["summary"]["n_votes"], 72);
     assert_eq!(record["summary"]["attacks"][0]["n_targets"], NAMES.len());
     let readme = format!("{}\nThanks, zaphod_beeblebrox!\n", place.read("cats/README.md"));
