@@ -203,7 +203,7 @@ pub(crate) fn unkeyed(word: &str) -> [Vec<u8>; 4] {
 }
 
 /// A digest in the forms in which it is used as a pseudonym.
-fn written(digest: &[u8]) -> impl Iterator<Item = String> {
+fn written(digest: &[u8]) -> Vec<String> {
     let hex = data_encoding::HEXLOWER.encode(digest);
     let base32 = data_encoding::BASE32_NOPAD.encode(&digest[..10]).to_lowercase();
     let mut out: Vec<String> =
@@ -213,7 +213,7 @@ fn written(digest: &[u8]) -> impl Iterator<Item = String> {
     out.push(data_encoding::BASE64.encode(digest));
     out.push(data_encoding::BASE64URL_NOPAD.encode(&digest[..12]));
     out.push(hex);
-    out.into_iter()
+    out
 }
 
 #[cfg(test)]
