@@ -25,5 +25,6 @@ export default defineConfig({
       },
     },
   },
-  test: { include: ['tests/**/*.test.ts'], environment: 'node' },
+  // A machine may be busy, and no test here measures time: the limit is for one that never ends.
+  test: { include: ['tests/**/*.test.ts'], environment: 'node', testTimeout: 120_000 },
 } as Parameters<typeof defineConfig>[0]);

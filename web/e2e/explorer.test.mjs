@@ -43,6 +43,17 @@ const lit = (page) =>
     return { n, colours: colours.size, columns: columns.size };
   });
 
+/** The pixels once they are as they should be, or what they are after a while: a picture may come some frames after the
+ * page has settled, where other browsers run beside this one. */
+async function litUntil(page, isRight) {
+  let found = await lit(page);
+  for (let n = 0; n < 100 && !isRight(found); n++) {
+    await page.waitForTimeout(100);
+    found = await lit(page);
+  }
+  return found;
+}
+
 async function drag(page, points, keys = []) {
   const box = await page.locator('.plot').first().boundingBox();
   const at = ([x, y]) => [box.x + x * box.width, box.y + y * box.height];
@@ -60,19 +71,10 @@ test('both renderers draw the points, and the same ones', async () => {
     const page = await open(browser, site, `space?renderer=${renderer}&thumbnails=0&size=2`);
     await settled(page);
     assert.equal(await page.locator('.stage').getAttribute('data-renderer'), renderer);
-    let plain = await lit(page);
-    for (let n = 0; n < 100 && plain.n <= 3_000; n++) {
-      await page.waitForTimeout(100);
-      plain = await lit(page);
-    }
+    const plain = await litUntil(page, (found) => found.n > 3_000);
     await page.goto(`${site.url}space?renderer=${renderer}&thumbnails=0&size=2&colour=anomaly_score`);
     await settled(page);
-    let coloured = await lit(page);
-    // The picture may come some frames after the page has settled, where other browsers run beside this one.
-    for (let n = 0; n < 100 && coloured.colours <= 40; n++) {
-      await page.waitForTimeout(100);
-      coloured = await lit(page);
-    }
+    const coloured = await litUntil(page, (found) => found.colours > 40);
     assert.ok(plain.n > 3_000 && plain.n < 60_000, `${renderer}: ${plain.n} pixels`);
     assert.ok(coloured.colours > 40 && plain.colours < 40, `${renderer}: ${plain.colours} colours, then ${coloured.colours}`);
     found[renderer] = plain.n;
@@ -242,9 +244,9 @@ test('without WebGL the processor draws', async () => {
   const bare = await chromium(['--disable-gpu', '--disable-software-rasterizer', '--disable-3d-apis']);
   const page = await open(bare, site, 'space?thumbnails=0');
   await settled(page);
-  await page.waitForTimeout(300);
   assert.equal(await page.locator('.stage').getAttribute('data-renderer'), 'cpu');
-  assert.ok((await lit(page)).n > 3_000);
+  const found = await litUntil(page, (found) => found.n > 3_000);
+  assert.ok(found.n > 3_000, JSON.stringify(found));
   await bare.close();
 });
 
@@ -258,11 +260,7 @@ test('dates that differ by seconds stay apart, in places and in colours', async 
   for (const renderer of ['cpu', 'gl']) {
     const page = await open(browser, own, `${ask}&colour=julian_date&renderer=${renderer}`);
     await settled(page);
-    let found = await lit(page);
-    for (let n = 0; n < 100 && (found.columns < 200 || found.colours < 100); n++) {
-      await page.waitForTimeout(100);
-      found = await lit(page);
-    }
+    const found = await litUntil(page, (found) => found.columns >= 200 && found.colours >= 100);
     assert.ok(found.columns >= 200 && found.colours >= 100, `${renderer}: ${JSON.stringify(found)}`);
     // A part of the night, by hand, is what the command line finds there.
     await page.locator('.plot').focus();

@@ -49,7 +49,7 @@ test('a step is run with the keyboard alone, and what it made is seen', async ()
     if (await page.evaluate((line) => document.activeElement.getAttribute('aria-label') === `Run: ${line}`, SCORE)) break;
   }
   await page.keyboard.press('Enter');
-  await page.locator('[data-job=done]').waitFor({ timeout: 60_000 });
+  await page.locator('[data-job=done]').waitFor();
   assert.match(await page.locator('[data-news]').innerText(), /new: forest, knn, pca/);
   assert.match(await page.locator('[data-job=done] pre').innerText(), /Most unusual/);
   await page.waitForFunction(() => document.querySelector('[data-step=outliers]').dataset.stepState === 'up_to_date');
@@ -81,7 +81,7 @@ test('a training shows how far it is, keeps others out, and stops', async () => 
   await settled(page);
   const step = stepOf(page, 'train anomaly');
   await step.getByRole('button', { name: 'Run:' }).click();
-  await page.waitForFunction(() => document.querySelector('[data-step="train anomaly"] progress')?.position > 0, null, { timeout: 60_000 });
+  await page.waitForFunction(() => document.querySelector('[data-step="train anomaly"] progress')?.position > 0);
   assert.match(await step.innerText(), /runs since.*epoch \d+\/100000/s);
   assert.ok(await stepOf(page, 'outliers').getByRole('button').isDisabled(), 'one at a time');
   await axe(page);
@@ -93,7 +93,7 @@ test('a training shows how far it is, keeps others out, and stops', async () => 
   const anomaly = await open(browser, site, 'anomaly');
   await settled(anomaly);
   await stepOf(anomaly, 'train anomaly').getByRole('button', { name: 'Stop' }).click();
-  await page.locator('[data-job=stopped]').waitFor({ timeout: 60_000 });
+  await page.locator('[data-job=stopped]').waitFor();
   assert.match(await page.locator('[data-job=stopped]').first().innerText(), /goes on from there/);
   assert.equal((await site.api('/jobs')).steps[1].state, 'not_done');
   assert.ok(await stepOf(page, 'outliers').getByRole('button').isEnabled());
@@ -108,7 +108,7 @@ test('a missing map is computed from the subject’s page, and a failure says wh
   const step = stepOf(page, 'attention');
   await step.getByRole('button', { name: 'Run:' }).click();
   await page.goto(`${site.url}jobs`);
-  await page.locator('[data-job=failed]').waitFor({ timeout: 60_000 });
+  await page.locator('[data-job=failed]').waitFor();
   assert.match(await page.locator('[data-job=failed]').first().innerText(), /exit code 1.*no-model/s);
   await page.goto(`${site.url}subjects/g5`);
   await settled(page);

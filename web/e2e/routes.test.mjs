@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { chromium, open, project, raiseAlerts, ROUTES, settled, Site } from './site.mjs';
+import { chromium, open, project, raiseAlerts, ROUTES, settled, Site, WAIT_MS } from './site.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 let site;
@@ -233,6 +233,7 @@ test('a view is saved under a name, and comes back', async () => {
 
 test('without a key the page asks for one and shows nothing', async () => {
   const context = await browser.newContext();
+  context.setDefaultTimeout(WAIT_MS);
   const page = await context.newPage();
   await page.goto(site.url);
   await page.getByText('A key opens this page').waitFor();

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { chromium } from './browser.mjs';
 
+/** How long something is waited for before a test gives up; a machine may be busy, and speed is not tested here. */
+export const WAIT_MS = 120_000;
+
 export const VOLARY = process.env.VOLARY ?? new URL('../../target/debug/volary', import.meta.url).pathname;
 
 /** The same numbers each time, between 0 and 1. */
@@ -145,7 +148,7 @@ export class Site {
     this.child.removeAllListeners('exit');
     this.child.once('exit', () => {});
     this.child.kill('SIGKILL');
-    await Promise.race([gone, new Promise((then) => setTimeout(then, 3_000))]);
+    await Promise.race([gone, new Promise((then) => setTimeout(then, WAIT_MS))]);
   }
 
   async api(path, body) {
@@ -172,6 +175,7 @@ export class Site {
 /** A tab with the key, which fails the test on an error in the page and on anything that leaves this machine. */
 export async function open(browser, site, path = '', options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  context.setDefaultTimeout(WAIT_MS);
   const page = await context.newPage();
   page.faults = [];
   page.on('pageerror', (error) => page.faults.push(`error: ${error.message}`));
@@ -191,6 +195,6 @@ export async function open(browser, site, path = '', options = {}) {
   return page;
 }
 
-export const settled = (page) => page.waitForFunction(() => !document.querySelector('[data-state=loading], [data-state=waiting], [aria-busy=true]'), null, { timeout: 30_000 });
+export const settled = (page) => page.waitForFunction(() => !document.querySelector('[data-state=loading], [data-state=waiting], [aria-busy=true]'));
 
 export { chromium };

@@ -19,7 +19,7 @@ after(async () => {
   await bare?.end();
 });
 
-const state = (page, name) => page.locator(`[data-state=${name}]`).first().waitFor({ timeout: 30_000 });
+const state = (page, name) => page.locator(`[data-state=${name}]`).first().waitFor();
 
 test('each route says that it is loading, and then shows what it has', async () => {
   const page = await open(browser, site, 'jobs');
@@ -53,7 +53,7 @@ test('each route says what went wrong, and tries again', async () => {
     await page.locator('[data-state=error] button').first().click();
     await page.locator('body').click({ position: { x: 5, y: 790 } });
     await page.keyboard.press('Shift+r');
-    await page.waitForFunction(() => !document.querySelector('[data-state=error]'), null, { timeout: 30_000 });
+    await page.waitForFunction(() => !document.querySelector('[data-state=error]'));
     assert.deepEqual(page.faults, [], path);
   }
   await page.context().close();
@@ -74,7 +74,7 @@ test('each route keeps what it shows when the server goes away', async () => {
     assert.ok((await page.locator('main').innerText()).length > before * 0.8, `${path}: what was shown is still there`);
     await page.unroute('**/api/v1/**');
     await page.keyboard.press('Shift+r');
-    await page.waitForFunction(() => !document.querySelector('[data-state=stale]'), null, { timeout: 30_000 });
+    await page.waitForFunction(() => !document.querySelector('[data-state=stale]'));
     assert.deepEqual(page.faults, [], path);
   }
   await page.context().close();

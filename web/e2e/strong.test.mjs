@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { chromium, open, project, raiseAlerts, settled, Site } from './site.mjs';
+import { chromium, open, project, raiseAlerts, settled, Site, WAIT_MS } from './site.mjs';
 
 let site;
 let browser;
@@ -67,7 +67,7 @@ test('a server with another store says so, and what is shown is asked for anew',
   await page.locator('[data-state=stale]').waitFor();
   for (const name of ['live.db', 'live.db-wal', 'live.db-shm']) rmSync(join(own.folder, name), { force: true });
   await own.serve(port);
-  await page.waitForFunction(() => document.querySelector('.dot.on') && !document.querySelector('ol strong'), null, { timeout: 30_000 });
+  await page.waitForFunction(() => document.querySelector('.dot.on') && !document.querySelector('ol strong'));
   // What comes then is heard, although its number is one that the page has seen before.
   await own.api('/classifications', votes('three'));
   await page.waitForFunction(() => document.querySelector('ol strong')?.textContent === 'three');
@@ -95,14 +95,15 @@ test('an alert is sent as a file, and that it was written is noted', async () =>
 });
 
 test('the same stream, asked again with the number of its last event, misses nothing and repeats nothing', async () => {
-  const listen = async (last, until) => {
+  const listen = async (last, until, isHeard = () => {}) => {
     const abort = new AbortController();
     const response = await fetch(`${site.url}api/v1/events?topics=alerts`, { headers: { authorization: `Bearer ${site.key}`, ...(last ? { 'last-event-id': last } : {}) }, signal: abort.signal });
     assert.equal(response.status, 200);
+    isHeard();
     const events = [];
     let rest = '';
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    const timer = setTimeout(() => abort.abort(), 20_000);
+    const timer = setTimeout(() => abort.abort(), WAIT_MS);
     try {
       for (let part = await reader.read(); !part.done; part = await reader.read()) {
         rest += part.value;
@@ -120,8 +121,11 @@ test('the same stream, asked again with the number of its last event, misses not
     }
     return events;
   };
-  const first = listen('', (events) => events.some((e) => e.text.includes('s-1')));
-  await new Promise((then) => setTimeout(then, 300));
+  let first;
+  await new Promise((then, fail) => {
+    first = listen('', (events) => events.some((e) => e.text.includes('s-1')), then);
+    first.catch(fail);
+  });
   await alert('s-1');
   const heard = await first;
   const last = heard.at(-1).id;

@@ -223,9 +223,15 @@ fn texts(column: &Column) -> Vec<String> {
     (0..column.len()).map(|row| column.label_at(row).unwrap_or_default().trim().to_owned()).collect()
 }
 
+/// What a count of votes is called where its table leaves the answer out.
+const NO_ANSWER: &str = "no answer";
+
 /// A row per subject and answer, as a row per subject and a column per answer.
 fn turned(ids: &[String], columns: &Columns) -> Result<WholeTable> {
-    let answers = columns.column("answer").map(texts).unwrap_or_default();
+    // A count of those who said nothing is a count too, and its column needs a name.
+    let named = |answer: String| if answer.is_empty() { NO_ANSWER.to_owned() } else { answer };
+    let answers: Vec<String> =
+        columns.column("answer").map(texts).unwrap_or_default().into_iter().map(named).collect();
     let of_question =
         |name: &str| columns.column(name).map_or_else(|| vec![String::new(); ids.len()], texts);
     let workflows = of_question("workflow_id");
@@ -485,6 +491,21 @@ mod tests {
     }
 
     #[test]
+    fn a_count_of_those_who_said_nothing_has_a_name() {
+        let mut long = Columns::default();
+        let ids = ["a", "a", "b"].map(str::to_owned);
+        assert!(long.insert("answer", Column::text([Some("ring"), None, Some("")].into_iter())));
+        assert!(long.insert("fraction", Column::Number(vec![0.5, 0.125, 1.0])));
+        assert!(long.insert("n_votes", Column::Number(vec![4.0, 1.0, 8.0])));
+        let table = turned(&ids, &long).unwrap();
+        let (filter, slice) = table.select("consensus(\"no answer\") > 0.2").unwrap();
+        assert_eq!(
+            (slice.mask.count(), filter.to_string().as_str()),
+            (1, "consensus(\"no answer\") > 0.2")
+        );
+    }
+
+    #[test]
     fn what_came_of_each_question_is_a_column() {
         let mut long = Columns::default();
         let ids = ["a", "a", "b"].map(str::to_owned);
@@ -529,6 +550,7 @@ mod tests {
         assert!(first.select("\"forest (new)\" > 0.25").is_ok());
         assert_eq!(first.vectors, Some((vec![1.0, 2.0], 1)));
     }
+
     /// Two workflows with a task T1 of their own, as most exports have them; `a` was in one of them.
     #[test]
     fn tasks_of_one_name_are_told_apart_and_whom_they_were_not_asked_has_no_share() {

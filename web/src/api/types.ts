@@ -94,6 +94,8 @@ export interface Rows {
 
 export interface Neighbours {
   neighbours: { row: number; subject_id: string; has_image: boolean; distance: number }[];
+  /** Why there are none, where the subject has no vector in the table. */
+  why_none: string | null;
 }
 
 export interface Subject {

@@ -2,7 +2,7 @@
  * A copy's answers: what the server would say, out of the files beside the page. Read only; what a copy does not hold
  * is a problem that says so.
  */
-import type { Row } from '../api/types';
+import type { Neighbours, Row } from '../api/types';
 import { selecting, type Shape } from '../lib/region';
 import { binned, histogram, type Binned } from './count';
 import { check, Fault, names, parse, truth, type Kind, type Name } from './filter';
@@ -90,7 +90,7 @@ async function answered(path: string, body: unknown): Promise<Response> {
     }
     if (what === 'query') return json(await query(of, body as Which & { histograms?: string[]; masks?: boolean }));
     if (what === 'rows') return json(await rows(of, body as RowsQuery));
-    if (what === 'neighbours') return json({ neighbours: await neighbours(of, asked) });
+    if (what === 'neighbours') return json(await neighbours(of, asked));
     if (what === 'boundary') return boundary(of, body as { quantity: string });
     if (what === 'thumbnails') return thumbnails(of, (asked.get('rows') ?? '').split(',').map(Number));
   }
@@ -271,11 +271,12 @@ async function sort(of: CopyTable, all: number[], by: string): Promise<void> {
   });
 }
 
-async function neighbours(of: CopyTable, asked: URLSearchParams) {
+async function neighbours(of: CopyTable, asked: URLSearchParams): Promise<Neighbours> {
   const vectors = await of.vectors();
   const row = (await of.rowOf()).get(asked.get('subject_id') ?? '');
   const point = vectors && row !== undefined ? vectors.rows.indexOf(row) : -1;
-  if (!vectors || point < 0) throw nothing('The subject has no vector in this copy.');
+  if (row === undefined) throw nothing('No such subject is in this copy.');
+  if (!vectors || point < 0) return { neighbours: [], why_none: 'the subject has no vector in this copy' };
   const { passes } = await chosen(of, { filter: asked.get('filter') ?? undefined });
   const { values: all, width } = vectors;
   const near: { at: number; distance: number }[] = [];
@@ -287,7 +288,8 @@ async function neighbours(of: CopyTable, asked: URLSearchParams) {
   }
   near.sort((a, b) => a.distance - b.distance || a.at - b.at);
   const [ids, pictures] = await Promise.all([of.ids(), of.hasImage()]);
-  return near.slice(0, Number(asked.get('k') ?? 12)).map(({ at, distance }) => ({ row: at, subject_id: ids[at], has_image: pictures.has(at), distance }));
+  const nearest = near.slice(0, Number(asked.get('k') ?? 12));
+  return { neighbours: nearest.map(({ at, distance }) => ({ row: at, subject_id: ids[at], has_image: pictures.has(at), distance })), why_none: null };
 }
 
 async function boundary(of: CopyTable, asked: { quantity: string }): Promise<Response> {

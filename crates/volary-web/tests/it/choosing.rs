@@ -11,7 +11,7 @@ use volary_live::store::Place;
 use volary_loop::pool::Mixture;
 use volary_web::Choosing;
 
-use crate::site::{Site, vote};
+use crate::site::{LIMIT, Site, until, vote};
 
 /// Thirty subjects to discover, ten of them drawn into the de-biased stream, and ten whose truth is known.
 fn events() -> Vec<Value> {
@@ -70,8 +70,8 @@ fn site() -> Site {
 }
 
 /// The queue follows the log by itself; a test waits until it has.
-fn until(site: &Site, is_so: impl Fn(&Value) -> bool) -> Value {
-    let deadline = Instant::now() + Duration::from_secs(20);
+fn learner_until(site: &Site, is_so: impl Fn(&Value) -> bool) -> Value {
+    let deadline = Instant::now() + LIMIT;
     loop {
         let status = site.get("/learner", &site.read).is(200).json();
         if is_so(&status) {
@@ -94,7 +94,7 @@ fn next(site: &Site, volunteer: &str, n: usize) -> Vec<String> {
 fn volunteers_get_each_subject_once_and_the_known_at_their_rate() {
     let site = site();
     site.post("/log", &site.admin, &json!(events())).is(200);
-    let status = until(&site, |s| s["open_subjects"]["validation"] == 10);
+    let status = learner_until(&site, |s| s["open_subjects"]["validation"] == 10);
     assert_eq!(
         status["open_subjects"],
         json!({"real-time": 20, "debiased": 10, "active": 0, "validation": 10})
@@ -122,7 +122,7 @@ fn volunteers_get_each_subject_once_and_the_known_at_their_rate() {
 fn what_is_done_leaves_and_what_is_learnt_shows() {
     let site = site();
     site.post("/log", &site.admin, &json!(events())).is(200);
-    until(&site, |s| s["open_subjects"]["real-time"] == 20);
+    learner_until(&site, |s| s["open_subjects"]["real-time"] == 20);
     let mut votes = Vec::new();
     for n in 0..30 {
         for user in 0..14 {
@@ -134,7 +134,7 @@ fn what_is_done_leaves_and_what_is_learnt_shows() {
         votes.push(vote(90_000 + n, &format!("v{n}"), 1, "real"));
     }
     site.post("/classifications", &site.write, &json!(votes)).is(201);
-    let status = until(&site, |s| s["learner"]["counts"]["n_gold"] == 10);
+    let status = learner_until(&site, |s| s["learner"]["counts"]["n_gold"] == 10);
     assert_eq!(status["open_subjects"]["real-time"], 0, "all have retired: {status}");
     let counts = &status["learner"]["counts"];
     assert_eq!((&counts["n_subjects"], &counts["n_votes"]), (&json!(30), &json!(420)));
@@ -147,7 +147,7 @@ fn what_is_done_leaves_and_what_is_learnt_shows() {
     let subject = |n: u64| json!({"source": "team", "id": format!("n{n}"), "at_ms": 3, "kind": "subject", "subject": format!("n{n}")});
     let later: Vec<Value> = (0..40).map(subject).collect();
     site.post("/log", &site.admin, &json!(later)).is(200);
-    until(&site, |s| s["open_subjects"]["active"].as_u64() > Some(10));
+    learner_until(&site, |s| s["open_subjects"]["active"].as_u64() > Some(10));
     let drawn = site.wait(site.live.log(0, 10_000)).expect("read");
     let own: Vec<&Kind> = drawn
         .iter()
@@ -182,8 +182,11 @@ fn what_is_done_leaves_and_what_is_learnt_shows() {
     let out =
         json!({"source": "team", "id": "out", "at_ms": 2, "kind": "opt_out", "user": "3", "out": true});
     site.post("/log", &site.admin, &out).is(200);
-    let status = until(&site, |s| s["learner"]["counts"]["n_opted_out"] == 30);
-    assert_eq!(until(&site, |s| s["learner"]["counts"]["n_votes"] == 390)["learner"]["in_use"], "safe");
+    let status = learner_until(&site, |s| s["learner"]["counts"]["n_opted_out"] == 30);
+    assert_eq!(
+        learner_until(&site, |s| s["learner"]["counts"]["n_votes"] == 390)["learner"]["in_use"],
+        "safe"
+    );
     assert!(status["learner"]["alarms"].is_array());
 }
 
@@ -196,7 +199,7 @@ fn a_rule_seeds_the_next_workflow() {
         "policy": {"retire_at": 3, "rule": [rule]}});
     site.post("/log", &site.admin, &policy).is(200);
     site.post("/log", &site.admin, &json!(events())).is(200);
-    until(&site, |s| s["open_subjects"]["real-time"] == 20);
+    learner_until(&site, |s| s["open_subjects"]["real-time"] == 20);
     let in_draw = |volunteer: u64| {
         let path = format!("/subjects/next?volunteer={volunteer}&workflow_id=draw&n=60");
         site.get(&path, &site.write).is(200).json()["subjects"].as_array().unwrap().clone()
@@ -205,11 +208,7 @@ fn a_rule_seeds_the_next_workflow() {
     for user in 1..4 {
         site.post("/classifications", &site.write, &vote(user, "s7", user, "real")).is(201);
     }
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while in_draw(1).len() != 1 {
-        assert!(Instant::now() < deadline, "{:?}", in_draw(1));
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until("one is left to be drawn", || in_draw(1).len() == 1);
     // Whoever saw it in the first workflow may well circle it in the second, once.
     assert_eq!(in_draw(1)[0]["id"], "s7");
     let circled = |id: u64, user: u64| {
@@ -222,9 +221,5 @@ fn a_rule_seeds_the_next_workflow() {
     for user in 2..4 {
         site.post("/classifications", &site.write, &circled(100 + user, user)).is(201);
     }
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !in_draw(8).is_empty() {
-        assert!(Instant::now() < deadline, "it has retired there");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until("it has retired there", || in_draw(8).is_empty());
 }

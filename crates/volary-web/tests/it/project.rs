@@ -303,6 +303,20 @@ fn neighbours_are_the_nearest_and_may_be_filtered() {
 }
 
 #[test]
+fn a_subject_without_a_vector_has_no_neighbours_and_it_says_why() {
+    let folder = tempfile::tempdir().expect("made");
+    let bare = Table::new("bare", (0..N).map(|row| format!("s{row}")).collect(), data().columns, None);
+    let path = folder.path().to_owned();
+    let site = Site::with(|settings| {
+        settings.project = Arc::new(Project { tables: vec![bare.expect("fits")], ..project(&path) });
+    });
+    let said = site.get("/tables/bare/neighbours?subject_id=s17", &site.read).is(200).json();
+    assert_eq!(said["neighbours"], json!([]));
+    assert!(said["why_none"].as_str().is_some_and(|why| why.contains("no vector")), "{said}");
+    site.get("/tables/bare/neighbours?subject_id=nobody", &site.read).is(404);
+}
+
+#[test]
 fn thumbnails_come_in_sheets_and_a_broken_image_is_a_placeholder() {
     let folder = tempfile::tempdir().expect("made");
     let site = site(&folder);

@@ -1,5 +1,3 @@
-use std::time::{Duration, Instant};
-
 use volary_core::Votes;
 use volary_core::votes::{QuestionKind, VotesBuilder};
 use volary_crowd::{CrowdParams, simulate};
@@ -152,15 +150,10 @@ fn a_million_votes_take_a_moment() {
         ..CrowdParams::default()
     };
     let sample = Sample::of(simulate(&params).unwrap().to_votes());
-    let start = Instant::now();
     let html = render(&sample.input()).unwrap();
-    let took = start.elapsed();
     check(&html);
     keep("million.html", &html);
     assert!(html.len() < 1_000_000, "{}", html.len());
-    eprintln!("a page of a million votes: {took:?}, {} bytes", html.len());
-    // Half a second where tests are optimised; the slack is for busy machines.
-    assert!(took < Duration::from_secs(20), "{took:?}");
 }
 
 #[test]

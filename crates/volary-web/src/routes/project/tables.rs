@@ -350,6 +350,8 @@ pub(crate) struct NeighbourView {
 pub(crate) struct NeighboursView {
     /// Nearest first; the subject itself is not among them.
     neighbours: Vec<NeighbourView>,
+    /// Why there are none, where the subject has no vector in this table.
+    why_none: Option<&'static str>,
 }
 
 /// The nearest subjects
@@ -358,7 +360,7 @@ pub(crate) struct NeighboursView {
 #[utoipa::path(get, path = "/api/v1/tables/{id}/neighbours", tag = "project", security(("token" = ["read"])),
     params(("id" = String, Path), NeighbourParams), responses((status = 200, body = NeighboursView),
     (status = 400, body = crate::problem::ProblemDocument),
-    (status = 404, body = crate::problem::ProblemDocument, description = "No such subject, or it has no vector.")))]
+    (status = 404, body = crate::problem::ProblemDocument, description = "No such table or subject.")))]
 pub(crate) async fn neighbours(
     State(app): State<Shared>,
     _: Reader,
@@ -367,28 +369,27 @@ pub(crate) async fn neighbours(
 ) -> Result<Reply, Problem> {
     let of = table_of(&app, &id)?;
     let found = computed(move || nearest(&of, &params)).await??;
-    Ok(Reply::new(&NeighboursView { neighbours: found }))
+    Ok(Reply::new(&found))
 }
 
-fn nearest(of: &Asked, params: &NeighbourParams) -> Result<Vec<NeighbourView>, Problem> {
+fn nearest(of: &Asked, params: &NeighbourParams) -> Result<NeighboursView, Problem> {
     let (project, table, k) = (&of.project, of.table(), params.k.unwrap_or(12));
     if !(1..=MAX_K).contains(&k) {
         return Err(Problem::bad_request(format!("k is {k}; use 1 to {MAX_K}")));
     }
-    let no_vector = || {
-        let detail = "the subject has no vector in this table; `volary score` makes vectors, and `volary serve \
-                      --with` joins them";
-        Problem::not_found(detail)
+    let subject =
+        table.row_of(&params.subject_id).ok_or_else(|| Problem::not_found("no such subject"))?;
+    let Some((vectors, row)) = table.vectors().and_then(|v| Some((v, v.point_of(subject)?))) else {
+        const WHY: &str = "the subject has no vector in this table; `volary score` makes vectors, and `volary serve \
+                           --with` joins them";
+        return Ok(NeighboursView { neighbours: Vec::new(), why_none: Some(WHY) });
     };
-    let vectors = table.vectors().ok_or_else(no_vector)?;
-    let row =
-        table.row_of(&params.subject_id).and_then(|row| vectors.point_of(row)).ok_or_else(no_vector)?;
     let which = Which { filter: params.filter.clone(), region: None };
     let among = which.choose(project, table)?.passing;
     let mask = Mask::of(vectors.rows.len(), |point| among.contains(vectors.rows[point]));
     let n_others = mask.count() - usize::from(mask.contains(row));
     if n_others == 0 {
-        return Ok(Vec::new());
+        return Ok(NeighboursView { neighbours: Vec::new(), why_none: None });
     }
     let found = exact(&vectors.points, Queries::Rows(&[row]), k, Metric::Euclidean, Some(&mask));
     let found = found.map_err(|error| Problem::unprocessable(error.to_string()))?;
@@ -398,5 +399,6 @@ fn nearest(of: &Asked, params: &NeighbourParams) -> Result<Vec<NeighbourView>, P
         let has_image = project.images.contains_key(&subject_id);
         NeighbourView { row, subject_id, has_image, distance: f64::from(*distance) }
     };
-    Ok(found.rows(0).iter().zip(found.distances(0)).map(view).collect())
+    let neighbours = found.rows(0).iter().zip(found.distances(0)).map(view).collect();
+    Ok(NeighboursView { neighbours, why_none: None })
 }
