@@ -334,6 +334,19 @@ impl Table {
             Self::Histograms => Some(HISTOGRAMS),
         }
     }
+
+    /// The columns of which no two rows hold the same, where we write the table from votes. What a team gives as a
+    /// file of its own (consensus, shapes, gold standard) is released as it is.
+    #[must_use]
+    pub fn key(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Counts => Some(&["workflow_id", "task", "subject_id", "answer"]),
+            Self::Votes => Some(&["workflow_id", "task", "subject_id", "volunteer", "answer"]),
+            Self::Volunteers => Some(&["volunteer"]),
+            Self::Skill => Some(&["activity"]),
+            Self::Consensus | Self::Shapes | Self::Gold | Self::Histograms => None,
+        }
+    }
 }
 
 /// Columns as an Arrow schema.

@@ -247,6 +247,16 @@ impl Votes {
         }
     }
 
+    /// Leaves one row of what somebody said twice to the same question of the same subject: an answer given again, or two
+    /// that are both blanked.
+    pub(crate) fn take_out_repeats(&mut self) {
+        let n_before = self.rows.len();
+        self.rows.par_sort_unstable();
+        self.rows.dedup_by_key(|vote| (vote.subject, vote.question, vote.who, vote.answer));
+        let n_repeats = (n_before - self.rows.len()) as u64;
+        *self.left_out.entry("said a second time by the same person").or_default() += n_repeats;
+    }
+
     /// The place of a subject, by its id.
     pub(crate) fn subject(&self, id: &str) -> Option<u32> {
         self.subjects.binary_search_by(|s| s.as_str().cmp(id)).ok().map(|i| i as u32)
@@ -449,5 +459,22 @@ mod tests {
         votes.take_out_rare(3);
         // Of what the team lists, four classifications are four.
         assert_eq!(left(&votes), BTreeSet::from(["Towel", "Yes", "No"]));
+    }
+
+    #[test]
+    fn what_one_person_says_twice_leaves_once() {
+        let mut rows =
+            vec![("s1", "ann", "multiple", "Rare one"), ("s1", "ann", "multiple", "Rare two")];
+        for who in ["ann", "bob", "cid", "ann"] {
+            rows.push(("s1", who, "multiple", "Ring"));
+        }
+        let mut votes = votes(&rows);
+        votes.take_out_rare(3);
+        votes.take_out_repeats();
+        let said: Vec<(u32, bool)> =
+            votes.rows.iter().map(|v| (v.who.0, v.answer == NO_ANSWER)).collect();
+        assert_eq!(said.iter().filter(|vote| vote.1).count(), 1, "{said:?}");
+        assert_eq!(said.iter().filter(|vote| !vote.1).count(), 3, "{said:?}");
+        assert_eq!(votes.left_out["said a second time by the same person"], 2);
     }
 }

@@ -162,6 +162,7 @@ pub fn build(
         votes.take_out_names(names);
     }
     votes.take_out_rare(settings.privacy.min_volunteers);
+    votes.take_out_repeats();
     let counts = votes.counts();
     let mut warnings: Vec<String> = Vec::new();
     let unsaid = noisy.as_ref().map_or(&[][..], |noisy| noisy.noisy().unsaid.as_slice());

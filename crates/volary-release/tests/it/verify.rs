@@ -212,27 +212,31 @@ fn the_twelve_mutants_are_found() {
     }
 }
 
-/// Writes the first time of the votes' Parquet table anew, and nothing else.
-fn replace_time(package: &Path, time: &str) {
-    let path = package.join("data/votes.parquet");
-    let file = std::fs::File::open(&path).unwrap();
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+/// Writes a Parquet table of the package anew, with each of its batches changed; its CSV stays as it was.
+fn rewrite(package: &Path, file: &str, change: impl Fn(usize, RecordBatch) -> Vec<RecordBatch>) {
+    let path = package.join(file);
+    let opened = std::fs::File::open(&path).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(opened).unwrap().build().unwrap();
     let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
-    let schema = batches[0].schema();
-    let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&schema), None).unwrap();
-    for (i, batch) in batches.iter().enumerate() {
-        let at = schema.index_of("time").unwrap();
-        let times = batch.column(at).as_string::<i32>();
-        let with = |(row, old)| if (i, row) == (0, 0) { Some(time) } else { old };
-        let mut columns = batch.columns().to_vec();
-        columns[at] = Arc::new(times.iter().enumerate().map(with).collect::<StringArray>());
-        writer.write(&RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batches[0].schema(), None).unwrap();
+    for (i, batch) in batches.into_iter().enumerate() {
+        change(i, batch).iter().for_each(|batch| writer.write(batch).unwrap());
     }
     std::fs::write(path, writer.into_inner().unwrap()).unwrap();
 }
 
-/// Changes a cell of a package's Parquet table, and makes its CSV and checksums anew, as somebody would who wants it not
-/// to be seen.
+/// Writes the first time of the votes' Parquet table anew, and nothing else.
+fn replace_time(package: &Path, time: &str) {
+    rewrite(package, "data/votes.parquet", |i, batch| {
+        let at = batch.schema().index_of("time").unwrap();
+        let times = batch.column(at).as_string::<i32>();
+        let with = |(row, old)| if (i, row) == (0, 0) { Some(time) } else { old };
+        let mut columns = batch.columns().to_vec();
+        columns[at] = Arc::new(times.iter().enumerate().map(with).collect::<StringArray>());
+        vec![RecordBatch::try_new(batch.schema(), columns).unwrap()]
+    });
+}
+
 #[test]
 fn a_table_is_held_against_the_other_and_against_itself() {
     // CSV alone.
@@ -245,6 +249,15 @@ fn a_table_is_held_against_the_other_and_against_itself() {
             for extension in ["parquet", "csv", "vot"] {
                 std::fs::remove_file(p.join(format!("data/volunteers.{extension}"))).unwrap();
             }
+        });
+    }
+    // A row that stands twice.
+    for (tier, table) in [(Tier::B, "votes"), (Tier::C, "volunteers"), (Tier::A, "counts")] {
+        breaks(tier, Check::Schema, "1 rows stand a second time", |p| {
+            rewrite(p, &format!("data/{table}.parquet"), |i, batch| match i {
+                0 => vec![batch.slice(0, 1), batch],
+                _ => vec![batch],
+            });
         });
     }
     // A report that says other than the table.
