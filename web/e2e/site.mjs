@@ -144,11 +144,11 @@ export class Site {
 
   /** Ends it without asking, as a power cut does. */
   async kill() {
-    const gone = new Promise((then) => this.child.once('exit', then));
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     this.child.removeAllListeners('exit');
-    this.child.once('exit', () => {});
+    const gone = new Promise((then) => this.child.once('exit', then));
     this.child.kill('SIGKILL');
-    await Promise.race([gone, new Promise((then) => setTimeout(then, WAIT_MS))]);
+    await gone;
   }
 
   async api(path, body) {

@@ -34,6 +34,7 @@ pub struct Ladder {
     name: String,
     codes: Vec<u32>,
     rungs: Vec<Rung>,
+    must_be_told: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -99,7 +100,17 @@ impl Ladder {
             from_below: vec![0; top],
             loss: if n == 0 { Vec::new() } else { vec![1.0] },
         });
-        Self { name: name.to_owned(), codes, rungs }
+        Self { name: name.to_owned(), codes, rungs, must_be_told: false }
+    }
+
+    /// Takes the blank away: a row whose cell cannot be told is withheld.
+    #[must_use]
+    pub fn must_be_told(mut self) -> Self {
+        if self.rungs.len() > 1 {
+            self.rungs.pop();
+        }
+        self.must_be_told = true;
+        self
     }
 
     /// A column that is told or not: a country, a group.
@@ -241,50 +252,6 @@ impl Anonymised {
         let (ladder, level) = (&self.ladders[column], self.levels[column]);
         let label = &ladder.rungs[level].labels[ladder.at(ladder.codes[row], level) as usize];
         (!label.is_empty()).then_some(label)
-    }
-
-    /// Withholds every row without a label in a column: whole groups, so that the others stay as safe as they were.
-    /// The report is of what leaves then.
-    pub(crate) fn withhold_without(&mut self, column: usize, sensitive: &[u8]) {
-        for row in 0..self.fates.len() {
-            if self.leaves(row) && self.label(column, row).is_none() {
-                self.fates[row] = WITHHELD;
-            }
-        }
-        let n_columns = self.ladders.len();
-        let (mut n_blank, mut loss) = (vec![0; n_columns], 0.0);
-        let mut published: Vec<Group> = Vec::new();
-        for (row, fate) in self.fates.iter().enumerate() {
-            let codes = codes_of(&self.ladders, row);
-            let group = Group { codes, n: 1, sensitive: 1 << sensitive[row] };
-            let mut shown = lift(&self.ladders, &group, &self.levels);
-            if *fate == WITHHELD {
-                loss += n_columns as f64;
-                continue;
-            }
-            for c in (0..n_columns).filter(|c| fate & 1 << c != 0) {
-                n_blank[c] += 1;
-                shown.codes[c] = BLANK;
-            }
-            loss += cell_losses(&shown, &self.ladders, &self.levels).sum::<f64>();
-            published.push(shown);
-        }
-        let n_left = published.len() as u64;
-        self.report.count(&merge(published));
-        self.report.n_withheld = self.report.n_rows - n_left;
-        self.report.loss = mean_cell(loss, self.report.n_rows, n_columns);
-        for (column, n_blank) in self.report.columns.iter_mut().zip(n_blank) {
-            column.n_blank = n_blank;
-        }
-    }
-}
-
-impl Report {
-    /// The groups that leave.
-    fn count(&mut self, published: &[Group]) {
-        self.smallest_group = published.iter().map(|g| g.n).min();
-        self.fewest_sensitive = published.iter().map(|g| g.sensitive.count_ones()).min();
-        self.n_groups = published.len() as u64;
     }
 }
 
@@ -464,9 +431,9 @@ fn suppress(
         groups.into_iter().partition(|g| g.is_safe(demand));
     let mut out: Vec<(Group, u8)> = safe.into_iter().map(|g| (g, 0)).collect();
     let n = ladders.len();
-    let is_told = |c: usize| levels[c] + 1 < ladders[c].rungs.len();
+    let may_blank = |c: usize| !ladders[c].must_be_told && levels[c] + 1 < ladders[c].rungs.len();
     let mut masks: Vec<u8> =
-        (1..1_u8 << n).filter(|m| (0..n).all(|c| m & 1 << c == 0 || is_told(c))).collect();
+        (1..1_u8 << n).filter(|m| (0..n).all(|c| m & 1 << c == 0 || may_blank(c))).collect();
     masks.sort_unstable_by_key(|m| (m.count_ones(), *m));
     for mask in masks {
         if small.is_empty() {
@@ -532,12 +499,13 @@ fn finish(
         published.push(shown);
     }
     let columns = ladders.iter().zip(&levels).zip(n_blank);
-    let mut report = Report {
+    let published = merge(published);
+    let report = Report {
         k: demand.k,
         l: demand.l,
-        smallest_group: None,
-        fewest_sensitive: None,
-        n_groups: 0,
+        smallest_group: published.iter().map(|g| g.n).min(),
+        fewest_sensitive: published.iter().map(|g| g.sensitive.count_ones()).min(),
+        n_groups: published.len() as u64,
         n_rows: n_rows as u64,
         n_withheld: groups.iter().filter(|(_, m)| *m == WITHHELD).map(|(g, _)| g.n).sum(),
         columns: columns
@@ -549,7 +517,6 @@ fn finish(
             .collect(),
         loss,
     };
-    report.count(&merge(published));
     Anonymised { ladders, levels, fates, report }
 }
 

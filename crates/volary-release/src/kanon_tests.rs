@@ -108,9 +108,11 @@ fn rows() -> impl Strategy<Value = Rows> {
     prop::collection::vec((1..20_000_u64, 19_000..19_400_i32, 0..4_u8, 0..3_u8, 0..5_u8), 0..120)
 }
 
-fn run(rows: &Rows, demand: Demand) -> (Anonymised, Vec<u8>) {
+/// Without a blank for the first column, where it `must_be_told`.
+fn run(rows: &Rows, demand: Demand, must_be_told: bool) -> (Anonymised, Vec<u8>) {
+    let first = Ladder::counts("n", &rows.iter().map(|r| r.0).collect::<Vec<_>>());
     let ladders = vec![
-        Ladder::counts("n", &rows.iter().map(|r| r.0).collect::<Vec<_>>()),
+        if must_be_told { first.must_be_told() } else { first },
         Ladder::days("first", &rows.iter().map(|r| Some(r.1)).collect::<Vec<_>>(), Resolution::Week),
         Ladder::told("country", &rows.iter().map(|r| r.2.to_string()).collect::<Vec<_>>()),
         Ladder::told("group", &rows.iter().map(|r| r.3.to_string()).collect::<Vec<_>>()),
@@ -121,8 +123,8 @@ fn run(rows: &Rows, demand: Demand) -> (Anonymised, Vec<u8>) {
 
 proptest! {
     #[test]
-    fn what_leaves_is_k_anonymous_and_l_diverse(rows in rows(), k in 1..12_u32, l in 1..4_u32) {
-        let (a, sensitive) = run(&rows, Demand { k, l });
+    fn what_leaves_is_k_anonymous_and_l_diverse(rows in rows(), k in 1..12_u32, l in 1..4_u32, must in any::<bool>()) {
+        let (a, sensitive) = run(&rows, Demand { k, l }, must);
         let seen = smallest_group(&table(&a, 4, &sensitive));
         if let Some((smallest, fewest)) = seen {
             prop_assert!(smallest >= k as usize && fewest >= l as usize);
@@ -131,6 +133,7 @@ proptest! {
         prop_assert_eq!(seen.map(|s| s.1 as u32), a.report.fewest_sensitive);
         let n_out = (0..rows.len()).filter(|&r| !a.leaves(r)).count() as u64;
         prop_assert_eq!(n_out, a.report.n_withheld);
+        prop_assert!(!must || (0..rows.len()).all(|r| !a.leaves(r) || a.label(0, r).is_some()));
     }
 
     #[test]
@@ -138,8 +141,8 @@ proptest! {
         let mut turned = rows.clone();
         turned.reverse();
         turned.rotate_left(rows.len() / 3);
-        let (a, sensitive) = run(&rows, Demand { k, l: 1 });
-        let (b, turned_sensitive) = run(&turned, Demand { k, l: 1 });
+        let (a, sensitive) = run(&rows, Demand { k, l: 1 }, true);
+        let (b, turned_sensitive) = run(&turned, Demand { k, l: 1 }, true);
         prop_assert_eq!(&a.report, &b.report);
         let (mut left, mut right) = (table(&a, 4, &sensitive), table(&b, 4, &turned_sensitive));
         left.sort();
@@ -160,16 +163,21 @@ proptest! {
     }
 
     #[test]
-    fn the_search_finds_what_trying_everything_finds(rows in rows(), k in 2..6_u32) {
+    fn the_search_finds_what_trying_everything_finds(rows in rows(), k in 2..6_u32, must in any::<bool>()) {
         let demand = Demand { k, l: 1 };
-        let (a, _) = run(&rows, demand);
+        let (a, _) = run(&rows, demand, must);
         let ladders = a.ladders.clone();
         let base: Vec<Group> = (0..rows.len())
             .map(|r| Group { codes: codes_of(&ladders, r), n: 1, sensitive: 1 })
             .collect();
         let mut least = f64::INFINITY;
-        for node in 0..3 * 4 * 2 * 2 {
-            let levels = vec![node % 3, node / 3 % 4, node / 12 % 2, node / 24];
+        let n_rungs: Vec<usize> = ladders.iter().map(|ladder| ladder.rungs.len()).collect();
+        for mut node in 0..n_rungs.iter().product() {
+            let mut levels = Vec::new();
+            for n in &n_rungs {
+                levels.push(node % n);
+                node /= n;
+            }
             let lifted = merge(base.iter().map(|g| lift(&ladders, g, &levels)).collect());
             let fates = suppress(lifted, &ladders, &levels, demand);
             least = least.min(loss_of(&fates, &ladders, &levels));

@@ -322,7 +322,7 @@ impl Reader {
         let question = self.question(
             &cell("workflow_id").unwrap_or_default(),
             &cell("task").unwrap_or_default(),
-            &cell("kind").unwrap_or_else(|| "single".into()),
+            &cell("kind").unwrap_or_else(|| "unknown".into()),
         );
         let answer = cell("answer").map_or(NO_ANSWER, |a| self.answers.intern(&a).number());
         let day = cells.time_ms("created_at", row).map_or(NO_DAY, day_of);

@@ -1,10 +1,11 @@
 //! Two versions of a package together: how many people left in between, and whose pseudonyms can be joined.
 //!
 //! Whoever knows that somebody opted out between two versions subtracts the one from the other: where few left, the
-//! rows and the counts that are gone are theirs, in tier A too. Who left is told by the keys of both versions. Where
-//! there is no key of the version before (it is to be put away or destroyed), or nobody has a pseudonym there, it is at
-//! the least as many as the subject lost that lost most; that many may be fewer than did leave, and never more. Dates
-//! of opt-outs are not asked: they may be anything.
+//! rows, the counts and the strokes that are gone are theirs, in tier A too. Who left is told by the keys of both
+//! versions. Where there is no key of the version before (it is to be put away or destroyed), or nobody has a pseudonym
+//! there, it is at the least as many as the subject lost that lost most; that many may be fewer than did leave, and
+//! never more. Who drew and did not vote has no pseudonym, so shapes are asked in any case. Dates of opt-outs are not
+//! asked: they may be anything.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
@@ -16,6 +17,7 @@ use super::{Outcome, Truth, View, linkage, outcome};
 use crate::error::ReleaseError;
 use crate::pseudonym::Bearer;
 use crate::settings::Privacy;
+use crate::tier::Table;
 
 /// A package, and whose its pseudonyms are.
 #[derive(Debug)]
@@ -45,17 +47,19 @@ impl Version<'_> {
 /// those who are out now. Where k or more left, k is told: how many opted out would help to find them.
 ///
 /// # Errors
-/// Where the counts of a version cannot be read.
+/// Where the counts or shapes of a version cannot be read.
 pub fn difference(
     [before, after]: [&Version<'_>; 2],
     out: &[&str],
     privacy: &Privacy,
     progress: &Progress,
 ) -> Result<Outcome, ReleaseError> {
-    let n_people = match (before.holds(out), after.holds(out)) {
+    let least_that_left = |table| least_that_left(table, before.folder, after.folder, progress);
+    let n_voters = match (before.holds(out), after.holds(out)) {
         (Some(stood), Some(stand)) => stood.difference(&stand).count() as u64,
-        _ => least_that_left(before.folder, after.folder, progress)?,
+        _ => least_that_left(Table::Counts)?,
     };
+    let n_people = n_voters.max(least_that_left(Table::Shapes)?);
     let k = u64::from(privacy.k);
     let n_found = if n_people < k { n_people } else { 0 };
     let knows = "who opted out in between; looked for are k people, where k or more did";
@@ -63,18 +67,27 @@ pub fn difference(
 }
 
 /// The most people that one subject lost to a question; one, where a subject is gone as a whole.
-fn least_that_left(before: &Path, after: &Path, progress: &Progress) -> Result<u64, ReleaseError> {
-    let after = seen(after, progress)?;
+fn least_that_left(
+    table: Table,
+    before: &Path,
+    after: &Path,
+    progress: &Progress,
+) -> Result<u64, ReleaseError> {
+    let after = seen(after, table, progress)?;
     let lost = |(of, n): (&[String; 3], &u64)| match after.get(of) {
         Some(left) => n.saturating_sub(*left),
         None => 1,
     };
-    Ok(seen(before, progress)?.iter().map(lost).max().unwrap_or(0))
+    Ok(seen(before, table, progress)?.iter().map(lost).max().unwrap_or(0))
 }
 
 /// How many people saw each subject with each question: workflow, task, subject.
-fn seen(package: &Path, progress: &Progress) -> Result<HashMap<[String; 3], u64>, ReleaseError> {
-    let path = package.join("data/counts.parquet");
+fn seen(
+    package: &Path,
+    table: Table,
+    progress: &Progress,
+) -> Result<HashMap<[String; 3], u64>, ReleaseError> {
+    let path = package.join(format!("data/{}.parquet", table.name()));
     let mut seen = HashMap::new();
     if !path.exists() {
         return Ok(seen);

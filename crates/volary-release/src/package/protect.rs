@@ -99,18 +99,16 @@ impl<'a> Protection<'a> {
         let text = |of: fn(&Person) -> &String| -> Vec<String> {
             chosen.iter().map(|&v| of(person(v)).clone()).collect()
         };
+        let activity = Ladder::floors("activity", &floors);
         let ladders = vec![
-            Ladder::floors("activity", &floors),
+            // Without an activity that may be shown, a person's votes cannot be countable.
+            if tier < Tier::D { activity.must_be_told() } else { activity },
             Ladder::days("first", &chosen.iter().map(|&v| first[v]).collect::<Vec<_>>(), privacy.time),
             Ladder::told("country", &text(|p| &p.country)),
             Ladder::told("group", &text(|p| &p.group)),
         ];
         let sensitive: Vec<u8> = chosen.iter().map(|&v| decile_or_none(person(v).agreement)).collect();
-        let mut table = anonymise(ladders, &sensitive, Demand { k: privacy.k, l: privacy.l })?;
-        if tier < Tier::D {
-            // Without an activity that may be shown, a person's votes cannot be countable.
-            table.withhold_without(ACTIVITY, &sensitive);
-        }
+        let table = anonymise(ladders, &sensitive, Demand { k: privacy.k, l: privacy.l })?;
         let time = [Resolution::Day, Resolution::Week, Resolution::Quarter, Resolution::Year]
             .into_iter()
             .find(|r| r.name() == table.report.columns[FIRST].rung)

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::Path;
 
 use arrow_schema::DataType;
@@ -13,6 +12,7 @@ use volary_ingest::Progress;
 use volary_ingest::tables::for_each_batch;
 
 use super::metadata::Described;
+use super::tables::key_of;
 use super::{Check, Verified};
 use crate::attack::View;
 use crate::calendar::{Resolution, bucket_span};
@@ -130,10 +130,7 @@ fn parquet_cells(
     let read = for_each_batch(&package.join(&file), &names, progress, |cells| {
         for row in 0..cells.n_rows() {
             if let Some(key) = table.key() {
-                // Sixty-four bits: of ten million rows two meet by chance once in 370,000 packages.
-                let mut hasher = DefaultHasher::new();
-                key.iter().for_each(|name| cells.text(name, row).hash(&mut hasher));
-                keys.push(hasher.finish());
+                keys.push(key_of(cells, row, key));
             }
             let number = |name: &str| cells.text(name, row).and_then(|text| text.parse::<f64>().ok());
             if let Some(what) = wrong_row(table, &number, described) {
@@ -189,6 +186,12 @@ fn wrong_row(
         },
         Table::Consensus if is_more("n_answered", "n_seen") => {
             Some("more people who answered than who saw it")
+        }
+        Table::Consensus
+            if is_more("fraction_low", "fraction_high")
+                || is_more("probability_low", "probability_high") =>
+        {
+            Some("an interval whose lower end is above its upper end")
         }
         Table::Shapes if is_more("n_volunteers", "n_seen") => {
             Some("more people who drew it than who saw it")

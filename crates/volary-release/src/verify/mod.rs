@@ -12,6 +12,7 @@ mod json;
 mod metadata;
 mod names;
 mod structure;
+mod tables;
 
 use std::path::Path;
 
@@ -157,6 +158,7 @@ pub fn verify(
     let sums = structure::sums(package, &files, &mut out)?;
     let described = metadata::check(package, &files, &sums, &mut out)?;
     contents::check(package, &described, &files, &mut out, progress)?;
+    tables::check(package, &mut out, progress);
     groups::check(package, &described, &mut out, progress)?;
     cards::check(package, &files, &described, &mut out);
     match against.names {
