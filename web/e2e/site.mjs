@@ -1,6 +1,6 @@
 // The real binary over a project folder of its own, and a browser in front of it.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
@@ -172,6 +172,14 @@ export class Site {
   }
 }
 
+/** A build of the page to be tested in place of the one within the binary, so that a change needs no compiler. */
+const DIST = process.env.VOLARY_DIST;
+
+function fromDisk(route) {
+  const path = join(DIST, new URL(route.request().url()).pathname);
+  return route.fulfill({ path: existsSync(path) && statSync(path).isFile() ? path : join(DIST, 'index.html') });
+}
+
 /** A tab with the key, which fails the test on an error in the page and on anything that leaves this machine. */
 export async function open(browser, site, path = '', options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
@@ -190,6 +198,7 @@ export async function open(browser, site, path = '', options = {}) {
     const url = new URL(request.url());
     if (['http:', 'https:', 'ws:', 'wss:'].includes(url.protocol) && url.hostname !== '127.0.0.1') page.faults.push(`asked ${url}`);
   });
+  if (DIST) await page.route((url) => !url.pathname.startsWith('/api/'), fromDisk);
   await page.addInitScript((key) => sessionStorage.setItem('volary-key', key), site.key);
   await page.goto(site.url + path);
   return page;
