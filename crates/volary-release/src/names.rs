@@ -334,6 +334,11 @@ pub fn read_names(path: &Path, progress: &Progress) -> Result<Vec<String>, Relea
             return Err(ReleaseError::settings(path, what));
         }
     }
+    if all.is_empty() {
+        let what = "no names; give the export that the votes are of, or a text with a name a line";
+        return Err(ReleaseError::settings(path, what));
+    }
+    // Where nobody was logged in, nobody has a name.
     all.retain(|name| !name.starts_with("not-logged-in"));
     Ok(all.into_iter().collect())
 }

@@ -423,12 +423,16 @@ mod tests {
 
     /// Votes of people by their names, `not-logged-in…` among them.
     fn votes(rows: &[(&str, &str, &str, &str)]) -> Votes {
-        let folder = tempfile::tempdir().unwrap();
         let mut csv =
             String::from("classification_id,workflow_id,subject_id,volunteer,task,kind,answer\n");
         for (id, (subject, name, kind, answer)) in rows.iter().enumerate() {
             csv.push_str(&format!("{id},7,{subject},{},T-{kind},{kind},{answer}\n", key(name).0));
         }
+        read(&csv)
+    }
+
+    fn read(csv: &str) -> Votes {
+        let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("votes.csv");
         std::fs::write(&path, csv).unwrap();
         let release_key = ReleaseKey::of_bytes(&[7; 32]).unwrap();
@@ -459,6 +463,13 @@ mod tests {
         votes.take_out_rare(3);
         // Of what the team lists, four classifications are four.
         assert_eq!(left(&votes), BTreeSet::from(["Towel", "Yes", "No"]));
+    }
+
+    #[test]
+    fn without_a_kind_an_answer_may_be_typed() {
+        let votes =
+            read("classification_id,workflow_id,subject_id,volunteer,task,answer\n1,7,s1,va,T0,Ann\n");
+        assert_eq!(votes.typed().count(), 1);
     }
 
     #[test]

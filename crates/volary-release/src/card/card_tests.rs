@@ -295,7 +295,7 @@ fn one_number_that_changes_changes_the_card_and_is_found_out() {
 #[test]
 fn files_that_contradict_each_other_have_no_card() {
     type Harm = fn(&Place);
-    let cases: [(&str, Harm); 9] = [
+    let cases: [(&str, Harm); 10] = [
         ("is not what training wrote", |p| {
             p.write("config.json", &config().to_string().replace("80", "81"))
         }),
@@ -326,6 +326,17 @@ fn files_that_contradict_each_other_have_no_card() {
         ("does not say that weights.safetensors was written", |p| {
             let text = std::fs::read_to_string(p.path("run.json")).unwrap();
             p.write("run.json", &text.replace("/weights.safetensors", "/other.safetensors"));
+        }),
+        ("cost.json is gone", |p| {
+            let text = std::fs::read_to_string(p.path("run.json")).unwrap();
+            let mut record: Value = serde_json::from_str(&text).unwrap();
+            let bytes = std::fs::read(p.path("cost.json")).unwrap();
+            let hash = blake3::hash(&bytes).to_hex().to_string();
+            let one = json!({"path": "/home/zaphod/cost.json", "bytes": bytes.len(), "blake3": hash});
+            record["outputs"].as_array_mut().unwrap().push(one);
+            p.write("run.json", &record.to_string());
+            p.card().unwrap();
+            std::fs::remove_file(p.path("cost.json")).unwrap();
         }),
         ("do not lead to this model", |p| {
             let run = json!({"command": "consensus", "volary": "0.1.0", "seed": 1, "inputs": [], "outputs": []});

@@ -253,6 +253,12 @@ impl Folder {
                 found.push(format!("run.json does not say that {name} was written"));
             }
         }
+        // Without these a card says less than it must, and nobody would see that it does.
+        for name in [COST_FILE, SEARCH_FILE] {
+            if written(name).is_some() && self.now.iter().all(|(here, _)| here != name) {
+                found.push(format!("{name} is gone, and run.json says that training wrote it"));
+            }
+        }
         for (name, hash) in &self.now {
             if written(name).is_some_and(|file| file.blake3 != *hash) {
                 found.push(format!("{name} is not what training wrote (run.json has another checksum)"));

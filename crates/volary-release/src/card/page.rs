@@ -320,10 +320,7 @@ fn cost(folder: &Folder, out: &mut String) {
     put!(out, "\n## What it cost\n\n");
     let total = folder.costs.total();
     let Some(last) = folder.costs.runs.last() else {
-        put!(
-            out,
-            "Not measured: the folder has no cost.json. It was trained by a Volary that did not measure.\n"
-        );
+        put!(out, "Not measured: the training wrote no cost.json.\n");
         return;
     };
     let mut rows = vec![

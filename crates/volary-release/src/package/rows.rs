@@ -70,9 +70,9 @@ impl Desk<'_> {
         // A consensus has a row for every answer of a question on every subject, those that nobody gave there too:
         // an answer that does not leave must not do so with a zero.
         let leaves: HashSet<(u32, u32)> = released.iter().map(|c| (c.question, c.answer)).collect();
-        let is_seen = |s: u32, q: u32| {
-            let at = released.partition_point(|c| (c.subject, c.question) < (s, q));
-            released.get(at).is_some_and(|c| (c.subject, c.question) == (s, q))
+        let n_seen_of = |counts: &[Count], s: u32, q: u32| {
+            let at = counts.partition_point(|c| (c.subject, c.question) < (s, q));
+            counts.get(at).filter(|c| (c.subject, c.question) == (s, q)).map(|c| c.n_seen)
         };
         let needed = ["workflow_id", "task", "subject_id", "answer", "n_seen", "n_votes"];
         for_each_batch(path, &needed, progress, |cells| {
@@ -80,7 +80,8 @@ impl Desk<'_> {
                 let text = |name: &str| cells.text(name, row).unwrap_or_default().into_owned();
                 let [workflow, task, subject, answer] =
                     ["workflow_id", "task", "subject_id", "answer"].map(text);
-                let given = text("n_votes").parse::<f64>().map_or(0, |n| n as u64);
+                let [given, given_seen] =
+                    ["n_votes", "n_seen"].map(|name| text(name).parse::<f64>().map_or(0, |n| n as u64));
                 let question = self.votes.question(&workflow, &task);
                 let places = (self.votes.subject(&subject), question, self.votes.answer(&answer));
                 let counted = match places {
@@ -92,10 +93,17 @@ impl Desk<'_> {
                         "the consensus is of other votes than those released: subject {subject}, {task}, {given} votes there and {counted} here; run `volary consensus` on the same votes, without those who opted out"
                     ));
                 }
+                let seen = places.0.zip(question).and_then(|(s, q)| n_seen_of(all, s, q));
+                if seen.is_some_and(|seen| seen != given_seen) && wrong.is_none() {
+                    wrong = Some(format!(
+                        "the consensus is of other votes than those released: subject {subject}, {task}, seen by {given_seen} there and by {} here; run `volary consensus` on the same votes, without those who opted out",
+                        seen.unwrap_or(0)
+                    ));
+                }
                 let (Some(s), Some(q), Some(a)) = places else { continue };
                 // An answer that few gave, or nobody, does not leave; nor what few saw.
                 let is_rare = count_of(released, s, q, a).is_none() && counted > 0;
-                if is_rare || !leaves.contains(&(q, a)) || !is_seen(s, q) {
+                if is_rare || !leaves.contains(&(q, a)) || n_seen_of(released, s, q).is_none() {
                     continue;
                 }
                 let numbers = columns[4..]
@@ -110,6 +118,12 @@ impl Desk<'_> {
             return Err(ReleaseError::Refused(what));
         }
         rows.sort_by_key(|row| row.0);
+        if let Some(two) = rows.windows(2).find(|two| two[0].0 == two[1].0) {
+            return Err(ReleaseError::Refused(format!(
+                "the consensus has two rows of one answer: subject {}, {}; give the table that `volary consensus` wrote",
+                self.votes.subjects[two[0].0[1] as usize], self.votes.answers[two[0].0[2] as usize]
+            )));
+        }
         let mut sink = self.sink(Table::Consensus, rows.len())?;
         for ([q, s, a], numbers) in &rows {
             let question = &self.votes.questions[*q as usize];

@@ -193,11 +193,11 @@ fn volunteers(
         }
     }
     if tier == Tier::C {
-        let is_timed = |row: &&Row| view.when(row).is_some();
-        let is_alone = |row: &&Row| !activity.contains_key(view.person(row.who));
-        let n_timed = view.rows.iter().filter(is_timed).filter(is_alone).count();
+        let timed = view.rows.iter().filter(|row| view.when(row).is_some());
+        let n_timed = timed.filter(|row| !activity.contains_key(view.person(row.who))).count();
         if n_timed > 0 {
-            let what = format!("{n_timed} votes with a time whose pseudonym is not in the table of volunteers");
+            let what =
+                format!("{n_timed} votes with a time whose pseudonym is not in the table of volunteers");
             out.find(Check::Groups, VOTES, what);
         }
         let of_several = view.pseudonyms().zip(view.activity()).filter(|(_, n)| *n > 1);

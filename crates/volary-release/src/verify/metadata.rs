@@ -344,13 +344,15 @@ pub(crate) fn biases(
     let told = json::parse(&read("known_biases.json")).unwrap_or_default();
     let readme = String::from_utf8_lossy(&read("README.md")).into_owned();
     for bias in registry.biases.iter().filter(|b| b.state != State::Watched) {
-        let entries = told["biases"].as_array();
-        let is_told = entries
-            .into_iter()
-            .flatten()
-            .any(|b| b["id"] == bias.id.as_str() && b["what"] == bias.what.as_str());
-        if !is_told {
+        let entries = || told["biases"].as_array().into_iter().flatten();
+        // Read back, so that its numbers went the same way as those of the package.
+        let ours =
+            serde_json::to_vec(bias).ok().and_then(|ours| json::parse(&ours).ok()).unwrap_or_default();
+        if !entries().any(|entry| entry["id"] == ours["id"]) {
             out.find(Check::Biases, "known_biases.json", format!("{} is not told", bias.id));
+        } else if !entries().any(|entry| *entry == ours) {
+            let what = format!("{} is told otherwise than the registry has it", bias.id);
+            out.find(Check::Biases, "known_biases.json", what);
         }
         if !readme.contains(&format!("### {} (", bias.id)) {
             out.find(Check::Biases, "README.md", format!("{} is not told", bias.id));

@@ -165,6 +165,10 @@ pub fn verify(
         Some(names) => {
             let set = NameSet::new(names.iter().map(String::as_str), &names::ours(package, &described))?;
             out.names = Some((set.n_names, set.n_short, set.n_common));
+            if set.n_names == 0 {
+                out.not_checked
+                    .push("names: none of those that were given can be told apart from other words");
+            }
             names::check(package, &files, &set, &mut out)?;
         }
         None => out.not_checked.push("names: needs the list of names, --names FILE"),

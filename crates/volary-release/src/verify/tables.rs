@@ -63,7 +63,8 @@ fn counts(package: &Path, out: &mut Verified, progress: &Progress) -> Result<Cou
         Ok(())
     })?;
     if n_two > 0 {
-        let what = format!("{n_two} rows with another n_seen than the same question on the same subject has");
+        let what =
+            format!("{n_two} rows with another n_seen than the same question on the same subject has");
         out.find(Check::Schema, COUNTS, what);
     }
     Ok(counts)

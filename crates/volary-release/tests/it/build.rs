@@ -7,7 +7,7 @@ use volary_release::optout::OptOuts;
 use volary_release::pseudonym::is_pseudonym;
 use volary_release::tier::Tier;
 
-use crate::support::{N_VOLUNTEERS, Project, csv_rows, files, name, settings};
+use crate::support::{N_VOLUNTEERS, Project, consensus_of, csv_rows, files, name, settings};
 
 #[test]
 fn the_same_inputs_give_the_same_bytes_whatever_the_order_of_the_rows() {
@@ -177,16 +177,7 @@ fn a_consensus_of_other_votes_is_refused_and_the_right_one_is_written() {
     let mut project = Project::new();
     let package = project.package(Tier::A);
     let counts = csv_rows(&package.join("data/counts.csv"));
-    let mut text = String::from(
-        "workflow_id,task,subject_id,answer,n_seen,n_answered,n_votes,fraction,fraction_low,fraction_high,weight,user_name\n",
-    );
-    for row in &counts[1..] {
-        let answer = row[3].trim_start_matches('\'').replace('"', "\"\"");
-        text.push_str(&format!(
-            "{},{},{},\"{answer}\",{},{},{},0.5,0.4,0.6,1.0,Zaphod\n",
-            row[0], row[1], row[2], row[4], row[4], row[5]
-        ));
-    }
+    let text = consensus_of(&counts);
     project.inputs.consensus = Some(project.write("consensus.csv", &text));
     let target = project.path("with-consensus");
     project.release(&target, &settings(Tier::A)).unwrap();
@@ -208,6 +199,19 @@ fn a_consensus_of_other_votes_is_refused_and_the_right_one_is_written() {
     let target = project.path("with-zeros");
     project.release(&target, &settings(Tier::A)).unwrap();
     assert_eq!(csv_rows(&target.join("data/consensus.csv")), consensus);
+    // A row twice, and people who did not see it.
+    let twice = format!("{text}{}\n", text.lines().nth(1).unwrap());
+    project.inputs.consensus = Some(project.write("twice.csv", &twice));
+    let refused = project.release(&project.path("refused"), &settings(Tier::A)).unwrap_err().to_string();
+    assert!(refused.contains("two rows of one answer"), "{refused}");
+    let seen = text.replacen(
+        &format!(",{},{},{},0.5,", counts[1][4], counts[1][4], counts[1][5]),
+        &format!(",999,{},{},0.5,", counts[1][4], counts[1][5]),
+        1,
+    );
+    project.inputs.consensus = Some(project.write("seen.csv", &seen));
+    let refused = project.release(&project.path("refused"), &settings(Tier::A)).unwrap_err().to_string();
+    assert!(refused.contains("seen by 999 there"), "{refused}");
     // One vote more, and it is of other votes.
     let other = text.replacen(&format!(",{},0.5,", counts[1][5]), ",99,0.5,", 1);
     project.inputs.consensus = Some(project.write("consensus.csv", &other));
@@ -315,6 +319,18 @@ fn shapes_of_enough_people_leave_and_no_single_stroke() {
     assert!(attempt(&project, "two").unwrap_err().to_string().starts_with("1 marks are of people"));
     project.inputs.shapes_members = Some(project.write("members.csv", &members("v0")));
     attempt(&project, "three").unwrap();
+    // Whoever drew and did not vote has no pseudonym: that one of them left is seen by what the shapes lost.
+    project.inputs.previous = Some(package.clone());
+    let mut next = settings(Tier::A);
+    next.version = "1.1".to_owned();
+    project.inputs.shapes = Some(project.write("fewer.csv", &shapes.replace(",9,5,5,", ",8,5,5,")));
+    project.know("shapes", "fewer.csv", &list.stamp().unwrap());
+    let refused = project.release(&project.path("five"), &next).unwrap_err().to_string();
+    assert!(refused.contains("difference of versions") && refused.contains("found 1 of 1"), "{refused}");
+    project.inputs.shapes = Some(project.write("shapes.csv", shapes));
+    project.know("shapes", "shapes.csv", &list.stamp().unwrap());
+    project.release(&project.path("six"), &next).unwrap();
+    project.inputs.previous = None;
     project.inputs.shapes = None;
     assert!(attempt(&project, "four").unwrap_err().to_string().starts_with("nothing to release"));
 }

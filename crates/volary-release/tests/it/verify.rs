@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::{RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt64Array};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use sha2::{Digest as _, Sha256};
@@ -18,7 +18,7 @@ use volary_release::settings::{Privacy, Settings};
 use volary_release::tier::Tier;
 use volary_release::verify::{Against, Check, Verified, verify};
 
-use crate::support::{Project, files, name, names, release_key, settings};
+use crate::support::{Project, consensus_of, csv_rows, files, name, names, release_key, settings};
 
 fn look(package: &Path) -> Verified {
     let names = names();
@@ -225,15 +225,22 @@ fn rewrite(package: &Path, file: &str, change: impl Fn(usize, RecordBatch) -> Ve
     std::fs::write(path, writer.into_inner().unwrap()).unwrap();
 }
 
+/// One cell of text changed.
+fn replace(batch: &RecordBatch, column: &str, row: usize, text: &str) -> RecordBatch {
+    let at = batch.schema().index_of(column).unwrap();
+    let with = |(here, old)| if here == row { Some(text) } else { old };
+    let mut columns = batch.columns().to_vec();
+    columns[at] = Arc::new(
+        batch.column(at).as_string::<i32>().iter().enumerate().map(with).collect::<StringArray>(),
+    );
+    RecordBatch::try_new(batch.schema(), columns).unwrap()
+}
+
 /// Writes the first time of the votes' Parquet table anew, and nothing else.
 fn replace_time(package: &Path, time: &str) {
-    rewrite(package, "data/votes.parquet", |i, batch| {
-        let at = batch.schema().index_of("time").unwrap();
-        let times = batch.column(at).as_string::<i32>();
-        let with = |(row, old)| if (i, row) == (0, 0) { Some(time) } else { old };
-        let mut columns = batch.columns().to_vec();
-        columns[at] = Arc::new(times.iter().enumerate().map(with).collect::<StringArray>());
-        vec![RecordBatch::try_new(batch.schema(), columns).unwrap()]
+    rewrite(package, "data/votes.parquet", |i, batch| match i {
+        0 => vec![replace(&batch, "time", 0, time)],
+        _ => vec![batch],
     });
 }
 
@@ -260,6 +267,25 @@ fn a_table_is_held_against_the_other_and_against_itself() {
             });
         });
     }
+    // Votes that were taken out, or changed, and counts that were not.
+    breaks(Tier::B, Check::Schema, "counts are not what the votes say", |p| {
+        rewrite(p, "data/votes.parquet", |i, batch| match i {
+            0 => vec![batch.slice(1, batch.num_rows() - 1)],
+            _ => vec![batch],
+        });
+    });
+    breaks(Tier::B, Check::Schema, "counts are not what the votes say", |p| {
+        rewrite(p, "data/votes.parquet", |_, batch| vec![replace(&batch, "answer", 0, "Zaphod")]);
+    });
+    // A time of somebody who is in no table of volunteers.
+    breaks(Tier::C, Check::Groups, "whose pseudonym is not in the table of volunteers", |p| {
+        rewrite(p, "data/votes.parquet", |_, batch| {
+            let times = batch.column_by_name("time").unwrap().as_string::<i32>();
+            let missing = times.iter().position(|time| time.is_none()).unwrap();
+            let there = times.iter().flatten().next().unwrap();
+            vec![replace(&batch, "time", missing, there)]
+        });
+    });
     // A report that says other than the table.
     breaks(Tier::C, Check::Groups, "other groups of volunteers", |p| {
         let report = std::fs::read_to_string(p.join("privacy_report.json")).unwrap();
@@ -295,6 +321,35 @@ fn a_table_is_held_against_the_other_and_against_itself() {
             std::fs::write(&path, text.replace(from, to)).unwrap();
         });
     }
+}
+
+#[test]
+fn a_consensus_is_held_against_the_counts() {
+    let mut project = Project::new();
+    let counts = csv_rows(&project.package(Tier::A).join("data/counts.csv"));
+    project.inputs.consensus = Some(project.write("consensus.csv", &consensus_of(&counts)));
+    let with = |name: &str, harm: &dyn Fn(&RecordBatch) -> RecordBatch| -> Vec<String> {
+        let package = project.path(name);
+        project.release(&package, &settings(Tier::A)).unwrap();
+        rewrite(&package, "data/consensus.parquet", |_, batch| vec![harm(&batch)]);
+        look(&package).findings.into_iter().map(|finding| finding.what).collect()
+    };
+    let is_said = |found: &[String], words: &str| found.iter().any(|what| what.contains(words));
+    let whole = with("whole", &RecordBatch::clone);
+    assert!(!is_said(&whole, "counts") && !is_said(&whole, "no count"), "{whole:?}");
+    let found = with("answer", &|batch| replace(batch, "answer", 0, "Jane Doe"));
+    assert!(is_said(&found, "1 rows with an answer that no count is of"), "{found:?}");
+    let number = |column: &'static str, array: fn(usize) -> ArrayRef| {
+        move |batch: &RecordBatch| {
+            let mut columns = batch.columns().to_vec();
+            columns[batch.schema().index_of(column).unwrap()] = array(batch.num_rows());
+            RecordBatch::try_new(batch.schema(), columns).unwrap()
+        }
+    };
+    let found = with("seen", &number("n_seen", |n| Arc::new(UInt64Array::from(vec![999; n]))));
+    assert!(is_said(&found, "rows with other numbers of votes than the counts have"), "{found:?}");
+    let found = with("low", &number("fraction_low", |n| Arc::new(Float64Array::from(vec![0.9; n]))));
+    assert!(is_said(&found, "whose lower end is above its upper end"), "{found:?}");
 }
 
 #[test]
@@ -453,6 +508,13 @@ fn a_bias_that_is_not_told_is_found() {
     let verified = verify(&package, &against, &Progress::default()).unwrap();
     let told: Vec<&str> = verified.findings.iter().map(|f| f.what.as_str()).collect();
     assert_eq!(told, ["B-2 is not told", "B-2 is not told"]);
+    // The same bias, told as it stood before.
+    registry.biases.truncate(1);
+    registry.biases[0].mitigation.push_str(" We retrained.");
+    let against = Against { biases: Some(&registry), ..Against::default() };
+    let verified = verify(&package, &against, &Progress::default()).unwrap();
+    let told: Vec<&str> = verified.findings.iter().map(|f| f.what.as_str()).collect();
+    assert_eq!(told, ["B-1 is told otherwise than the registry has it"]);
 }
 
 #[test]

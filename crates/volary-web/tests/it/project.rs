@@ -458,22 +458,31 @@ fn volunteers_are_told_of_in_groups_only() {
 fn no_acknowledged_label_is_lost() {
     let folder = tempfile::tempdir().expect("made");
     let site = site(&folder);
-    let label = |id: &str, value: &str| json!({ "id": id, "subject_id": "s1", "question": "relevance", "value": value });
+    let label = |id: &str, value: &str| json!({ "id": id, "subject_id": "s1", "question": "shape", "value": value });
     site.post("/labels", &site.read, &label("a", "5")).is(403);
     site.post("/labels", &site.write, &label("a", "5")).is(201);
     site.post("/labels", &site.write, &label("a", "5")).is(200);
     site.post("/labels", &site.write, &label("a", "4")).is(409);
     site.post("/labels", &site.write, &label("b", "<img src=x onerror=alert(1)>")).is(201);
     site.post("/labels", &site.write, &label("c", "")).is(422);
-    site.post(
-        "/labels",
-        &site.write,
-        &json!({ "id": "d", "subject_id": "s1", "question": "relevance" }),
-    )
-    .is(422);
+    site.post("/labels", &site.write, &json!({ "id": "d", "subject_id": "s1", "question": "shape" }))
+        .is(422);
     site.post("/labels", &site.write, &label("e", &"x".repeat(3_000))).is(422);
-    let back = |id: &str, of: &str| json!({ "id": id, "subject_id": "s1", "question": "relevance", "retracts": of });
+    let back = |id: &str, of: &str| json!({ "id": id, "subject_id": "s1", "question": "shape", "retracts": of });
     site.post("/labels", &site.write, &back("f", "zz")).is(422);
+    // Of what the page asks itself, only what it can show again.
+    for (question, value, status) in [
+        ("relevance", "9999", 422),
+        ("relevance", "very", 422),
+        ("relevance", "05", 422),
+        ("relevance", "unsure", 201),
+        ("tag:lens;ring", "yes", 422),
+        ("tag:", "yes", 422),
+        ("tag:lens", "yes", 201),
+    ] {
+        let label = json!({ "id": format!("{question}-{value}"), "subject_id": "s2", "question": question, "value": value });
+        site.post("/labels", &site.write, &label).is(status);
+    }
     let value =
         |site: &Site| site.get("/labels", &site.read).is(200).json()["labels"][0]["value"].clone();
     assert_eq!(value(&site), "<img src=x onerror=alert(1)>");

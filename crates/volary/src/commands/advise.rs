@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::{Value, json};
 use volary_ingest::class_table::{ClassColumns, read_class_table};
 use volary_ingest::tables::for_each_batch;
@@ -80,7 +80,10 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         .with_context(|| format!("the model's configuration cannot be read: {}", config.display()))?;
     let of = |name: &str| config.get(name).and_then(Value::as_u64).unwrap_or(0);
     let trained = trained(args)?;
-    let days = u32::try_from((today(args, &session)? - trained).div_euclid(DAY_MS)).unwrap_or(0);
+    let age_ms = today(args, &session)? - trained;
+    let days = u32::try_from(age_ms.div_euclid(DAY_MS)).map_err(|_| {
+        anyhow!("the model was trained after --today; give the day that --trained means")
+    })?;
     let n_labels_then = of("n_train") + of("n_stop") + of("n_held_out");
     let n_labels_now = match &args.labels {
         Some(path) => {
@@ -88,14 +91,14 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
             let table = read_class_table(path, &columns, &session.progress)?;
             session.input_file(path)?;
             session.problems.absorb(&table.problems);
-            table.subject_ids.len() as u64
+            Some(table.subject_ids.len() as u64)
         }
-        None => n_labels_then,
+        None => None,
     };
     let evidence = Evidence {
         days,
         n_labels_then,
-        n_labels_now,
+        n_labels_now: n_labels_now.unwrap_or(n_labels_then),
         drifts: drifts(args, &mut session)?,
         missed: match (&args.missed_then, &args.missed_now) {
             (Some(then), Some(now)) => Some((missed(then)?, missed(now)?)),
@@ -107,7 +110,9 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let summary = &mut session.summary;
     summary.count("days", "days old", u64::from(days));
     summary.count("n_labels_then", "subjects with labels then", n_labels_then);
-    summary.count("n_labels_now", "  and now", n_labels_now);
+    if let Some(n_labels_now) = n_labels_now {
+        summary.count("n_labels_now", "  and now", n_labels_now);
+    }
     if !evidence.drifts.is_empty() {
         let n = evidence.drifts.iter().filter(|d| **d).count();
         summary.count("n_drifting", "windows that drift", n as u64);
@@ -115,9 +120,26 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let rows: Vec<Vec<String>> =
         reasons.iter().map(|r| vec![r.as_str().to_owned(), words(*r)]).collect();
     summary.table("Train again, because", &["reason", ""], &rows);
+    let not_looked_at: Vec<&str> = [
+        (args.labels.is_none(), "whether there are more labels (--labels)"),
+        (args.windows.is_empty(), "drift (--reference, --window)"),
+        (args.missed_then.is_none(), "what it misses (--missed-then, --missed-now)"),
+        (args.optouts.is_none(), "opt-outs (--votes, --optouts)"),
+    ]
+    .into_iter()
+    .filter_map(|(is_missing, what)| is_missing.then_some(what))
+    .collect();
     if reasons.is_empty() {
-        summary.note("no reason to train again");
+        summary.note(match not_looked_at.len() {
+            0 => "no reason to train again",
+            4 => "nothing was looked at but its age",
+            _ => "no reason to train again in what was looked at",
+        });
     }
+    if !not_looked_at.is_empty() {
+        summary.note(&format!("not looked at: {}", not_looked_at.join("; ")));
+    }
+    summary.value("not_looked_at", json!(not_looked_at));
     let list: Vec<Value> =
         reasons.iter().map(|r| json!({"reason": r.as_str(), "words": words(*r)})).collect();
     summary.value("reasons", list);
@@ -178,7 +200,7 @@ fn today(args: &Args, session: &Session) -> Result<i64> {
 fn missed(text: &str) -> Result<Missed> {
     let parts = text.split_once('/').and_then(|(k, n)| Some((k.parse().ok()?, n.parse().ok()?)));
     match parts {
-        Some((k, n)) if k <= n => Ok(Missed { k, n }),
+        Some((k, n)) if k <= n && n > 0 => Ok(Missed { k, n }),
         _ => bail!("{text:?} is not so many of so many, such as 12/640"),
     }
 }

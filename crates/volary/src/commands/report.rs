@@ -17,6 +17,7 @@ use volary_ingest::tables::{for_each_batch, read_shapes};
 use crate::analysis::Analysis;
 use crate::commands::marks::Outcome;
 use crate::images::Images;
+use crate::input::OPTED_OUT;
 use crate::project::Project;
 use crate::report::drawings::Drawings;
 use crate::report::retirement::MOST_FIGURES;
@@ -219,10 +220,15 @@ fn ingest_summary(record: &Value) -> IngestSummary {
         let example = example(&kind);
         (kind, n, example)
     });
+    // A report is published. How many rows were theirs would help to find those who opted out: it is of the input without
+    // them.
+    let (opted_out, left_out): (Vec<_>, Vec<_>) =
+        pairs(&summary["left_out"]).into_iter().partition(|(reason, _)| reason == OPTED_OUT);
+    let n_opted_out: u64 = opted_out.iter().map(|(_, n)| n).sum();
     IngestSummary {
-        rows_read: count("rows_read"),
+        rows_read: count("rows_read").saturating_sub(n_opted_out),
         rows_used: count("rows_used"),
-        left_out: pairs(&summary["left_out"]),
+        left_out,
         n_repeats: count("n_repeats"),
         n_not_logged_in: count("n_not_logged_in"),
         n_beta: count("n_beta"),

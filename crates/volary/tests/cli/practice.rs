@@ -90,4 +90,12 @@ fn a_model_is_trained_again_for_a_reason() {
     place
         .volary(&["advise", "model", "--missed-then", "9/3", "--missed-now", "1/3"])
         .fails_with("is not so many of so many");
+    place
+        .volary(&["advise", "model", "--missed-then", "0/0", "--missed-now", "0/0"])
+        .fails_with("is not so many of so many");
+    place.volary(&["advise", "model", "--today", "1999-01-01"]).fails_with("was trained after --today");
+    // What was not given was not looked at, and is not said to be as it was.
+    let bare = place.record(&["advise", "model", "--trained", "2026-05-01", "--today", "2026-06-01"]);
+    assert_eq!(bare["summary"]["not_looked_at"].as_array().unwrap().len(), 4);
+    assert!(bare["summary"]["n_labels_now"].is_null(), "{bare}");
 }

@@ -24,6 +24,7 @@ use crate::routes::time;
 const CHECK: &str = "check:";
 /// How interesting a subject is, which answers nothing that is asked of it.
 const RELEVANCE: &str = "relevance";
+const RELEVANCES: [&str; 8] = ["0", "1", "2", "3", "4", "5", "artefact", "unsure"];
 
 /// What is said of a subject.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -84,6 +85,17 @@ pub(crate) async fn list(State(app): State<Shared>, Reader(asker): Reader) -> Re
     Ok(Reply::new(&computed(view).await?))
 }
 
+/// Why what is said cannot be shown again as what it is, of the questions that the page asks itself.
+fn unfit(new: &NewLabel) -> Option<&'static str> {
+    let value = new.value.as_deref()?;
+    if new.question == RELEVANCE && !RELEVANCES.contains(&value) {
+        return Some("relevance is a number from 0 to 5, `artefact` or `unsure`");
+    }
+    let tag = new.question.strip_prefix(TAG)?;
+    (tag.is_empty() || tag.contains(';'))
+        .then_some("a tag is not empty and has no `;`, which stands between tags: give them one by one")
+}
+
 /// Give a label, or take one back
 ///
 /// When the answer comes, it is on disk. Sent again with the same id it is the same label.
@@ -106,6 +118,9 @@ pub(crate) async fn post(
             "a label has an id, a subject_id, a question, and either a value or the id that it retracts; none \
              empty, none longer than {MAX_BYTES} bytes"
         );
+        return Err(Problem::unprocessable(detail));
+    }
+    if let Some(detail) = unfit(&new) {
         return Err(Problem::unprocessable(detail));
     }
     let label = Label {
