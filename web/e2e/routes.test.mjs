@@ -194,6 +194,55 @@ test('alerts come as they are raised, wait behind a button, and are acted on', a
   await page.context().close();
 });
 
+test('an action and its note go to the alert that was chosen, whatever comes meanwhile', async () => {
+  const page = await open(browser, site, 'live');
+  await page.locator('ol li').nth(3).waitFor();
+  await page.waitForFunction(() => document.querySelector('.dot.on'));
+  const raise = (subject) => site.api('/classifications', Array.from({ length: 8 }, (_, n) => ({ source: 'e2e', id: `${subject}-${n}`, at_ms: 1_700_000_700_000, kind: 'vote', workflow: '1', version: '1.1', subject, actor: { user: `${subject}-${n}` }, answers: { T0: ['real'] } })));
+  const titles = () => page.locator('ol li .pick').evaluateAll((all) => all.map((one) => one.title.replace('Alert ', '')));
+  const chosen = () => page.locator('ol li.on .pick').getAttribute('title');
+  const [first, second, third] = await titles();
+  const actions = async (id) => ((await site.api(`/alerts/${id}`)).actions ?? []).map((one) => [one.action, one.note]);
+  const before = await actions(second);
+  await page.keyboard.press('j');
+  assert.equal(await chosen(), `Alert ${second}`);
+  const note = page.getByLabel('Note');
+  await note.fill('looks real');
+  await page.keyboard.press('Escape');
+  await raise('hand-1');
+  await raise('hand-2');
+  await page.getByRole('button', { name: '2 new' }).waitFor();
+  await page.keyboard.press('.');
+  await page.waitForFunction(() => document.querySelector('ol strong')?.textContent === 'hand-2');
+  assert.equal(await chosen(), `Alert ${second}`);
+  assert.equal(await note.inputValue(), 'looks real');
+  await page.keyboard.press('1');
+  await page.getByText(`alert ${second}: claim`).waitFor();
+  assert.deepEqual((await actions(second)).filter((one) => !before.some((other) => other.join() === one.join())), [['claim', 'looks real']]);
+  for (const other of (await titles()).slice(0, 2)) assert.deepEqual(await actions(other), []);
+  // A note is of its alert, and not of the next.
+  await note.fill('of this one');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('j');
+  assert.equal(await chosen(), `Alert ${third}`);
+  assert.equal(await note.inputValue(), '');
+  // Neither is what nobody chose exchanged: the newest is the one that was the newest.
+  await page.reload();
+  await page.locator('ol li').first().waitFor();
+  await page.waitForFunction(() => document.querySelector('.dot.on'));
+  const newest = await chosen();
+  assert.notEqual(newest, `Alert ${first}`);
+  await raise('hand-3');
+  await page.getByRole('button', { name: '1 new' }).waitFor();
+  // Whatever way they are asked for, what is shown is not new any more.
+  await page.keyboard.press('Shift+r');
+  await page.waitForFunction(() => document.querySelector('ol strong')?.textContent === 'hand-3');
+  assert.equal(await page.getByRole('button', { name: / new$/ }).count(), 0);
+  assert.equal(await chosen(), newest);
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
 test('what a model looked at stands beside the image, class by class', async () => {
   const page = await open(browser, site, 'subjects/g5');
   await settled(page);
