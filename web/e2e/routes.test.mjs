@@ -243,6 +243,93 @@ test('an action and its note go to the alert that was chosen, whatever comes mea
   await page.context().close();
 });
 
+test('each of several quick keys is a label, of one card after the other', async (t) => {
+  const own = await Site.start(project);
+  t.after(() => own.end());
+  const page = await open(browser, own, 'anomaly');
+  await settled(page);
+  const cards = await page.locator('.card').evaluateAll((all) => all.map((one) => one.title));
+  const held = [];
+  let isHeld = true;
+  await page.route('**/api/v1/labels', (route) => (isHeld && route.request().method() === 'POST' ? held.push(route) : route.continue()));
+  for (const key of ['3', '2', 'x', '5']) await page.keyboard.press(key);
+  await page.waitForTimeout(100);
+  assert.equal(await page.locator('.card mark').count(), 0, 'nothing is shown as labelled before it is on disk');
+  assert.equal(held.length, 1);
+  // The last one is taken back before it is written.
+  await page.keyboard.press('Backspace');
+  isHeld = false;
+  await held[0].continue();
+  await page.waitForFunction(() => document.querySelectorAll('.card mark').length === 3);
+  const { labels } = await own.api('/labels');
+  assert.deepEqual(Object.fromEntries(labels.map((one) => [one.subject_id, one.value])), { [cards[0]]: '3', [cards[1]]: '2', [cards[2]]: 'artefact' });
+  assert.equal(await page.locator('.card[aria-pressed=true]').getAttribute('title'), cards[3]);
+  // What cannot be written takes with it what was pressed after it, and says so.
+  await page.route('**/api/v1/labels', (route) => (route.request().method() === 'POST' ? new Promise((then) => setTimeout(then, 300)).then(() => route.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"type":"/problems/busy","title":"Busy","status":503,"detail":"busy"}' })) : route.continue()));
+  await page.keyboard.press('1');
+  await page.keyboard.press('2');
+  await page.getByText(`what was pressed after it, of ${cards[4]}`).waitFor();
+  await page.getByText('The label was not written: busy').waitFor();
+  assert.equal(await page.locator('.card[aria-pressed=true]').getAttribute('title'), cards[3]);
+  await page.unroute('**/api/v1/labels');
+  for (let n = 2; n >= 0; n--) {
+    await page.keyboard.press('Backspace');
+    await page.waitForFunction((n) => document.querySelectorAll('.card mark').length === n, n);
+  }
+  // Under Vet nobody knows yet what is asked next: a key that comes too soon is not taken, and that is said.
+  await page.goto(`${own.url}classify`);
+  await settled(page);
+  const id = await page.locator('h2.mono').textContent();
+  isHeld = true;
+  held.length = 0;
+  await page.route('**/api/v1/labels', (route) => (isHeld && route.request().method() === 'POST' ? held.push(route) : route.continue()));
+  await page.keyboard.press('1');
+  await page.keyboard.press('2');
+  await page.getByText('still writing the last answer; this one was not taken').waitFor();
+  isHeld = false;
+  await held[0].continue();
+  await page.waitForFunction((id) => document.querySelector('h2.mono')?.textContent !== id, id);
+  assert.equal((await own.api('/labels')).labels.length, 1);
+  await page.keyboard.press('Backspace');
+  await page.waitForFunction((id) => document.querySelector('h2.mono')?.textContent === id, id);
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('labels that cannot be read say so, and what was acknowledged is not asked for twice', async (t) => {
+  const own = await Site.start(project);
+  t.after(() => own.end());
+  const page = await open(browser, own, 'help');
+  let isBroken = true;
+  const busy = { status: 503, contentType: 'application/problem+json', body: JSON.stringify({ type: '/problems/busy', title: 'The server is busy', status: 503, detail: 'ask again later', request_id: 'abc-2' }) };
+  await page.route('**/api/v1/labels', (route) => (isBroken && route.request().method() === 'GET' ? route.fulfill(busy) : route.continue()));
+  for (const path of ['classify', 'anomaly']) {
+    isBroken = true;
+    await page.goto(own.url + path);
+    await page.locator('[data-state=error]', { hasText: 'The server is busy' }).waitFor();
+    assert.equal(await page.locator('[data-open]').count(), 0, 'nobody says how many are open');
+    isBroken = false;
+    await page.locator('[data-state=error]', { hasText: 'The server is busy' }).getByRole('button', { name: 'Try again' }).click();
+    await page.waitForFunction(() => !document.querySelector('[data-state=error]') && document.querySelector('h2.mono, .card'));
+    await settled(page);
+    // It is written, and the list cannot be read again: the next one comes, and that the list is old is said.
+    const here = () => page.evaluate(() => document.querySelector('h2.mono')?.textContent ?? document.querySelector('.card[aria-pressed=true]').title);
+    const id = await here();
+    isBroken = true;
+    await page.keyboard.press('1');
+    await page.waitForFunction((id) => (document.querySelector('h2.mono')?.textContent ?? document.querySelector('.card[aria-pressed=true]').title) !== id, id);
+    await page.locator('[data-state=stale]', { hasText: 'what is labelled' }).waitFor();
+    if (path === 'anomaly') assert.equal(await page.locator(`.card[title="${id}"] mark`).textContent(), '1');
+    assert.deepEqual((await own.api('/labels')).labels.map((one) => one.subject_id), [id]);
+    isBroken = false;
+    await page.keyboard.press('Backspace');
+    await page.waitForFunction(() => !document.querySelector('[data-state=stale]'));
+    assert.equal((await own.api('/labels')).labels.length, 0);
+  }
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
 test('what a model looked at stands beside the image, class by class', async () => {
   const page = await open(browser, site, 'subjects/g5');
   await settled(page);
