@@ -58,7 +58,7 @@ test('every shortcut is listed and works', async () => {
   await pressed('k');
   await page.waitForFunction(() => location.pathname === '/subjects/g5');
   await settled(page);
-  await pressed('m');
+  await pressed('Shift+m');
   await page.waitForFunction(() => location.pathname === '/space' && location.search.includes('focus=g5'));
   await settled(page);
   const theme = await page.evaluate(() => document.documentElement.dataset.theme);
@@ -73,7 +73,7 @@ test('every shortcut is listed and works', async () => {
     assert.ok(listed.length >= 16, `${path}: ${listed.length}`);
     await page.keyboard.press('Escape');
     await page.locator('dialog').waitFor({ state: 'detached' });
-    for (const keys of listed.filter((k) => !k.startsWith('g ') && !['Enter', 'm', 'j', 'k'].includes(k))) {
+    for (const keys of listed.filter((k) => !k.startsWith('g ') && !['Enter', 'Shift+m', 'j', 'k'].includes(k))) {
       await pressed(keys);
       await page.evaluate(() => document.activeElement?.blur?.());
       if (await page.locator('dialog').count()) await page.keyboard.press('Escape');
@@ -330,6 +330,53 @@ test('labels that cannot be read say so, and what was acknowledged is not asked 
   await page.context().close();
 });
 
+test('the search finds a part of an id, a tag, a text, and leaves the keys free', async () => {
+  for (const [n, subject_id] of ['g20', 'g21', 'g22'].entries()) await site.api('/labels', { id: `lens-${n}`, subject_id, question: 'tag:lens', value: 'yes' });
+  const page = await open(browser, site, '');
+  await settled(page);
+  const found = async (text, filter) => {
+    await page.keyboard.press('/');
+    await page.keyboard.type(text);
+    await page.keyboard.press('Enter');
+    const { n_selected } = await site.api('/tables/subjects/query', { filter });
+    await page.waitForFunction((n) => document.querySelector('[data-selected]')?.getAttribute('data-selected') === String(n), n_selected);
+    assert.ok(n_selected > 0 && n_selected < 3_000, `${text}: ${n_selected}`);
+    assert.ok(!(await page.locator('p.count').textContent()).includes('cannot be decided'), text);
+    return n_selected;
+  };
+  assert.equal(await found('lens', "tags contains 'lens'"), 3);
+  // What was sought is a filter now; the line is empty, and keys are shortcuts again.
+  assert.equal(await page.locator('#search').inputValue(), '');
+  await page.keyboard.press('g');
+  await page.keyboard.press('h');
+  await page.waitForFunction(() => location.pathname === '/help');
+  await found('merg', "kind contains 'merg'");
+  await found('29', "subject_id contains '29'");
+  // The sign beside a subject does what it says: the plot, with what was filtered.
+  await page.getByTitle('Show it on the plot').first().click();
+  await page.waitForFunction(() => location.pathname === '/space' && new URLSearchParams(location.search).get('focus')?.includes('29') && location.search.includes('filter='));
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+  for (const n of [0, 1, 2]) await site.api('/labels', { id: `lens-back-${n}`, subject_id: `g2${n}`, question: 'tag:lens', retracts: `lens-${n}` });
+});
+
+test('names of commands are shown as such, without the signs around them', async () => {
+  const page = await open(browser, site, '');
+  for (const path of ROUTES) {
+    await page.goto(site.url + path);
+    await settled(page);
+    assert.ok(!(await page.locator('main').innerText()).includes('`'), path);
+  }
+  assert.ok((await page.locator('dd code', { hasText: 'volary init --export' }).count()) === 1);
+  // What the server says in such words too.
+  await page.route('**/neighbours?*', (route) => route.fulfill({ json: { neighbours: [], why_none: 'no vector; `volary score` makes them' } }));
+  await page.goto(`${site.url}subjects/g5`);
+  await page.locator('[data-state=empty] code', { hasText: 'volary score' }).waitFor();
+  assert.ok(!(await page.locator('main').innerText()).includes('`'));
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
 test('what a model looked at stands beside the image, class by class', async () => {
   const page = await open(browser, site, 'subjects/g5');
   await settled(page);
@@ -341,8 +388,12 @@ test('what a model looked at stands beside the image, class by class', async () 
   assert.deepEqual(await seen(), [[200, 60, 60], [60, 60, 200], [140, 0, 140]]);
   await page.getByText('They lie on each other by').waitFor();
   assert.match(await page.getByText('They lie on each other by').textContent(), /0\.25 of 1, 1\.5 standard deviations below/);
-  await page.keyboard.press('a');
-  await page.waitForFunction(() => document.querySelector('[aria-label="Where the model found ring"] canvas').getContext('2d').getImageData(12, 12, 1, 1).data[0] === 60);
+  const red = (value) => page.waitForFunction((value) => document.querySelector('[aria-label="Where the model found ring"] canvas').getContext('2d').getImageData(12, 12, 1, 1).data[0] === value, value);
+  await page.keyboard.press('m');
+  await red(60);
+  await page.getByRole('button', { name: 'Attention' }).click();
+  await red(200);
+  assert.equal(new URL(page.url()).pathname, '/subjects/g5');
   // Of one without a picture there is none, and what would make one is told.
   await page.goto(`${site.url}subjects/g4`);
   await settled(page);
