@@ -29,7 +29,9 @@ before(async () => {
   server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, 'http://x').pathname));
     asked.push(path);
-    const name = path.startsWith('/papers/1/') ? join(folder, 'supplement', path.slice('/papers/1/'.length) || 'index.html') : '';
+    const file = path.startsWith('/papers/1/') ? path.slice('/papers/1/'.length) || 'index.html' : '';
+    // Scripts and styles of a build that is tested in place of the binary's.
+    const name = file && join(file.startsWith('assets/') && process.env.VOLARY_DIST ? process.env.VOLARY_DIST : join(folder, 'supplement'), file);
     try {
       const body = readFileSync(name);
       response.writeHead(200, { 'content-type': KINDS[extname(name)] ?? 'application/octet-stream' }).end(body);
@@ -72,7 +74,9 @@ test('every page of a copy opens, and nothing else is asked for', async () => {
     await page.waitForTimeout(200);
     assert.equal(await page.locator('[data-state=error]').count(), 0, path);
     assert.equal(await page.locator('img[src=x], b').count(), 0);
+    assert.ok(!(await page.locator('main').innerText()).includes('`'), path);
   }
+  await page.locator('.head code', { hasText: 'volary export page' }).waitFor();
   assert.deepEqual(page.faults, []);
   assert.ok(!asked.some((path) => path.includes('/api/')), 'no server of ours is asked');
   assert.equal(await page.locator('nav a').filter({ hasText: /Live|Vet|Volunteers|Jobs/ }).count(), 0);
@@ -80,6 +84,18 @@ test('every page of a copy opens, and nothing else is asked for', async () => {
   await page.waitForFunction(() => location.hash === '#/space');
   await page.goBack();
   await page.waitForFunction(() => location.hash === '' || location.hash === '#/');
+  await page.context().close();
+});
+
+test('the search of a copy looks into ids and texts, and leaves tags out, of which there are none', async () => {
+  const page = await open();
+  await page.keyboard.press('/');
+  await page.keyboard.type('MERG');
+  await page.keyboard.press('Enter');
+  const { summary } = volary('slice', 'points.csv', "kind = 'merger'");
+  await count(page, summary.n_selected);
+  assert.equal(await page.locator('.chips code').textContent(), "subject_id contains 'MERG' or kind contains 'MERG'");
+  assert.deepEqual(page.faults, []);
   await page.context().close();
 });
 

@@ -197,6 +197,23 @@ test('a point can be pinned, shows its neighbours, opens; names with markup stay
   await page.keyboard.press('n');
   await page.getByText('Nearest').waitFor();
   await page.waitForFunction(() => document.querySelectorAll('.dock .grid li').length === 12);
+  // Of whoever is pinned, among whoever passes the filter.
+  const nearest = async (subject, filter) => {
+    const { neighbours } = await site.api(`/tables/subjects/neighbours?subject_id=${encodeURIComponent(subject)}&k=12${filter ? `&filter=${encodeURIComponent(filter)}` : ''}`);
+    await page.waitForFunction((ids) => [...document.querySelectorAll('.dock .grid button')].map((one) => one.title).join() === ids, neighbours.map((one) => one.subject_id).join());
+    return neighbours.map((one) => one.subject_id);
+  };
+  const [other] = await nearest(EVIL);
+  await page.locator('.dock .grid button').first().click();
+  await nearest(other);
+  await page.locator('#filter').fill('n_seen >= 15');
+  await page.keyboard.press('Enter');
+  await nearest(other, 'n_seen >= 15');
+  await page.getByText('Nearest, of what the filter passes').waitFor();
+  await page.goBack();
+  await nearest(other);
+  await page.goBack();
+  await nearest(EVIL);
   await page.locator('.plot').focus();
   await page.keyboard.press('Enter');
   await page.waitForFunction(() => location.pathname.startsWith('/subjects/'));
@@ -234,6 +251,23 @@ test('compared panels share one camera', async () => {
   await page.locator('.plot').first().focus();
   await page.keyboard.press('+');
   await page.waitForFunction(() => location.search.includes('camera='));
+  // What is being drawn is given up, in whichever panel that is.
+  await page.keyboard.press('l');
+  for (const at of [0, 1]) {
+    const box = await page.locator('.plot').nth(at).boundingBox();
+    const to = (x, y) => page.mouse.move(box.x + x * box.width, box.y + y * box.height, { steps: 4 });
+    await to(0.3, 0.3);
+    await page.mouse.down();
+    await to(0.6, 0.3);
+    await to(0.6, 0.6);
+    await page.locator('.plot polygon.live').waitFor();
+    await page.keyboard.press('Escape');
+    await page.waitForFunction(() => !document.querySelector('.plot polygon.live'));
+    await page.mouse.up();
+    assert.ok(!page.url().includes('region='), `panel ${at}`);
+    assert.match(await page.locator('.plot').nth(at).getAttribute('class'), /tool-lasso/);
+  }
+  await page.keyboard.press('Escape');
   await page.keyboard.press('Shift+c');
   await page.waitForFunction(() => document.querySelectorAll('.plot').length === 1);
   assert.deepEqual(page.faults, []);

@@ -110,6 +110,52 @@ test('a slab of a third column follows the hand, and the boundary stands out on 
   await page.context().close();
 });
 
+test('what a boundary loses of the tagged is told without being asked for', async () => {
+  const page = await open(browser, site, '');
+  for (let n = 100; n < 140; n++) await site.api('/labels', { id: `arc-${n}`, subject_id: `g${n}`, question: 'tag:arc', value: 'yes' });
+  await settledAt(page, 'anomaly');
+  assert.equal(await page.getByLabel('What becomes of groups, by').inputValue(), 'tags');
+  const groups = [{ name: '#arc', filter: "tags contains 'arc'" }, { name: '#odd', filter: "tags contains 'odd'" }];
+  const column = (await site.api('/project')).tables[0].columns.find((c) => c.name === 'anomaly_score');
+  const slider = page.locator('section[aria-label=Threshold] input[type=range]');
+  const said = async () => {
+    const threshold = column.low + ((column.high - column.low) * (Number(await slider.inputValue()) + 1)) / 20;
+    const [arc, odd] = (await site.api('/tables/subjects/boundary', { quantity: 'anomaly_score', thresholds: [threshold], groups })).rows[0].groups;
+    assert.ok(arc.n > 0 && arc.n_selected < arc.n, JSON.stringify(arc));
+    await page.locator('[data-lost] li', { hasText: `${arc.n - arc.n_selected} of ${arc.n} #arc lie outside` }).waitFor();
+    // Where nobody was held out nothing is said, and that is.
+    assert.equal(await page.locator('[data-unjudged]', { hasText: '#odd' }).count(), odd.n === 0 ? 1 : 0);
+    return arc.n;
+  };
+  await slider.focus();
+  await page.keyboard.press('End');
+  for (let n = 0; n < 5; n++) await page.keyboard.press('ArrowLeft');
+  const before = await said();
+  // A tag that is given here is followed at once.
+  for (let n = 140; n < 180; n++) await site.api('/labels', { id: `arc-${n}`, subject_id: `g${n}`, question: 'tag:arc', value: 'yes' });
+  await page.locator('.card').first().click();
+  await page.keyboard.press('t');
+  await page.keyboard.type('arc');
+  await page.keyboard.press('Enter');
+  const after = await page.waitForFunction((before) => Number(/of (\d+) #arc/.exec(document.querySelector('[data-lost]')?.textContent ?? '')?.[1]) > before, before);
+  await after.dispose();
+  await said();
+  // Another choice stands in the address, and the tags come back.
+  await page.getByLabel('What becomes of groups, by').selectOption('kind');
+  await page.waitForFunction(() => location.search.includes('group=kind'));
+  await page.waitForFunction(() => !document.querySelector('[data-lost]')?.textContent.includes('#arc'));
+  await page.getByLabel('What becomes of groups, by').selectOption('tags');
+  await page.waitForFunction(() => !location.search.includes('group='));
+  await said();
+  // Tags that cannot be read are not passed over.
+  await page.route('**/tags', (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"type":"/problems/busy","title":"Busy","status":503,"detail":"busy"}' }));
+  await page.reload();
+  await page.getByText('The tags could not be read').waitFor();
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+  for (let n = 100; n < 180; n++) await site.api('/labels', { id: `arc-back-${n}`, subject_id: `g${n}`, question: 'tag:arc', retracts: `arc-${n}` });
+});
+
 test('triage at random, by what is most different, without a label first; the whole image with a key', async () => {
   const page = await open(browser, site, 'anomaly');
   await settled(page);

@@ -139,6 +139,29 @@ test('the course of a consensus has both lines, thresholds, and the vote at whic
   await page.context().close();
 });
 
+test('the line of a rule names what the rule would have said, as the list below does', async () => {
+  const id = '90000005';
+  const page = await open(browser, site, `subjects/${id}`);
+  await settled(page);
+  const { questions } = await site.api(`/project/subjects/${id}/votes`);
+  const said = questions.map(({ task, rules }) => {
+    const ends = rules.filter((one) => one.rule === 'agree:8:0.8' && one.at !== undefined);
+    const first = Math.min(...ends.map((one) => one.at));
+    return { task, first, of: ends.filter((one) => one.at === first) };
+  });
+  // A question with one answer, and one in which each answer is decided on by itself, and is not there.
+  const one = said.filter(({ of }) => of.length === 1);
+  assert.ok(one.some(({ of }) => of[0].about === undefined) && one.some(({ of }) => of[0].about !== undefined && of[0].answer === 'no'), JSON.stringify(said));
+  for (const { task, first, of } of one) {
+    const answer = `${of[0].about === undefined ? '' : `${of[0].about}: `}${of[0].answer}`;
+    assert.equal(await page.locator(`section[aria-label="Votes on ${task}"] text.rule`).textContent(), `agree:8:0.8 at ${first}: ${answer}`);
+    const list = await page.locator(`section[aria-label="Votes on ${task}"] details li`, { hasText: 'agree:8:0.8' }).textContent();
+    assert.ok(list.includes(`${of[0].about === undefined ? '' : `${of[0].about}: `}at vote ${first}: ${of[0].answer}`), list);
+  }
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
 test('a slice tells who disagrees, is kept, stands under the errors, and is a queue', async () => {
   const filter = 'n_seen >= 8';
   const page = await open(browser, site, `confusion?filter=${encodeURIComponent(filter)}`);

@@ -37,6 +37,32 @@ function answers(page) {
   return heard;
 }
 
+test('the whole image is within its frame: under Vet, on the page of a subject, over everything', async () => {
+  for (const viewport of [{ width: 1280, height: 800 }, { width: 1366, height: 768 }]) {
+    const page = await open(browser, site, only('90000001'), { viewport });
+    const within = async (where) => {
+      await page.locator(`${where}.frame canvas`).waitFor();
+      const [frame, canvas] = await page.evaluate((where) => ['.frame', '.frame canvas'].map((one) => document.querySelector(where + one).getBoundingClientRect().toJSON()), where);
+      assert.ok(frame.height > 100 && canvas.height <= frame.height + 0.5 && canvas.top >= frame.top - 0.5 && canvas.bottom <= frame.bottom + 0.5, `${where} ${viewport.width}: ${JSON.stringify([frame, canvas])}`);
+      assert.ok(canvas.width <= frame.width + 0.5, `${where} ${viewport.width}`);
+      // And all of it is shown there, as large as there is room.
+      const shown = await page.evaluate((where) => getComputedStyle(document.querySelector(`${where}.frame canvas`)).objectFit, where);
+      assert.equal(shown, 'contain');
+      assert.ok(canvas.height > frame.height - 1);
+    };
+    await within('section.panel ');
+    await page.keyboard.press('Space');
+    await within('dialog ');
+    const [dialog, screen] = await page.evaluate(() => [document.querySelector('dialog').getBoundingClientRect().bottom, innerHeight]);
+    assert.ok(dialog <= screen, `${dialog} of ${screen}`);
+    await page.keyboard.press('Space');
+    await page.goto(`${site.url}subjects/90000001`);
+    await within('section.panel ');
+    assert.deepEqual(page.faults, []);
+    await page.context().close();
+  }
+});
+
 test('each answer leads to its question, and what is known comes after the last', async () => {
   const [first, second] = ['90000001', '90000002'];
   const page = await open(browser, site, only(first, second));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { among, between, command, endsOf, most, several, without } from '../src/lib/filter';
+import { among, between, command, endsOf, holding, most, several, tagGroups, without } from '../src/lib/filter';
 import { parse, truth } from '../src/copy/filter';
 
 test('an answer that most gave is a filter of the language', () => {
@@ -38,6 +38,30 @@ test('the command of a selection names the files of its columns, and is quoted f
       '"agreement(T0) > 0.8 and forest > 0.5" --within region.json',
   );
   expect(command([{ name: 'x' }], 'x > $1')).toBe('volary slice TABLE "x > \\$1"');
+});
+
+test('a search looks into ids, tags and texts, and nothing of it cannot be decided', () => {
+  const text = (name: string, n_missing = 0) => ({ name, kind: 'text', n_missing });
+  const columns = [text('subject_id'), text('kind'), text('my note', 2), { name: 'x', kind: 'number', n_missing: 0 }];
+  const wanted = holding("o'ring", columns, true);
+  expect(wanted).toBe(`subject_id contains 'o''ring' or tags is not missing and tags contains 'o''ring' or kind contains 'o''ring' or "my note" is not missing and "my note" contains 'o''ring'`);
+  // Where there are no tags nothing is asked of them; a table's own are a text like others.
+  expect(holding('a', [text('subject_id')], false)).toBe("subject_id contains 'a'");
+  expect(holding('a', [text('tags')], false)).toBe("subject_id contains 'a' or tags contains 'a'");
+  const rows: Record<string, (string | null)[]> = { subject_id: ["s-O'RING", 's1', 's2', 's3', 's4'], tags: [null, "x;o'ring", null, null, null], kind: ['a', 'b', "an o'ring", 'c', 'd'], 'my note': [null, 'n', 'n', "o'ring", null] };
+  const of = ({ names }: { names: readonly string[] }) => {
+    const texts = rows[names[0]].map((one) => one ?? '');
+    return { kind: 'text' as const, texts, codes: Uint32Array.from(rows[names[0]], (one, at) => (one === null ? 0xffffffff : at)) };
+  };
+  expect([...truth(parse(wanted), of as never, 5)]).toEqual([1, 1, 1, 1, 0]);
+});
+
+test('a group for each tag says where another tag has its name in it', () => {
+  expect(tagGroups([{ name: 'ring' }, { name: 'two rings' }, { name: "it's" }])).toEqual([
+    { name: 'with “ring” in a tag', filter: "tags contains 'ring'" },
+    { name: '#two rings', filter: "tags contains 'two rings'" },
+    { name: "#it's", filter: "tags contains 'it''s'" },
+  ]);
 });
 
 test('a slider has its own filter and no other', () => {

@@ -66,6 +66,20 @@ export function several(conditions: readonly string[]): string | null {
   return [both, several(left), several(right)].filter((one) => one !== null).join(' or ');
 }
 
+/** Columns of text that are searched: each makes the filter longer, which people read. */
+const MOST_SEARCHED = 6;
+
+/** That a text stands in a subject's id, in one of its tags, or in another text of its row. */
+export function holding(wanted: string, columns: readonly { name: string; kind: string; n_missing: number }[], hasTags: boolean): string {
+  const isSearched = ({ name, kind }: { name: string; kind: string }) => kind === 'text' && name !== 'subject_id' && !(hasTags && name === 'tags');
+  const texts = columns.filter(isSearched).slice(0, MOST_SEARCHED);
+  const has = (column: string) => `${name(column)} contains ${text(wanted)}`;
+  // Of a missing text nobody could say whether it holds; here it does not.
+  const known = (column: string) => `${name(column)} is not missing and ${has(column)}`;
+  const others = texts.map((one) => (one.n_missing ? known(one.name) : has(one.name)));
+  return [has('subject_id'), ...(hasTags ? [known('tags')] : []), ...others].join(' or ');
+}
+
 export function oneOf(column: string, values: readonly string[]): string {
   return `${name(column)} in (${values.map(text).join(', ')})`;
 }
@@ -87,6 +101,12 @@ export interface Choice {
 const HIGH = 0.7;
 /** Tags that are offered; all can be written. */
 const MOST_TAGS = 12;
+
+/** A group for each tag. The language looks for a part of the text: where another tag holds this one, the group has its subjects too, and its name says so. */
+export function tagGroups(tags: readonly { name: string }[]): { name: string; filter: string }[] {
+  const isPart = (tag: string) => tags.some((one) => one.name !== tag && one.name.includes(tag));
+  return tags.map(({ name: tag }) => ({ name: isPart(tag) ? `with “${tag}” in a tag` : `#${tag}`, filter: `tags contains ${text(tag)}` }));
+}
 
 /** Most votes, or most of what a machine gives, are for the answer of this column. */
 export function most(column: string): string {

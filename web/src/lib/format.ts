@@ -84,6 +84,13 @@ export function bytes(n: number): string {
   return n < 1e6 ? `${Math.round(n / 1e3)} kB` : `${(n / 1e6).toFixed(1)} MB`;
 }
 
+/** A text in parts: every second one stood between backticks. One backtick alone is only a sign. */
+export function codeIn(text: string): string[] {
+  const parts = text.split('`');
+  if (parts.length % 2) return parts;
+  return [...parts.slice(0, -2), parts.slice(-2).join('`')];
+}
+
 function minus(text: string): string {
   return text.replace('-', '−');
 }

@@ -19,6 +19,13 @@ export function latestOf(labels: readonly Label[], by: string, question: string)
   return own.reduce<Label | null>((last, one) => (last === null || one.at >= last.at ? one : last), null);
 }
 
+/** What holds after one more line: the last of each person on each subject and question, but what it takes back. */
+export function held(labels: readonly Label[], line: Label): Label[] {
+  const { subject_id, question, by, value, retracts } = line;
+  const isOther = (one: Label) => one.subject_id !== subject_id || one.question !== question || one.by !== by;
+  return value === undefined ? labels.filter((one) => one.id !== retracts) : [...labels.filter(isOther), line];
+}
+
 /** A tag as Talk writes it: without the sign before it, in small letters. */
 export function tagOf(text: string): string {
   return text.trim().replace(/^#+/, '').toLowerCase();

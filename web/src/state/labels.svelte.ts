@@ -1,12 +1,18 @@
 /** Labels that are given here: on the server's disk before the page goes on, taken back one by one. */
 import { json, newId, Problem } from '../api/client';
 import type { Label, Signal } from '../api/types';
-import { latestOf, TAG } from '../lib/labels';
+import { held, latestOf, TAG } from '../lib/labels';
 import { page } from './page.svelte';
 import { Resource } from './resource.svelte';
 
+interface Held {
+  labels: Label[];
+  n_log: number;
+  me?: string;
+}
+
 export class LabelBook {
-  all = new Resource<{ labels: Label[]; n_log: number; me?: string }>();
+  all = new Resource<Held>();
   isWriting = $state(false);
   problem = $state.raw<Problem | null>(null);
   private mine: Label[] = [];
@@ -77,7 +83,10 @@ export class LabelBook {
   }
 
   private async write(body: Partial<Label> & { id: string }): Promise<boolean> {
-    if (this.isWriting) return false;
+    if (this.isWriting) {
+      page.say('still writing what came before; this was not taken');
+      return false;
+    }
     this.isWriting = true;
     this.problem = null;
     try {
@@ -85,7 +94,12 @@ export class LabelBook {
       if (label.value !== undefined) this.mine.push(label);
       const isKnown = label.gold !== undefined || label.signals !== undefined;
       this.known = isKnown ? { subject: label.subject_id, answers: label.gold ?? {}, signals: label.signals ?? [] } : null;
-      await this.all.load((asked) => json('/labels', asked));
+      const read = () => this.all.load((asked) => json<Held>('/labels', asked));
+      // It is on disk, and holds here too, whether or not the list can be read anew. What a label that was taken back
+      // had replaced, only the list says.
+      if (label.retracts !== undefined && (await read())) return true;
+      this.all.data = this.all.data && { ...this.all.data, labels: held(this.all.data.labels, label) };
+      if (label.retracts === undefined) void read();
       return true;
     } catch (error) {
       this.problem = error instanceof Problem ? error : new Problem('The label was not written', String(error), 0);

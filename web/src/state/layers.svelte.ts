@@ -1,6 +1,5 @@
 /** What lies over the points of the explorer: signs of tags, and what a boundary selects. */
 import { json } from '../api/client';
-import { isCopy } from '../api/site';
 import type { Boundary, Tags } from '../api/types';
 import { FADED, FULL, Mask } from '../lib/mask';
 import type { Explorer } from './explorer.svelte';
@@ -17,7 +16,9 @@ export class LayersOf {
 
   constructor(private readonly explorer: Explorer) {}
 
-  hasTags: boolean = $derived(!isCopy && ((page.project.data?.n_tagged ?? 0) > 0 || page.project.data?.takes_labels === true));
+  get hasTags(): boolean {
+    return page.hasTags;
+  }
 
   loadTags(): void {
     const { table } = this.explorer;

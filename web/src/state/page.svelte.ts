@@ -68,10 +68,12 @@ class Page {
   silence: string = $derived.by(() => {
     const project = this.project.data;
     if (isCopy) return 'this is a copy, and nothing is written in it';
-    return project?.may_write === false ? 'this key only reads; a token with the role write may (`volary token make NAME --role write --role read`)' : '';
+    return project?.may_write === false ? 'this key only reads; a token with the role write may (“volary token make NAME --role write --role read”)' : '';
   });
+  /** Subjects may have tags, of Talk or given here. */
+  hasTags: boolean = $derived(!isCopy && ((this.project.data?.n_tagged ?? 0) > 0 || this.project.data?.takes_labels === true));
   /** Why no label can be given here; empty where it can. */
-  mute: string = $derived(this.silence || (this.project.data?.takes_labels === false ? 'this server keeps no labels; start it as `volary serve DIR`' : ''));
+  mute: string = $derived(this.silence || (this.project.data?.takes_labels === false ? 'this server keeps no labels; start it as “volary serve DIR”' : ''));
 
   setTheme(theme: 'dark' | 'light', keep = true): void {
     this.theme = theme;
