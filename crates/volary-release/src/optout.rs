@@ -14,7 +14,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use volary_ingest::volunteer::{is_anonymous, key};
+use volary_ingest::volunteer::{Without, all_keys, is_anonymous};
 
 use crate::error::ReleaseError;
 
@@ -189,20 +189,18 @@ impl OptOuts {
         }
         out
     }
-}
 
-/// The key under which the volunteer of a table is out, by [`OptOuts::out`]. Where a table has a team's own ids and
-/// not keys, an id is taken for a name as well: `v…` of it is the same person.
-pub(crate) fn out_as<'a>(out: &BTreeMap<&'a str, &'a str>, volunteer: &str) -> Option<&'a str> {
-    if out.is_empty() {
-        return None;
+    /// Every key under which somebody may stand in a table who is out now.
+    #[must_use]
+    pub fn all_keys(&self) -> BTreeSet<String> {
+        self.out().into_keys().flat_map(all_keys).collect()
     }
-    let as_it_is = out.get_key_value(volunteer);
-    let found = as_it_is.or_else(|| {
-        let is_own_id = !is_key(volunteer) && !is_anonymous(volunteer);
-        is_own_id.then(|| out.get_key_value(key(volunteer).0.as_str())).flatten()
-    });
-    found.map(|(key, _)| *key)
+
+    /// Everybody who is out now, as readers of tables leave them out.
+    #[must_use]
+    pub fn without(&self) -> Without {
+        Without::keys(self.out().into_keys().map(str::to_owned))
+    }
 }
 
 fn is_key(text: &str) -> bool {
@@ -226,6 +224,8 @@ fn check(entry: &Entry) -> Result<(), &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use volary_ingest::volunteer::key;
+
     use super::*;
 
     fn entry(name: &str, state: State, at: &str) -> Entry {
@@ -305,13 +305,13 @@ mod tests {
     fn a_table_with_ids_of_a_teams_own_has_the_same_people() {
         let mut log = OptOuts::default();
         log.add(entry("ann", State::Out, "2026-01-01")).unwrap();
-        let out = log.out();
+        let out = log.without();
         let ann = key("ann").0;
-        assert_eq!((out_as(&out, "ann"), out_as(&out, &ann)), (Some(ann.as_str()), Some(ann.as_str())));
+        assert_eq!((out.who("ann"), out.who(&ann)), (Some(ann.as_str()), Some(ann.as_str())));
         for other in ["bob", "Ann", "", &key("bob").0, &key("not-logged-in-1").0] {
-            assert_eq!(out_as(&out, other), None, "{other}");
+            assert_eq!(out.who(other), None, "{other}");
         }
-        assert_eq!(out_as(&BTreeMap::new(), "ann"), None);
+        assert_eq!(OptOuts::default().without().who("ann"), None);
     }
 
     #[test]

@@ -9,13 +9,13 @@ use std::path::Path;
 use rayon::slice::ParallelSliceMut as _;
 use volary_core::Pool;
 use volary_ingest::tables::{Cells, for_each_batch};
-use volary_ingest::volunteer::is_anonymous;
+use volary_ingest::volunteer::{Without, is_anonymous};
 use volary_ingest::{IngestError, Progress};
 
 use crate::calendar::day_of;
 use crate::error::ReleaseError;
 use crate::names::NameSet;
-use crate::optout::{OptOuts, out_as};
+use crate::optout::OptOuts;
 use crate::pseudonym::{Pseudonyms, Token};
 
 /// No answer: seen, and nothing said, or nothing that leaves.
@@ -112,7 +112,7 @@ impl Votes {
         progress: &Progress,
     ) -> Result<Self, ReleaseError> {
         let mut reader = Reader::default();
-        let out_now = optouts.out();
+        let out_now = optouts.without();
         for_each_batch(path, &NEEDED, progress, |cells| {
             for row in 0..cells.n_rows() {
                 reader
@@ -283,7 +283,7 @@ impl Reader {
         &mut self,
         cells: &dyn Cells,
         row: usize,
-        out_now: &BTreeMap<&str, &str>,
+        out_now: &Without,
         pseudonyms: &Pseudonyms,
     ) -> Result<(), String> {
         let cell = |name: &str| cells.text(name, row);
@@ -291,7 +291,7 @@ impl Reader {
             self.leave_out("no subject or no volunteer");
             return Ok(());
         };
-        if let Some(key) = out_as(out_now, &volunteer) {
+        if let Some(key) = out_now.who(&volunteer) {
             if !self.out.opted_out.contains(key) {
                 self.out.opted_out.insert(key.to_owned());
             }

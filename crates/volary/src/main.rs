@@ -19,6 +19,7 @@ mod live;
 mod live_tables;
 mod mark_tables;
 mod model_metrics;
+mod overwrite;
 mod page_attention;
 mod page_findings;
 mod page_jobs;
@@ -46,7 +47,7 @@ mod whole_table;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::session::Global;
 
@@ -122,7 +123,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut command = Cli::command();
+    let matches = command.get_matches_mut();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit());
+    if let Err(error) = overwrite::protect_inputs(&command, &matches) {
+        return fail(&error);
+    }
     let name = cli.command.name();
     let session = match session::Session::start(name, cli.global) {
         Ok(session) => session,

@@ -84,7 +84,7 @@ pub(crate) fn people(
 
 /// Those who opted out, by key.
 fn gone(out: Option<&OptOuts>) -> Without {
-    Without::keys(out.into_iter().flat_map(|list| list.out().into_keys().map(str::to_owned)))
+    out.map(OptOuts::without).unwrap_or_default()
 }
 
 /// The project's own model first, where it has one.

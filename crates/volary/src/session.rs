@@ -231,17 +231,20 @@ impl Session {
 
     /// Notes an input for `run.json`.
     pub(crate) fn input(&mut self, digest: InputDigest) {
+        // Where it is to be written, too, that is refused when it comes to it.
+        let _ = output::protect(&digest.path);
         self.inputs.push(digest);
     }
 
     /// Notes an input that was read by other means than a counted stream.
     pub(crate) fn input_file(&mut self, path: &Path) -> Result<()> {
+        output::protect(path)?;
         let mut hasher = blake3::Hasher::new();
         let file =
             std::fs::File::open(path).with_context(|| format!("reading failed: {}", path.display()))?;
         let n_bytes = std::io::copy(&mut std::io::BufReader::new(file), &mut hasher)?;
         let blake3 = hasher.finalize().to_hex().to_string();
-        self.inputs.push(InputDigest { path: path.to_owned(), n_bytes, blake3 });
+        self.input(InputDigest { path: path.to_owned(), n_bytes, blake3 });
         Ok(())
     }
 
@@ -364,7 +367,7 @@ impl Session {
         self.summary.count("rows_used", "  used", report.rows_used);
         self.summary.left_out(report.left_out.iter().map(|(reason, n)| (reason.as_str(), *n)));
         self.problems.absorb(&report.problems);
-        self.inputs.push(report.digest);
+        self.input(report.digest);
     }
 
     /// Notes a table that was written.
@@ -611,9 +614,9 @@ fn digest(path: &Path) -> Option<Value> {
 }
 
 /// Options whose value says who somebody is.
-const OF_SOMEBODY: [&str; 2] = ["--user", "--user-id"];
+const OF_SOMEBODY: [&str; 3] = ["--user", "--user-id", "--volunteer"];
 
-/// What was typed, without the name or the number of a person in it: a record is a file.
+/// What was typed, without the name, the number or the key of a person in it: a record is a file.
 fn without_names(words: impl Iterator<Item = String>) -> Vec<String> {
     let mut is_name = false;
     let mut shown = Vec::new();
@@ -654,6 +657,7 @@ mod tests {
             "volary optout add --user=… --at x"
         );
         assert_eq!(shown("optout add --user-id 7 --user-id=8"), "optout add --user-id … --user-id=…");
+        assert_eq!(shown("optout back --volunteer v01"), "optout back --volunteer …");
         // Somebody may be called like an option.
         assert_eq!(shown("optout add --user --user Zaphod"), "optout add --user … Zaphod");
         assert_eq!(shown("consensus users.csv -o --users"), "consensus users.csv -o --users");

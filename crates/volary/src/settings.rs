@@ -152,7 +152,7 @@ impl RowSettings {
     /// it names.
     pub(crate) fn without(&self) -> Result<Without> {
         let Some(path) = &self.optouts else { return Ok(Without::default()) };
-        Ok(Without::keys(OptOuts::read(path)?.out().into_keys().map(str::to_owned)))
+        Ok(OptOuts::read(path)?.without())
     }
 }
 

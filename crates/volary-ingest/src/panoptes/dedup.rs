@@ -6,7 +6,8 @@
 //! one workflow ([`DedupOptions::repeats`] says which of them stays). `user_name` becomes a key that still
 //! begins with `not-logged-in-` for people who were not logged in, `user_id` and `user_ip` become empty,
 //! `session` goes out of `metadata`. A key is not the name's key of the original file's tables: reading
-//! the new file makes keys of keys.
+//! the new file makes keys of keys. Who opted out is left out all the same
+//! ([`Without`](crate::volunteer::Without)).
 //!
 //! The file is read twice (time need not run with the order of rows, so that the first of two is known
 //! only at the end); memory grows by some tens of bytes with each classification.

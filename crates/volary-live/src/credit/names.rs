@@ -28,6 +28,13 @@ const BETWEEN_WORDS: &str = "(),;<>\"'|“”„‟‘’‚‛«»‹›「」�
 const SCHEMES: [&str; 8] =
     ["javascript:", "data:", "vbscript:", "tel:", "sms:", "callto:", "skype:", "magnet:"];
 
+/// A full stop that only has a blank behind it, as that of an abbreviation, in text without blanks.
+const LOOSE: char = '\u{e000}';
+/// Endings that are nobody's surname.
+const ENDINGS: [&str; 7] = ["com", "net", "org", "info", "biz", "edu", "gov"];
+/// An abbreviation before a surname has fewer letters (`Prof.`).
+const LEAST_NAME: usize = 5;
+
 /// Why a name is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -117,11 +124,105 @@ fn address_in(text: &str) -> Option<Reason> {
     let spelled = text.replace(" dot ", ".");
     if spelled != text {
         let joined = spelled.replace(" at ", "@");
-        if let Some(found) = joined.split_whitespace().find_map(address_of_word) {
+        let found = joined.split_whitespace().find_map(address_of_word);
+        if let Some(found) = found.or_else(|| hidden_in(&joined)) {
             return Some(found);
         }
     }
-    text.split(|c: char| c.is_whitespace() || BETWEEN_WORDS.contains(c)).find_map(address_of_word)
+    text.split(|c: char| c.is_whitespace() || BETWEEN_WORDS.contains(c))
+        .find_map(address_of_word)
+        .or_else(|| hidden_in(text))
+}
+
+/// An address with signs around it that no address has, or blanks in it.
+fn hidden_in(text: &str) -> Option<Reason> {
+    let text = without_loose_blanks(text);
+    let may_stand = |c: char| c.is_alphanumeric() || "-_.".contains(c) || c == LOOSE;
+    let mut pieces = text.split(|c| !may_stand(c));
+    let is_host = pieces.any(|piece| {
+        let mut labels = vec![(false, String::new())];
+        for c in piece.trim_matches(['-', '_']).chars() {
+            match (c, labels.last_mut()) {
+                ('.' | LOOSE, _) => labels.push((c == LOOSE, String::new())),
+                (_, Some((_, label))) => label.push(c),
+                (_, None) => {}
+            }
+        }
+        labels.split(|(_, label)| label.is_empty()).any(is_host_with_blanks)
+    });
+    // Of numbers in hexadecimal between other signs.
+    let is_v6 = |piece: &str| piece.contains(':') && piece.parse::<std::net::Ipv6Addr>().is_ok();
+    if is_host {
+        Some(Reason::Link)
+    } else if text.split(|c: char| !c.is_alphanumeric() && c != ':').any(is_v6) {
+        Some(Reason::Address)
+    } else {
+        None
+    }
+}
+
+/// The text without blanks around full stops and signs of mail addresses. Of a full stop that only has a blank
+/// behind it one cannot tell: abbreviations have it.
+fn without_loose_blanks(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let mut is_blank_before = false;
+        let mut c = c;
+        while c.is_whitespace() {
+            is_blank_before = true;
+            match rest.next() {
+                Some(next) => c = next,
+                None => return out,
+            }
+        }
+        if c != '.' && c != '@' {
+            out.extend(is_blank_before.then_some(' '));
+            out.push(c);
+            continue;
+        }
+        let is_blank_behind = rest.peek().is_some_and(|next| next.is_whitespace());
+        while rest.next_if(|next| next.is_whitespace()).is_some() {}
+        out.push(if c == '.' && is_blank_behind && !is_blank_before { LOOSE } else { c });
+    }
+    out
+}
+
+/// Whether labels are a host, each with whether the full stop before it was loose. `evil. com` is one, and `Dr. Ng` is
+/// none, though `.ng` is an ending: an abbreviation and a surname.
+fn is_host_with_blanks(labels: &[(bool, String)]) -> bool {
+    let name = |labels: &[(bool, String)]| {
+        labels.iter().map(|(_, label)| label.as_str()).collect::<Vec<_>>().join(".")
+    };
+    if labels.iter().skip(1).all(|(is_loose, _)| !is_loose) && is_numbers(&name(labels)) {
+        return true;
+    }
+    // What comes behind a loose full stop may be the next sentence.
+    let ends = (2..=labels.len()).filter(|end| labels.get(*end).is_none_or(|(is_loose, _)| *is_loose));
+    ends.map(|end| &labels[..end]).any(|labels| {
+        let host = name(labels);
+        let n_ending = psl::suffix_str(&host).map_or(1, |suffix| suffix.split('.').count());
+        let first = labels.len().saturating_sub(n_ending).max(1);
+        let (is_loose, ending) = &labels[first];
+        let is_abbreviation = labels[first - 1].1.chars().count() < LEAST_NAME;
+        is_host(&host)
+            && (!is_loose || n_ending > 1 || !is_abbreviation || ENDINGS.contains(&ending.as_str()))
+    })
+}
+
+/// Whether it is an internet address as programs read numbers: 127.0.0.1, 0x7f.1, 0177.0.0.1.
+fn is_numbers(host: &str) -> bool {
+    let labels: Vec<&str> = host.split('.').collect();
+    let hexadecimal = |label: &&&str| {
+        label
+            .strip_prefix("0x")
+            .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    let decimal = |label: &&&str| label.parse::<u32>().is_ok_and(|n| n < 400);
+    let n_hexadecimal = labels.iter().filter(hexadecimal).count();
+    let n_numbers = n_hexadecimal + labels.iter().filter(decimal).count();
+    n_numbers == labels.len()
+        && (labels.len() == 4 || ((2..4).contains(&labels.len()) && n_hexadecimal > 0))
 }
 
 fn address_of_word(word: &str) -> Option<Reason> {

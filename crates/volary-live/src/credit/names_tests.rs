@@ -91,6 +91,98 @@ fn the_names_of_the_specification_get_their_verdicts() {
     }
 }
 
+/// Signs and blanks around an address, which readers see through.
+#[test]
+fn addresses_are_found_behind_signs_and_blanks_and_people_are_left_alone() {
+    let removed = [
+        "//evil.com",
+        "/evil.com",
+        "//evil.co.uk",
+        "//1.2.3.4/x",
+        "http:evil.com",
+        "see:evil.com",
+        "@evil.com",
+        "[evil.com]",
+        "{evil.com}",
+        "=evil.com",
+        "+evil.com",
+        "$evil.com",
+        "^evil.com",
+        "-evil.com-",
+        "_evil.com_",
+        "\\\\evil.com",
+        "/a/evil.com/b",
+        "evil.com&x",
+        "a|evil.com%20",
+        "see...evil.com",
+        "evil .com",
+        "evil. com",
+        "evil . com",
+        "evil. com. Hello",
+        "evil . co . uk",
+        "evil. co. uk",
+        "volary. app",
+        "evil .io",
+        "joe @ gmail . com",
+        "joe @ gmail.com",
+        "joe@ gmail. com",
+        "evil dot com/x",
+        "//evil dot co dot uk",
+        "127 . 0 . 0 . 1",
+        "0x7f.1",
+        "//0x7f.0.0.1/",
+        "0177.0.0.1",
+        "/2001:db8::1/",
+        "J. Smith, //evil.com",
+        "J. R. evil.com",
+    ];
+    for name in removed {
+        assert!(verdict(name).is_err(), "{name:?} is shown as {:?}", verdict(name));
+    }
+    let kept = [
+        "J. R. Smith",
+        "J.R. Smith",
+        "St. John",
+        "St. Louis",
+        "Dr. Who",
+        "Dr. Ng",
+        "Mr. Cool",
+        "Prof. Green",
+        "M. Black",
+        "J. de Vries",
+        "J. Li, Ph. D.",
+        "A.B.",
+        "A. B.",
+        "O'Neil",
+        "Mary.Ann",
+        "Mary . Ann",
+        "node.js fan",
+        "me / you",
+        "he/him",
+        "Joe @ home",
+        "@ home",
+        "C++ / C#",
+        "AC/DC",
+        "foo::bar",
+        "12:34:56",
+        "3.14",
+        "10.5",
+        "v1.2.3.4",
+        "0xdeadbeef",
+        "1 . 2",
+        "...",
+        ". . .",
+        "a . b",
+        "-._.-",
+        "Hello. I am Ann.",
+        "Sgt. Pepper & Co.",
+        "Cats & Co",
+    ];
+    for name in kept {
+        assert_eq!(verdict(name).as_deref(), Ok(name), "{name:?}");
+    }
+}
+
 #[test]
 fn the_next_name_of_the_chain_is_taken() {
     let names = |credited: &str, display: &str, login: &str| {

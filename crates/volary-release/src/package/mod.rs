@@ -50,7 +50,7 @@ use crate::bias::Registry;
 use crate::error::ReleaseError;
 use crate::key::ReleaseKey;
 use crate::names::NameSet;
-use crate::optout::{OptOuts, out_as};
+use crate::optout::OptOuts;
 use crate::policy::Policy;
 use crate::pseudonym::{Linking, Pseudonyms};
 use crate::settings::{Privacy, Settings};
@@ -248,8 +248,8 @@ pub fn build(
             },
         };
         let after = Version { folder: folder.path(), view: &view, truth: Some(&truth) };
-        let out_now = optouts.out();
-        let out_now: Vec<&str> = out_now.keys().copied().collect();
+        let out_now = optouts.all_keys();
+        let out_now: Vec<&str> = out_now.iter().map(String::as_str).collect();
         let everybody: Vec<&str> =
             votes.volunteers.iter().map(String::as_str).chain(out_now.iter().copied()).collect();
         let between = Between { out_now: &out_now, everybody: &everybody };
@@ -396,7 +396,7 @@ fn nobody_out_drew(
     optouts: &OptOuts,
     progress: &Progress,
 ) -> Result<(), ReleaseError> {
-    let out = optouts.out();
+    let out = optouts.without();
     if out.is_empty() {
         return Ok(());
     }
@@ -406,8 +406,7 @@ fn nobody_out_drew(
     };
     let mut n_rows = 0_u64;
     for_each_batch(path, &["volunteer"], progress, |cells| {
-        let is_out =
-            |row: &usize| cells.text("volunteer", *row).is_some_and(|v| out_as(&out, &v).is_some());
+        let is_out = |row: &usize| cells.text("volunteer", *row).is_some_and(|v| out.has(&v));
         n_rows += (0..cells.n_rows()).filter(is_out).count() as u64;
         Ok(())
     })?;

@@ -1,8 +1,9 @@
 //! Histograms with noise on their way into a package: made, held against the budget of all versions, told.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
+use volary_ingest::output::Held;
 
 use crate::error::ReleaseError;
 use crate::key::ReleaseKey;
@@ -14,7 +15,8 @@ use crate::votes::Votes;
 pub(crate) struct Budgeted<'a> {
     noise: &'a Noise,
     noisy: Noisy,
-    path: PathBuf,
+    /// Held until it is written: of two releases the second knows what the first has spent.
+    held: Held,
     ledger: Ledger,
     /// ε of all versions, this one included.
     spent: f64,
@@ -35,7 +37,11 @@ impl<'a> Budgeted<'a> {
         };
         let version = format!("{}\u{1f}{}", settings.project, settings.version);
         let noisy = noise::of_votes(votes, noise, &version, key)?;
-        let mut ledger = Ledger::read(path)?;
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(ReleaseError::writing(path))?;
+        }
+        let held = Held::new(path)?;
+        let mut ledger = Ledger::read(held.path())?;
         let new = Spent {
             project: settings.project.clone(),
             version: settings.version.clone(),
@@ -43,7 +49,7 @@ impl<'a> Budgeted<'a> {
             epsilon: noise.epsilon,
         };
         let spent = ledger.spend(new, noise.lifetime_epsilon)?;
-        Ok(Some(Self { noise, noisy, path: path.to_owned(), ledger, spent }))
+        Ok(Some(Self { noise, noisy, held, ledger, spent }))
     }
 
     /// The histograms.
@@ -73,6 +79,6 @@ impl<'a> Budgeted<'a> {
 
     /// Writes the ledger.
     pub(crate) fn spend(&self) -> Result<(), ReleaseError> {
-        self.ledger.write(&self.path)
+        self.ledger.write(self.held.path())
     }
 }

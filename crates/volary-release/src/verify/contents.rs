@@ -8,8 +8,8 @@ use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::slice::ParallelSliceMut as _;
 use volary_core::spreadsheet::is_formula;
-use volary_ingest::Progress;
 use volary_ingest::tables::for_each_batch;
+use volary_ingest::{Progress, volunteer};
 
 use super::metadata::Described;
 use super::tables::key_of;
@@ -385,8 +385,11 @@ pub(crate) fn optouts(
         .out()
         .into_keys()
         .filter(|person| {
-            let mut tokens = pseudonyms.all_of(person, view.subject_ids());
-            tokens.any(|t| seen.contains(&t.text(Bearer::Account)))
+            let mut keys = volunteer::all_keys(person);
+            keys.any(|key| {
+                let mut tokens = pseudonyms.all_of(&key, view.subject_ids());
+                tokens.any(|t| seen.contains(&t.text(Bearer::Account)))
+            })
         })
         .count();
     if n > 0 {

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::{Value, json};
 use volary_ingest::class_table::{ClassColumns, read_class_table};
 use volary_ingest::tables::for_each_batch;
+use volary_ingest::volunteer::Without;
 use volary_loop::drift::Reference;
 use volary_loop::retrain::{Evidence, Missed, Reason, RetrainParams, retrain};
 use volary_release::bias::{Registry, State};
@@ -244,8 +245,8 @@ fn opted_out(args: &Args, trained_ms: i64, session: &mut Session) -> Result<Vec<
     let trained = jiff::Timestamp::from_millisecond(trained_ms)?.strftime("%Y-%m-%d").to_string();
     let out = log.out();
     // Of the day itself nobody can say which came first.
-    let since: Vec<&str> =
-        out.iter().filter(|(_, at)| **at >= trained.as_str()).map(|(who, _)| *who).collect();
+    let since = out.iter().filter(|(_, at)| **at >= trained.as_str()).map(|(who, _)| (*who).to_owned());
+    let since = Without::keys(since);
     session.input_file(votes)?;
     let mut n = 0_u64;
     let mut theirs: BTreeMap<String, u64> = BTreeMap::new();
@@ -253,8 +254,8 @@ fn opted_out(args: &Args, trained_ms: i64, session: &mut Session) -> Result<Vec<
         for row in 0..batch.n_rows() {
             let Some(who) = batch.text("volunteer", row) else { continue };
             n += 1;
-            if since.contains(&who.as_ref()) {
-                *theirs.entry(who.into_owned()).or_default() += 1;
+            if let Some(who) = since.who(&who) {
+                *theirs.entry(who.to_owned()).or_default() += 1;
             }
         }
         Ok(())

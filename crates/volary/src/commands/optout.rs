@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
+use volary_ingest::output::Held;
 use volary_ingest::volunteer;
 use volary_release::key::ReleaseKey;
 use volary_release::names::read_names;
@@ -26,6 +27,7 @@ use crate::summary::printable;
 #[command(after_help = "Examples:
   volary optout add --user \"Some Body\" --project .
   volary optout back --user \"Some Body\" --list optouts.toml
+  volary optout back --volunteer v0123456789abcdef
   volary optout list
   volary optout where --user \"Some Body\" --project .")]
 pub(crate) struct Args {
@@ -48,11 +50,27 @@ enum What {
     Where(Where),
 }
 
+/// Whose wish it is.
+#[derive(Clone, Debug, clap::Args)]
+struct Who {
+    /// The volunteer's `user_name`; it goes into no file. A key, as `optout list` shows it, is taken for that person's,
+    /// unless what was looked at has it for a user_name.
+    #[arg(
+        long,
+        value_name = "NAME",
+        required_unless_present = "volunteer",
+        conflicts_with = "volunteer"
+    )]
+    user: Option<String>,
+    /// The volunteer's key, as `optout list` and tables (`volunteer`) show it, and never a name.
+    #[arg(long, value_name = "KEY")]
+    volunteer: Option<String>,
+}
+
 #[derive(Clone, Debug, clap::Args)]
 struct Change {
-    /// The volunteer's `user_name`; it goes into no file.
-    #[arg(long, value_name = "NAME")]
-    user: String,
+    #[command(flatten)]
+    who: Who,
     /// The day that it was asked for [default: today].
     #[arg(long, value_name = "DAY")]
     at: Option<String>,
@@ -80,9 +98,8 @@ struct Change {
   volary optout where --user \"Some Body\" --project .
   volary optout where --user \"Some Body\" --package cats-1.0 --key cats-1.0.key --settings release.toml")]
 struct Where {
-    /// The volunteer's `user_name`; it goes into no file.
-    #[arg(long, value_name = "NAME")]
-    user: String,
+    #[command(flatten)]
+    who: Who,
     /// The project's folder.
     #[arg(long, value_name = "DIR", default_value = ".")]
     project: PathBuf,
@@ -123,20 +140,23 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
             return session.finish(None);
         }
     };
-    let path = &change.list.list;
-    let mut log = if path.exists() { OptOuts::read(path)? } else { OptOuts::default() };
-    let key = key_of(&change.user)?;
+    let key = change.who.key()?;
     let today = || volary_ingest::time::format_ms(session.now_ms()).chars().take(10).collect();
     let at = change.at.clone().unwrap_or_else(today);
     // Where a file to look the name up in cannot be read, nothing is changed.
     look_up(change, &mut session)?;
+    // Held until it is written: of two commands at once the second adds to what the first has written.
+    let held = Held::new(&change.list.list)?;
+    let path = held.path();
+    let mut log = if path.exists() { OptOuts::read(path)? } else { OptOuts::default() };
     let here = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
     let unnamed = match &change.project {
         Some(folder) => wanted_optouts(folder, path)?,
         // Nobody asked about what lies beside the list, and what is wrong with it stops nothing.
         None => wanted_optouts(here, path).unwrap_or(None),
     };
-    let in_store = change.here.tell(&change.user, state == State::Out, session.now_ms())?;
+    let in_store =
+        change.here.tell(change.who.user.as_deref(), state == State::Out, session.now_ms())?;
     log.seal()?;
     let changed = log.add(Entry { volunteer: key, state, at, channel: change.channel.clone() })?;
     log.write(path)?;
@@ -159,27 +179,82 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     session.finish(None)
 }
 
+impl Who {
+    /// What was typed.
+    fn text(&self) -> &str {
+        self.user.as_deref().or(self.volunteer.as_deref()).unwrap_or_default()
+    }
+
+    /// The key of a name; a key is one already.
+    fn key(&self) -> Result<String> {
+        let text = self.text();
+        if text.trim().is_empty() {
+            bail!("--user is empty; give the name as it stands in the export");
+        }
+        if self.volunteer.is_some() && !volunteer::is_key(text) {
+            bail!("--volunteer takes a key, as `volary optout list` shows it; give a name with --user");
+        }
+        let (key, logged_in) = match volunteer::is_key(text) {
+            true => (text.to_owned(), !volunteer::is_anonymous(text)),
+            false => volunteer::key(text),
+        };
+        if !logged_in {
+            bail!("somebody who was not logged in cannot be told from others, and so cannot opt out");
+        }
+        Ok(key)
+    }
+}
+
 /// Somebody among those who voted. Names that are almost theirs are shown and never recorded.
 struct Search<'a> {
     name: &'a str,
-    key: String,
+    /// Under which they may stand.
+    keys: BTreeSet<String>,
     folded: String,
     has_voted: bool,
     similar: BTreeSet<String>,
+    /// The name looks like a key, and has not been called one.
+    may_be_key: bool,
+    /// Somebody has it for a name.
+    is_name_too: bool,
 }
 
 impl<'a> Search<'a> {
-    fn of(name: &'a str) -> Self {
-        let key = if volunteer::is_key(name) { name.to_owned() } else { volunteer::key(name).0 };
-        Self { name, key, folded: folded(name), has_voted: false, similar: BTreeSet::new() }
+    fn of(who: &'a Who) -> Result<Self> {
+        let name = who.text();
+        Ok(Self {
+            name,
+            keys: volunteer::all_keys(&who.key()?).collect(),
+            folded: folded(name),
+            has_voted: false,
+            similar: BTreeSet::new(),
+            may_be_key: who.volunteer.is_none() && volunteer::is_key(name),
+            is_name_too: false,
+        })
     }
 
-    fn see(&mut self, cell: &str) {
-        if cell == self.name || cell == self.key || volunteer::key(cell).0 == self.key {
+    /// Looks at a cell; only the column `volunteer` is known to have no names.
+    fn see(&mut self, column: &str, cell: &str) {
+        if cell == self.name || self.keys.contains(cell) || self.keys.contains(&volunteer::key(cell).0) {
             self.has_voted = true;
+            self.is_name_too |= self.may_be_key && cell == self.name && column != "volunteer";
         } else if folded(cell) == self.folded && !self.similar.contains(cell) {
             self.similar.insert(cell.to_owned());
         }
+    }
+
+    /// Refuses a text that may be two people's: who takes another's key for a name does not opt that person out.
+    fn check(&self) -> Result<()> {
+        if self.is_name_too {
+            let name = self.name;
+            bail!(
+                "{name} is a key, and also somebody's user_name in what was looked at: whoever has that key and whoever \
+                 is called so are two people, unless it is an export that `volary dedup` wrote, where keys stand for \
+                 names. Give --volunteer {name} for the one who has the key, --volunteer {} for the one who is called so",
+                volunteer::key(name).0
+            );
+        }
+        Ok(())
     }
 
     fn tell(&self, session: &mut Session) {
@@ -209,10 +284,10 @@ fn folded(name: &str) -> String {
 
 /// Says whether anybody of that name has voted, or that nobody looked.
 fn look_up(change: &Change, session: &mut Session) -> Result<()> {
-    let mut search = Search::of(&change.user);
+    let mut search = Search::of(&change.who)?;
     let mut n_files = 0;
     if let Some(folder) = &change.project {
-        n_files += project::each_voter(folder, &mut |cell| search.see(cell), session)?;
+        n_files += project::each_voter(folder, &mut |column, cell| search.see(column, cell), session)?;
         if n_files == 0 {
             session.summary.note(&format!(
                 "{} has no record of a run and names no export, so that there is nothing to look the name up in",
@@ -221,9 +296,10 @@ fn look_up(change: &Change, session: &mut Session) -> Result<()> {
         }
     }
     if let Some(path) = &change.names {
-        read_names(path, &session.progress)?.iter().for_each(|name| search.see(name));
+        read_names(path, &session.progress)?.iter().for_each(|name| search.see("user_name", name));
         n_files += 1;
     }
+    search.check()?;
     if n_files > 0 {
         search.tell(session);
     } else if change.project.is_none() {
@@ -234,23 +310,8 @@ fn look_up(change: &Change, session: &mut Session) -> Result<()> {
     Ok(())
 }
 
-/// The key of a name; a key, as `optout list` shows it, is one already.
-fn key_of(user: &str) -> Result<String> {
-    if user.trim().is_empty() {
-        bail!("--user is empty; give the name as it stands in the export");
-    }
-    let (key, logged_in) = match volunteer::is_key(user) {
-        true => (user.to_owned(), !volunteer::is_anonymous(user)),
-        false => volunteer::key(user),
-    };
-    if !logged_in {
-        bail!("somebody who was not logged in cannot be told from others, and so cannot opt out");
-    }
-    Ok(key)
-}
-
 fn ask(args: &Where, mut session: Session) -> Result<ExitCode> {
-    let key = key_of(&args.user)?;
+    let key = args.who.key()?;
     let list = &args.list.list;
     let log = if list.exists() { OptOuts::read(list)? } else { OptOuts::default() };
     session.summary.line(
@@ -259,8 +320,10 @@ fn ask(args: &Where, mut session: Session) -> Result<ExitCode> {
         if log.is_out(&key) { "yes" } else { "no" },
         log.is_out(&key),
     );
-    let mut search = Search::of(&args.user);
-    project::ask(&args.project, &log, &key, &mut |cell| search.see(cell), &mut session)?;
+    let mut search = Search::of(&args.who)?;
+    let mut see = |column: &str, cell: &str| search.see(column, cell);
+    project::ask(&args.project, &log, &key, &mut see, &mut session)?;
+    search.check()?;
     search.tell(&mut session);
     if let (Some(package), Some(release_key), Some(settings)) =
         (&args.package, &args.key, &args.settings)

@@ -425,8 +425,8 @@ fn between(
     };
     let after = Version { folder: &args.package, view, truth: Some(truth) };
     let optouts = args.optouts.as_deref().map(OptOuts::read).transpose()?.unwrap_or_default();
-    let out_now = optouts.out();
-    let out_now: Vec<&str> = out_now.keys().copied().collect();
+    let out_now = optouts.all_keys();
+    let out_now: Vec<&str> = out_now.iter().map(String::as_str).collect();
     let everybody: Vec<&str> = knowledge.keys().chain(out_now.iter().copied()).collect();
     let people = package::Between { out_now: &out_now, everybody: &everybody };
     Ok(before.against(&after, &people, &settings.privacy, &session.progress)?)

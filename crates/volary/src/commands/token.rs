@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
+use volary_ingest::output::Held;
 use volary_web::tokens::{Token, write_secret};
 use volary_web::{Role, Tokens};
 
@@ -84,7 +85,12 @@ struct Revoke {
 
 /// Runs it.
 pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
-    let tokens = Tokens::open(&args.tokens)?;
+    // Of two commands at once the second reads what the first has written.
+    let held = match &args.what {
+        What::List(_) => None,
+        What::Make(_) | What::Revoke(_) => Some(Held::new(&args.tokens)?),
+    };
+    let tokens = Tokens::open(held.as_ref().map_or(args.tokens.as_path(), Held::path))?;
     match &args.what {
         What::Make(make) => {
             let roles = make.roles.iter().copied().map(Role::from);

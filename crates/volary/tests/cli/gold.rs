@@ -148,6 +148,13 @@ fn gold_among_other_labels_and_where_it_is_used() {
     let mut odd = line;
     odd[4] = "gold=planets.csv";
     place.volary(&[&odd[..], &["0.1"]].concat()).fails_with("another name than gold");
+    // One source counts once.
+    place.write("other.csv", "subject_id,answer\nz1,Dog\n");
+    for again in ["planets=planets.csv", "planets=other.csv", "others=./planets.csv"] {
+        let more = ["0.1", "--with", again];
+        place.volary(&[&line[..], &more].concat()).fails_with("is given twice");
+    }
+    place.record(&[&line[..], &["0.1", "--with", "others=other.csv"]].concat());
     // What somebody gave in another source goes where they opted out, whether the table has names or keys.
     place.write("named.csv", "subject_id,answer,user_name\nq1,Dog,Zaphod_B\nq2,Dog,p1\nq3,Dog,p1\n");
     place.record(&["optout", "add", "--user", "Zaphod_B"]);

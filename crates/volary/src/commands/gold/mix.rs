@@ -13,7 +13,7 @@ use volary_core::schema;
 use volary_crowd::gold::mix::{Source, mix};
 use volary_ingest::label_table::read_truth;
 use volary_ingest::tables::{TableFormat, for_each_batch, write_table};
-use volary_ingest::volunteer::Without;
+use volary_ingest::volunteer::{self, Without};
 
 use crate::consensus_tables::beside;
 use crate::input::note_opted_out;
@@ -70,8 +70,17 @@ pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let rows = RowSettings { optouts: args.optouts.clone(), ..RowSettings::default() };
     let without = rows.without()?;
     let mut n_left_out = 0;
+    let (mut names, mut tables) = (BTreeSet::new(), BTreeSet::new());
     for other in &args.others {
-        sources.push(read_other(other, &without, &mut n_left_out, &mut session)?);
+        let (name, path) = named(other)?;
+        // One that is not there is told of by its reader.
+        let whole = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if !names.insert(name) || !tables.insert(whole) {
+            bail!(
+                "--with {other:?}: its name or its table is given twice; a source has one table, and a name of its own"
+            );
+        }
+        sources.push(read_other(name, path, &without, &mut n_left_out, &mut session)?);
     }
     note_opted_out(&rows, n_left_out, &mut session);
     let mixed = mix(&sources, args.share, session.global.seed)?;
@@ -217,20 +226,25 @@ fn read_gold(
     Ok((gold, labels))
 }
 
+/// NAME=TABLE.
+fn named(text: &str) -> Result<(&str, &Path)> {
+    text.split_once('=')
+        .filter(|(name, path)| !name.trim().is_empty() && *name != "gold" && !path.is_empty())
+        .map(|(name, path)| (name, Path::new(path)))
+        .with_context(|| format!("--with {text:?}: write NAME=TABLE, and another name than gold"))
+}
+
 fn read_other(
-    text: &str,
+    name: &str,
+    path: &Path,
     without: &Without,
     n_left_out: &mut u64,
     session: &mut Session,
 ) -> Result<Source> {
-    let (name, path) = text
-        .split_once('=')
-        .filter(|(name, path)| !name.trim().is_empty() && *name != "gold" && !path.is_empty())
-        .with_context(|| format!("--with {text:?}: write NAME=TABLE, and another name than gold"))?;
-    let (truth, report) = read_truth(&PathBuf::from(path), &session.progress)?;
+    let (truth, report) = read_truth(path, &session.progress)?;
     session.problems.absorb(&report.problems);
     session.input(report.digest);
-    let not_theirs = subjects_of(Path::new(path), without, session)?;
+    let not_theirs = subjects_of(path, without, session)?;
     let mut labels = BTreeMap::new();
     for (_, subject, answers) in truth.iter() {
         if not_theirs.contains(subject) {
@@ -241,12 +255,12 @@ fn read_other(
             if answers.is_empty() {
                 continue;
             }
-            bail!("{path} has several labels for subject {subject:?}; give it one");
+            bail!("{} has several labels for subject {subject:?}; give it one", path.display());
         };
         labels.insert(subject.to_owned(), answer.clone());
     }
     if labels.is_empty() {
-        bail!("no labels are in {path}");
+        bail!("no labels are in {}", path.display());
     }
     Ok(Source { name: name.to_owned(), labels })
 }
@@ -263,7 +277,13 @@ fn subjects_of(path: &Path, without: &Without, session: &Session) -> Result<BTre
     for_each_batch(path, &[], &session.progress, |cells| {
         for row in 0..cells.n_rows() {
             let subject = ["subject_id", "subject", "task"].iter().find_map(|c| cells.text(c, row));
-            let is_out = WHO.iter().filter_map(|c| cells.text(c, row)).any(|who| without.has(&who));
+            // What stands for a name may look like a key, in an export without names above all.
+            let is_theirs = |who: &str| without.has(who) || without.has_key(&volunteer::key(who).0);
+            let is_out = WHO.iter().any(|column| match cells.text(column, row) {
+                Some(who) if *column == "volunteer" => without.has(&who),
+                Some(who) => is_theirs(&who),
+                None => false,
+            });
             if let Some(subject) = subject.filter(|_| is_out) {
                 found.insert(subject.into_owned());
             }

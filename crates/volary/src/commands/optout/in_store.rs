@@ -19,14 +19,19 @@ pub(super) struct Here {
 
 impl Here {
     /// Tells the store; how many user ids that were, or nothing where there is no store to tell.
-    pub(super) fn tell(&self, user: &str, is_out: bool, now_ms: i64) -> Result<Option<u64>> {
+    pub(super) fn tell(&self, user: Option<&str>, is_out: bool, now_ms: i64) -> Result<Option<u64>> {
         let Some(store) = &self.store else { return Ok(None) };
         let args = StoreArgs::of(store);
         wait(async {
             let live = args.open_existing().await?;
             let ids: Vec<String> = match &self.user_id {
                 Some(id) => vec![id.clone()],
-                None => live.people().await?.called(user).map(str::to_owned).collect(),
+                None if user.is_none() => {
+                    bail!("{store} knows no keys; give the number on the platform with --user-id")
+                }
+                None => {
+                    live.people().await?.called(user.unwrap_or_default()).map(str::to_owned).collect()
+                }
             };
             if ids.is_empty() {
                 bail!(

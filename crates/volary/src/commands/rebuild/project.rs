@@ -9,7 +9,8 @@ use serde_json::json;
 use volary_ingest::records::{RecordOptions, Records};
 use volary_ingest::tables::{TableFormat, for_each_batch};
 use volary_ingest::volunteer::{self, Without};
-use volary_release::lineage::{Artefact, Lineage, Run};
+use volary_release::card::Folder;
+use volary_release::lineage::{Artefact, Lineage, Run, Standing};
 use volary_release::optout::OptOuts;
 
 use crate::project::wanted_optouts;
@@ -27,8 +28,8 @@ pub(super) fn run(folder: &Path, optouts: &Path, again: bool, mut session: Sessi
     let log = OptOuts::read(&list)?;
     let lineage = Lineage::scan(folder)?;
     let out: BTreeSet<String> = log.out().into_keys().map(str::to_owned).collect();
-    let found = Touched::find(&lineage, &log, &out, &mut |_| {}, &session)?;
-    let Touched { runs: touched, unknown, bare } = found;
+    let found = Touched::find(&lineage, &log, &out, &mut |_, _| {}, &session)?;
+    let Touched { runs: touched, unknown, bare, models } = found;
     let elsewhere: Vec<&Run> =
         touched.iter().copied().filter(|run| is_made_again(run) && !is_of_here(run)).collect();
     let summary = &mut session.summary;
@@ -37,6 +38,7 @@ pub(super) fn run(folder: &Path, optouts: &Path, again: bool, mut session: Sessi
     summary.count("n_touched", "  that their votes went into", touched.len() as u64);
     tell(&touched, &list, &mut session);
     note_unknown(unknown, &mut session);
+    note_models(&models, &mut session);
     tell_bare(&bare, &mut session);
     tell_elsewhere(&elsewhere, &mut session);
     tell_unnamed(folder, &touched, &list, &mut session)?;
@@ -54,7 +56,7 @@ pub(super) fn run(folder: &Path, optouts: &Path, again: bool, mut session: Sessi
     session.summary.count("n_made", "made again", n_made);
     // What the records say now, and not what was meant.
     let lineage = Lineage::scan(folder)?;
-    let left = Touched::find(&lineage, &log, &out, &mut |_| {}, &session)?.runs;
+    let left = Touched::find(&lineage, &log, &out, &mut |_, _| {}, &session)?.runs;
     let left: Vec<&Run> = left.into_iter().filter(|run| is_made_again(run)).collect();
     session.summary.count("n_left", "that still hold their votes", left.len() as u64);
     if let Some(first) = failed.first() {
@@ -82,12 +84,13 @@ pub(super) fn run(folder: &Path, optouts: &Path, again: bool, mut session: Sessi
     session.finish(None)
 }
 
-/// Asks where somebody's votes went, and changes nothing. `see` is shown every name in the files that were read.
+/// Asks where somebody's votes went, and changes nothing. `see` is shown every name in the files that were read, after
+/// the column that it stands in.
 pub(in crate::commands) fn ask(
     folder: &Path,
     log: &OptOuts,
     person: &str,
-    see: &mut dyn FnMut(&str),
+    see: &mut dyn FnMut(&str, &str),
     session: &mut Session,
 ) -> Result<()> {
     let lineage = Lineage::scan(folder)?;
@@ -105,6 +108,7 @@ pub(in crate::commands) fn ask(
     session.summary.value("touched", json);
     session.summary.table("What holds their votes", &["command", "record", "files"], &rows);
     note_unknown(found.unknown, session);
+    note_models(&found.models, session);
     Ok(())
 }
 
@@ -112,7 +116,7 @@ pub(in crate::commands) fn ask(
 /// wrote. Gives how many files there were to look at.
 pub(in crate::commands) fn each_voter(
     folder: &Path,
-    see: &mut dyn FnMut(&str),
+    see: &mut dyn FnMut(&str, &str),
     session: &Session,
 ) -> Result<usize> {
     let lineage = Lineage::scan(folder)?;
@@ -199,6 +203,21 @@ fn note_unknown(unknown: Vec<String>, session: &mut Session) {
     session.summary.value("unknown", unknown);
 }
 
+/// Models of which nobody can say whether the votes went into them: a release refuses them.
+fn note_models(models: &[&Run], session: &mut Session) {
+    let places: Vec<String> = models.iter().map(|run| run.place.display().to_string()).collect();
+    if !places.is_empty() {
+        session.summary.count("n_unknown_models", "models of which no record says", places.len() as u64);
+        session.summary.note(&format!(
+            "no record of a run says what the labels of these models were made of, and so whether their votes are in \
+             them; `volary release` refuses them: make the labels again with --optouts (`volary gold`, `volary \
+             consensus`), or put their run.json beside them, and train again: {}",
+            places.join(", ")
+        ));
+    }
+    session.summary.value("unknown_models", places);
+}
+
 fn tell_bare(bare: &[&Run], session: &mut Session) {
     let places: Vec<String> = bare.iter().map(|run| run.place.display().to_string()).collect();
     for (run, place) in bare.iter().zip(&places) {
@@ -218,6 +237,8 @@ struct Touched<'l> {
     unknown: Vec<String>,
     /// Runs among them that read the votes themselves and cannot leave anybody out.
     bare: Vec<&'l Run>,
+    /// Trainings of which no record says what their labels were made of.
+    models: Vec<&'l Run>,
 }
 
 impl<'l> Touched<'l> {
@@ -227,7 +248,7 @@ impl<'l> Touched<'l> {
         lineage: &'l Lineage,
         log: &OptOuts,
         people: &BTreeSet<String>,
-        see: &mut dyn FnMut(&str),
+        see: &mut dyn FnMut(&str, &str),
         session: &Session,
     ) -> Result<Self> {
         let everybody = Without::keys(people.iter().cloned());
@@ -266,8 +287,37 @@ impl<'l> Touched<'l> {
         let is_bare =
             |run: &Run| reads_them(run) && is_made_again(run) && !takes_optouts(&run.command_line);
         let bare = runs.iter().copied().filter(|run| is_bare(run)).collect();
-        Ok(Self { runs, unknown, bare })
+        let knew_all = |run: &Run| {
+            let left_out = log.left_out(run.optouts.as_deref());
+            people.iter().all(|person| left_out.contains(person.as_str()))
+        };
+        let is_unknown = |run: &&Run| {
+            !people.is_empty()
+                && !found.contains(run)
+                && learned_from_labels(run)
+                && is_told_by_nothing(lineage, run, &knew_all)
+        };
+        let models = last_of_each(lineage.in_order()).into_iter().filter(is_unknown).collect();
+        Ok(Self { runs, unknown, bare, models })
     }
+}
+
+/// Whether a model learned from a table of labels, which votes may have made.
+fn learned_from_labels(run: &Run) -> bool {
+    let is_table =
+        |word: &String| ["--consensus", "--only"].contains(&word.split('=').next().unwrap_or_default());
+    run.command == "train" && run.command_line.iter().any(is_table)
+}
+
+/// Whether neither the records of the project nor those that the model's folder keeps say what it was made of: what a
+/// release asks.
+fn is_told_by_nothing(lineage: &Lineage, run: &Run, left_out: &dyn Fn(&Run) -> bool) -> bool {
+    let made = run.outputs.iter().map(|file| file.blake3.as_str());
+    if run.outputs.is_empty() || lineage.standing(made, left_out) == Standing::Unknown {
+        let folder = run.place.parent().and_then(|folder| Folder::read(folder).ok());
+        return folder.is_none_or(|folder| folder.standing(left_out) != Standing::Without);
+    }
+    false
 }
 
 /// Of runs that wrote the same places only the last stands: its record is the one that is there.
@@ -282,7 +332,7 @@ fn last_of_each(runs: Vec<&Run>) -> Vec<&Run> {
 fn people_in(
     file: &Artefact,
     people: &Without,
-    also: &mut dyn FnMut(&str),
+    also: &mut dyn FnMut(&str, &str),
     session: &Session,
 ) -> Result<Option<BTreeSet<String>>> {
     let path = &file.path;
@@ -294,29 +344,30 @@ fn people_in(
         return Ok(None);
     }
     let mut found = BTreeSet::new();
-    each_name(path, session, &mut |cell| {
-        also(cell);
-        for key in [cell.to_owned(), volunteer::key(cell).0] {
-            if people.has_key(&key) {
-                found.insert(key);
-            }
+    each_name(path, session, &mut |column, cell| {
+        also(column, cell);
+        // What stands for a name may be a key, in an export without names.
+        for key in [cell, &volunteer::key(cell).0] {
+            found.extend(people.who(key).map(str::to_owned));
         }
     })?;
     Ok(Some(found))
 }
 
-/// Shows every cell of a table that says who did something; something else than a table has none.
+/// Shows every cell of a table that says who did something, after its column; something else than a table has none.
 pub(in crate::commands) fn each_name(
     path: &Path,
     session: &Session,
-    see: &mut dyn FnMut(&str),
+    see: &mut dyn FnMut(&str, &str),
 ) -> Result<()> {
     const COLUMNS: [&str; 5] = ["volunteer", "user_name", "worker", "annotator", "user"];
     match TableFormat::of(path) {
         Ok(TableFormat::Parquet | TableFormat::Arrow | TableFormat::Json) => {
             let read = for_each_batch(path, &[], &session.progress, |cells| {
                 for row in 0..cells.n_rows() {
-                    COLUMNS.iter().filter_map(|c| cells.text(c, row)).for_each(|cell| see(&cell));
+                    for (column, cell) in COLUMNS.iter().filter_map(|c| Some((c, cells.text(c, row)?))) {
+                        see(column, &cell);
+                    }
                 }
                 Ok(())
             });
@@ -332,10 +383,10 @@ pub(in crate::commands) fn each_name(
             else {
                 return Ok(());
             };
-            let columns: Vec<usize> =
-                COLUMNS.iter().filter_map(|name| records.header().find(name)).collect();
+            let columns: Vec<(&str, usize)> =
+                COLUMNS.iter().filter_map(|name| Some((*name, records.header().find(name)?))).collect();
             while let Some(record) = records.next_record()? {
-                columns.iter().for_each(|column| see(record.get(Some(*column)).trim()));
+                columns.iter().for_each(|(name, at)| see(name, record.get(Some(*at)).trim()));
             }
         }
     }
