@@ -168,15 +168,18 @@ test('pictures, neighbours and the boundary are in a copy', async () => {
   await page.context().close();
 });
 
-test('a light curve of a copy says nothing of marks, which were left out', async () => {
+test('a light curve of a copy says nothing of marks, which were left out, and when its features were', async () => {
   const page = await open();
   await page.route(`${url}data/curves.json`, (route) => route.fulfill({ json: ['g5'] }));
-  await page.route(`${url}data/curves/0.json`, (route) => route.fulfill({ json: { subject_id: 'g5', time_days: [0, 1, 2], flux: [1, 0.9, 1], n_points: 3, is_decimated: false, marks: [], features: [{ from_days: 0.5, to_days: 1.5, score: 0.25 }, { from_days: 1.5, to_days: 2, score: 0.5 }] } }));
+  await page.route(`${url}data/curves/0.json`, (route) => route.fulfill({ json: { subject_id: 'g5', time_days: [2_460_000, 2_460_001, 2_460_002], flux: [1, 0.9, 1], n_points: 3, is_decimated: false, marks: [], features: [{ from_days: 2_460_000, to_days: 2_460_000.25, score: 0.25 }, { from_days: 2_460_000.5, to_days: 2_460_001.125, score: 0.5 }] } }));
   await page.goto(`${url}#/subjects/g5`);
   await page.reload();
   const said = page.getByText('3 points');
   await said.waitFor();
   assert.equal((await said.textContent()).trim(), '3 points, 2 features');
+  // Times of one night are told apart.
+  await page.getByText('Features as a table').click();
+  assert.deepEqual(await page.locator('details tbody td').allTextContents(), ['2460000', '2460000.25', '0.25', '2460000.5', '2460001.125', '0.5']);
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });

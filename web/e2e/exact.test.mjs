@@ -182,6 +182,7 @@ test('nothing lies over the points, and the card of a point stays on the plot', 
     await page.waitForFunction(() => ![undefined, '…'].includes(document.querySelector('.tip strong')?.textContent));
     const stage = await page.locator('.stage').boundingBox();
     await page.evaluate(() => new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then))));
+    assert.match(await page.locator('.tip').textContent(), /jd 2460000\.\d{1,3}kind/);
     const tip = await page.locator('.tip').boundingBox();
     const isBelow = at.y + tip.height + 14 > stage.y + stage.height;
     if (isBelow || at.x + tip.width + 14 > stage.x + stage.width) n++;
@@ -254,6 +255,19 @@ test('a column that breaks off is a failure like others, and is asked for again'
   await page.unroute('**/columns/flux');
   await failure.getByRole('button', { name: 'Try again' }).click();
   await page.locator('.plot').waitFor();
+  // As a colour, and as a panel beside it.
+  await page.route('**/columns/jd', (route) => route.fulfill({ status: 200, headers: { 'content-type': 'application/vnd.apache.arrow.stream' }, body: 'cut' }));
+  await page.getByLabel('Colour by').selectOption('jd');
+  const colour = page.locator('.rail [role=alert]');
+  await colour.waitFor();
+  assert.match(await colour.textContent(), /A column did not come whole.*jd broke off/s);
+  await page.goto(`${site.url}${ask}&renderer=cpu&panel=jd`);
+  await page.locator('.said', { hasText: 'a panel is missing: The answer with jd broke off' }).waitFor();
+  await page.goto(`${site.url}${ask}&renderer=cpu&colour=jd`);
+  await colour.waitFor();
+  await page.unroute('**/columns/jd');
+  await colour.getByRole('button', { name: 'Try again' }).click();
+  await page.locator('.rail canvas').waitFor();
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });

@@ -230,6 +230,8 @@ export class Explorer {
     const names = this.view.panels.filter((name) => this.columnView(name));
     const made = await Promise.allSettled(names.map((name) => this.colour(name)));
     this.panels = made.filter((m) => m.status === 'fulfilled').map((m) => m.value);
+    const failed = made.find((m) => m.status === 'rejected');
+    if (failed) page.say(`a panel is missing: ${failed.reason instanceof Problem ? failed.reason.detail : String(failed.reason)}`);
   }
 
   /** What a question is about, as a text. */
