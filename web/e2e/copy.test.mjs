@@ -9,6 +9,7 @@ import { extname, join, normalize } from 'node:path';
 import { after, before, test } from 'node:test';
 import { chromium, EVIL, N, project, settled, VOLARY, WAIT_MS } from './site.mjs';
 
+const DIST = process.env.VOLARY_DIST;
 const KINDS = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.json': 'application/json', '.png': 'image/png', '.jpg': 'image/jpeg' };
 let folder;
 let server;
@@ -56,6 +57,8 @@ async function open(path = '') {
   page.faults = [];
   page.on('pageerror', (error) => page.faults.push(error.message));
   page.on('console', (message) => ['error', 'warning'].includes(message.type()) && page.faults.push(message.text()));
+  // The copy holds the page that is within the binary; another build of it lies beside it under the same names.
+  if (DIST) await page.route(`${url}assets/*`, (route) => route.fulfill({ path: join(DIST, new URL(route.request().url()).pathname.slice('/papers/1/'.length)) }));
   page.on('request', (request) => !request.url().startsWith(url) && !request.url().startsWith('blob:') && page.faults.push(`asked ${request.url()}`));
   await page.goto(`${url}${path ? `#/${path}` : ''}`);
   await page.locator('h1').first().waitFor();
@@ -127,7 +130,7 @@ test('a copy counts what the command line counts', async () => {
   await page.keyboard.press('Enter');
   assert.equal(await page.locator('#filter-problem mark').textContent(), '>');
   // What the command line refuses is refused here too.
-  for (const [filter, why] of [['kind < kind', /only numbers have an order/], ['🐱 > 1', /"🐱" means nothing here/]]) {
+  for (const [filter, why] of [['n_seen > 0x10', /"0x10" is no number/], ["constructor = 'x'", /there is no column "constructor"/], ['kind < kind', /only numbers have an order/], ['🐱 > 1', /"🐱" means nothing here/]]) {
     await page.locator('#filter').fill(filter);
     await page.keyboard.press('Enter');
     await page.locator('#filter-problem', { hasText: why }).waitFor();
@@ -177,6 +180,22 @@ test('pictures, neighbours and the boundary are in a copy', async () => {
   await page.keyboard.press('?');
   const keys = await page.locator('dialog dt').evaluateAll((all) => all.map((dt) => dt.textContent.trim()));
   assert.ok(keys.includes('j') && !keys.some((key) => ['5', 'u', 'Backspace', 't'].includes(key)), keys.join());
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('a light curve of a copy says nothing of marks, which were left out, and when its features were', async () => {
+  const page = await open();
+  await page.route(`${url}data/curves.json`, (route) => route.fulfill({ json: ['g5'] }));
+  await page.route(`${url}data/curves/0.json`, (route) => route.fulfill({ json: { subject_id: 'g5', time_days: [2_460_000, 2_460_001, 2_460_002], flux: [1, 0.9, 1], n_points: 3, is_decimated: false, marks: [], features: [{ from_days: 2_460_000, to_days: 2_460_000.25, score: 0.25 }, { from_days: 2_460_000.5, to_days: 2_460_001.125, score: 0.5 }] } }));
+  await page.goto(`${url}#/subjects/g5`);
+  await page.reload();
+  const said = page.getByText('3 points');
+  await said.waitFor();
+  assert.equal((await said.textContent()).trim(), '3 points, 2 features');
+  // Times of one night are told apart.
+  await page.getByText('Features as a table').click();
+  assert.deepEqual(await page.locator('details tbody td').allTextContents(), ['2460000', '2460000.25', '0.25', '2460000.5', '2460001.125', '0.5']);
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { answer } from '../src/copy/answer';
 import { binned, histogram } from '../src/copy/count';
 import { check, Fault, parse, truth, type Kind, type Name } from '../src/copy/filter';
 import type { Column } from '../src/copy/table';
@@ -77,6 +78,10 @@ describe('a copy’s filter', () => {
     expect(rows('kind = kind')).toBe('TTT?T');
     expect(rows('kind != kind')).toBe('FFF?F');
     expect(() => rows('x = kind')).toThrow(/of one kind/);
+    // A number is decimal, goes on until it ends, and is finite.
+    for (const text of ['x > 0x10', 'x > 0b11', 'x > 0o7', 'x between 1 and 0x2', 'x in (0x1)', 'x > 1e999', 'x > 1..2', 'x > .', 'x > 1e', 'x > 1e-5and y > 1', 'x > 1e-5e-3']) expect(() => parse(text), text).toThrow(/ is no number; write numbers as 0\.5, -3 or 1e6/);
+    expect([rows('x > 1.'), rows('x > +.1E1'), rows('x > -1e-3')]).toEqual(['FT?TF', 'FT?TF', 'TT?TT']);
+    expect(() => parse(`x > 1${' or x > 1'.repeat(2_500)}`)).toThrow(/at most 20000 characters/);
     // A character is whole, also where a browser keeps it in two parts.
     expect(() => parse('🐱 > 1')).toThrow('"🐱" means nothing here');
     expect(at('🐱 > 1')).toEqual([0, 2]);
@@ -95,5 +100,27 @@ describe('a copy’s histograms', () => {
     const many = Array.from({ length: 50 }, (_, i) => `t${String(i).padStart(2, '0')}`);
     const rare = binned({ kind: 'text', codes: Uint32Array.from(many, (_, i) => i), texts: many });
     expect([rare.n, rare.bins.filter((bin) => bin === 254).length]).toEqual([24, 26]);
+  });
+});
+
+describe('a copy’s answer', () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it('has the columns of its table, and nothing that every object has', async () => {
+    const files: Record<string, string> = { flux: 'data/flux.arrow' };
+    const table = { name: 't', n_rows: 1, columns: [], maps: [], copy: { files, ids: '', folder: '', n_sheets: 0, per_sheet: 1, has_vectors: false, boundaries: [] } };
+    const asked: string[] = [];
+    vi.stubGlobal('fetch', (name: string) => {
+      asked.push(name);
+      return Promise.resolve(name.endsWith('project.json') ? new Response(JSON.stringify({ tables: [table], n_light_curves: 0, has_whole_images: false })) : new Response('', { status: 404 }));
+    });
+    for (const name of ['constructor', 'toString', '__proto__', 'hasOwnProperty']) {
+      const said = await answer('/tables/t/query', { filter: `${name} = 'x'` });
+      expect([said.status, (await said.json()).detail]).toEqual([400, `there is no column "${name}" in this copy`]);
+      expect((await answer(`/tables/t/columns/${name}`)).status).toBe(404);
+      expect((await answer('/tables/t/rows', { sort: `-${name}` })).status).toBe(404);
+      expect((await answer('/tables/t/query', { region: { x: name, y: 'flux', shapes: [] } })).status).toBe(404);
+    }
+    expect(asked.filter((name) => !name.endsWith('project.json'))).toEqual([]);
   });
 });

@@ -1,10 +1,15 @@
 import { expect, test } from 'vitest';
-import { among, between, command, endsOf, holding, most, several, tagGroups, without } from '../src/lib/filter';
+import { among, between, command, endsOf, holding, most, numberOf, several, tagGroups, without } from '../src/lib/filter';
 import { parse, truth } from '../src/copy/filter';
 
 test('an answer that most gave is a filter of the language', () => {
   expect(most('consensus(ring)')).toBe('consensus(ring) > 0.7');
   expect(most('consensus(T0.Features or disk)')).toBe('"consensus(T0.Features or disk)" > 0.7');
+});
+
+test('what is typed is a number as the language writes it, or none', () => {
+  for (const [text, wanted] of [['0.5', 0.5], [' -3 ', -3], ['−3', -3], ['1e6', 1e6], ['.5', 0.5], ['2.', 2]] as const) expect(numberOf(text), text).toBe(wanted);
+  for (const text of ['', '1,5', '1,000', 'abc', '0x10', '1 2', 'Infinity', '1e999', '.', '1e', '--1']) expect(numberOf(text), text).toBe(null);
 });
 
 test('who may be a neighbour: by answer, retired or not, tagged', () => {

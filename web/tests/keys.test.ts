@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Parser } from '../src/api/events';
 import { folded, gaps, LANE_PX, lanes, roomBelow } from '../src/lib/curve';
-import { duration, fixed, interval, percent, percentOf, value, values, ticks } from '../src/lib/format';
+import { columnOf, duration, fixed, interval, percent, percentOf, ticks, value, valueIn, values } from '../src/lib/format';
 import { isSliding, isTyping, Keys, nameOf, WAIT_MS, type Press } from '../src/lib/keys';
 import { ends, shown, table } from '../src/lib/picture';
 
@@ -131,6 +131,17 @@ describe('numbers', () => {
     // Beside each other they are told apart.
     expect(values([0.123456, 7, null])).toEqual(['0.1235', '7', '–']);
     expect(values([2_460_000.25, 2_460_000.2523, 2_460_000.2546])).toEqual(['2460000.25', '2460000.2523', '2460000.2546']);
+    // Of a column: what tells its values apart, and in one way, whole or not.
+    const night = { low: 2_460_000, high: 2_460_001 };
+    expect([2_460_000, 2_460_000.1234, 2_460_000.5].map((v) => valueIn(v, night))).toEqual(['2460000', '2460000.123', '2460000.5']);
+    expect([59_000, 59_123.46, null, NaN].map((v) => valueIn(v, { low: 59_000, high: 60_000 }))).toEqual(['59,000', '59,123', '–', '–']);
+    expect([12_344.6, -12_345, 0.123456].map((v) => valueIn(v, { low: -12_345, high: 20_000 }))).toEqual(['12,340', '−12,345', '0.1235']);
+    expect([value(12_344.6), value(-1_234.4), valueIn(0.5, undefined), valueIn(7, {})]).toEqual(['12,340', '−1,234', '0.5', '7']);
+    expect(valueIn(1_700_000_123, { low: 1_700_000_000, high: 1_700_086_400 })).toBe('1700000123');
+    // Rows that are nearer to each other than the column is wide.
+    const near = [0.99991234, 0.99991299, null];
+    expect(near.map(columnOf(near, { low: 0, high: 1 }))).toEqual(['0.99991234', '0.99991299', '–']);
+    expect([3, 0.25].map(columnOf([3, 0.25, 'x'], null))).toEqual(['3', '0.25']);
     expect(values([5, 5, NaN])).toEqual(['5', '5', '–']);
     expect(interval(0.5, 0.25, 0.75, (v) => percent(v, 0))).toBe('50 % (25–75 %)');
     expect(ticks([0.999, 0.9995, 1, 1.0005])).toEqual(['0.9990', '0.9995', '1.0000', '1.0005']);

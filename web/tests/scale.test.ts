@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { categoryBytes, colourAt, css, sequential } from '../src/lib/colour';
 import { quantile } from '../src/lib/order';
-import { colourBytes, MISSING, place, scaleOf, ticks, valueAt } from '../src/lib/scale';
+import { outwards, colourBytes, MISSING, place, scaleOf, ticks, valueAt } from '../src/lib/scale';
 
 describe('scales', () => {
   it('put the ends at the ends and never draw what is missing as low', () => {
@@ -91,5 +91,32 @@ describe('colours', () => {
     expect(order.slice(0, 3)).toEqual([7, 3, 0]);
     expect([counts[7], counts[3], nMissing]).toEqual([3, 2, 1]);
     expect([bytes[7], bytes[3], bytes[19], bytes[23]]).toEqual([0, 1, 11, MISSING]);
+  });
+});
+
+describe('a part of a range', () => {
+  it('is rounded outwards, with digits of the range', () => {
+    expect(outwards(2_460_000.4, 2_460_000.6, 2_460_000, 2_460_001)).toEqual([2_460_000.4, 2_460_000.6]);
+    expect(outwards(2_460_000.40004, 2_460_000.60004, 2_460_000, 2_460_001)).toEqual([2_460_000.4, 2_460_000.601]);
+    expect(outwards(12_345_678, 23_456_789, 0, 99_000_000)).toEqual([12_340_000, 23_460_000]);
+    expect(outwards(-0.123456, 0.2, -1, 1)).toEqual([-0.124, 0.2]);
+  });
+
+  it('ends as exactly as the range does', () => {
+    const [low, high] = [0.123456789, 0.987654321];
+    expect(outwards(low, high, low, high)).toEqual([low, high]);
+    expect(outwards(low - 1, high + 1, low, high)).toEqual([low, high]);
+    expect(outwards(low + 1e-6, high - 1e-6, low, high)).toEqual([low, high]);
+    expect(outwards(5, 5, 5, 5)).toEqual([5, 5]);
+  });
+
+  it('holds what it was asked for, whatever the range', () => {
+    for (const [low, high] of [[0, 1], [-1e-9, 3e-9], [2_460_000, 2_460_000.001], [1e15, 1e15 + 64], [-1e30, 2e30], [1, 1 + 4 * Number.EPSILON], [0, 5e-90]]) {
+      for (let i = 0; i <= 20; i++) {
+        const [from, to] = [low + ((high - low) * i) / 40, Math.min(high, low + ((high - low) * (i + 20)) / 40)];
+        const [a, b] = outwards(from, to, low, high);
+        expect(a >= low && a <= from && b >= to && b <= high && from - a <= 2e-2 * (high - low) && b - to <= 2e-2 * (high - low), `${low} to ${high}, ${i}: ${a} ${b}`).toBe(true);
+      }
+    }
   });
 });

@@ -26,6 +26,7 @@ describe('the address', () => {
       size: 3,
       show: 'max',
       thumbnails: false,
+      renderer: 'gl',
       camera: { cx: 0.25, cy: -0.125, zoom: 12.5 },
       filters: ["kind = 'a&b=c#?'", 'not (x > 1)'],
       shapes: [
@@ -33,12 +34,30 @@ describe('the address', () => {
         { op: 'remove', points: [[0.1, 0.1], [0.2, 0.1], [0.2, 0.2]] },
         { op: 'add', points: [[2460000.25001, 0], [2460000.25472, 0], [2460000.25002, 1]] },
       ],
+      third: 'jd',
+      sort: '-n_seen',
       histograms: ['a', 'b'],
       panels: ['c'],
       focus: '<script>',
     };
     expect(read(write(view))).toEqual(view);
     expect(write(read(write(view)))).toBe(write(view));
+  });
+
+  it('keeps the choice of no histogram, which is not the choice of nobody', () => {
+    expect(read(write({ ...start(), histograms: [] })).histograms).toEqual([]);
+    expect(write({ ...start(), histograms: [] })).toBe('?histogram=');
+    expect(read('?x=a').histograms).toBe(null);
+  });
+
+  it('tells pixels apart however close it looks', () => {
+    for (const zoom of [0.5, 0.94, 12.5, 20_000]) {
+      const camera = { cx: 0.123456789012, cy: 0.987654321098, zoom };
+      const back = read(write({ ...start(), camera })).camera;
+      expect(Math.abs(back.cx - camera.cx) * 2_000 * zoom, String(zoom)).toBeLessThan(0.02);
+      expect(Math.abs(back.cy - camera.cy) * 2_000 * zoom, String(zoom)).toBeLessThan(0.02);
+    }
+    expect(read('?renderer=vulkan')).toEqual(start());
   });
 
   it('holds what triage shows', () => {

@@ -170,6 +170,15 @@ export async function drop(path: string): Promise<void> {
 /** Bytes as they come. */
 export async function bytes(path: string, asked: Asked = {}): Promise<Uint8Array> {
   const response = await ask(path, asked);
+  try {
+    return await body(response, asked);
+  } catch (error) {
+    if ((error as Error).name === 'AbortError') throw error;
+    throw new Problem('The answer broke off', 'It did not come whole. Look whether `volary serve` still runs, and try again.', 0, '', 'broken-off');
+  }
+}
+
+async function body(response: Response, asked: Asked): Promise<Uint8Array> {
   const length = response.headers.get('content-length');
   const total = length === null ? null : Number(length);
   if (!response.body || !asked.progress) return new Uint8Array(await response.arrayBuffer());

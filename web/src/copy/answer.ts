@@ -84,9 +84,8 @@ async function answered(path: string, body: unknown): Promise<Response> {
   if (first === 'tables') {
     const of = await table(id);
     if (what === 'columns') {
-      const name = of.view.copy.files[last];
-      if (!name) throw nothing('There is no such column.');
-      return file(name);
+      if (!of.has(last)) throw nothing('There is no such column.');
+      return file(of.view.copy.files[last]);
     }
     if (what === 'query') return json(await query(of, body as Which & { histograms?: string[]; masks?: boolean }));
     if (what === 'rows') return json(await rows(of, body as RowsQuery));
@@ -154,7 +153,7 @@ async function chosen(of: CopyTable, which: Which) {
   if (text) {
     try {
       const node = parse(text);
-      const known = (name: Name) => name.names.find((one) => one in of.view.copy.files);
+      const known = (name: Name) => name.names.find((one) => of.has(one));
       const columns = new Map<string, Column>();
       for (const name of names(node)) {
         const found = known(name);
@@ -175,6 +174,7 @@ async function chosen(of: CopyTable, which: Which) {
   }
   let selected: Uint8Array | null = null;
   if (which.region) {
+    for (const axis of [which.region.x, which.region.y]) if (!of.has(axis)) throw nothing(`There is no column ${axis}.`);
     const [x, y] = await Promise.all([of.column(which.region.x), of.column(which.region.y)]);
     if (x.kind !== 'number' || y.kind !== 'number') throw nothing('The axes of a region are columns of numbers.');
     const isIn = selecting(which.region.shapes);
@@ -260,7 +260,9 @@ async function rows(of: CopyTable, asked: RowsQuery) {
 
 async function sort(of: CopyTable, all: number[], by: string): Promise<void> {
   const isDown = by.startsWith('-');
-  const column = await of.column(isDown ? by.slice(1) : by);
+  const name = isDown ? by.slice(1) : by;
+  if (!of.has(name)) throw nothing(`There is no column ${name}.`);
+  const column = await of.column(name);
   const turn = isDown ? -1 : 1;
   const key = (row: number) => (column.kind === 'number' ? column.values[row] : column.texts[column.codes[row]]);
   const isMissing = (value: number | string | undefined) => value === undefined || (typeof value === 'number' && Number.isNaN(value));

@@ -2,6 +2,7 @@
  * The slice language once more, for a copy of the page, which has no server to ask. The parser that counts is
  * `volary-space`'s; this one understands the same and is held to it by a test that counts with both.
  */
+import { numberOf } from '../lib/filter';
 import { isIn, numberAt, UNKNOWN, type Column } from './table';
 
 export type Node =
@@ -39,9 +40,14 @@ interface Token {
 }
 
 const WORDS = ['and', 'or', 'not', 'between', 'in', 'is', 'missing', 'contains', 'true', 'false'];
-const PATTERN = /\s+|([\p{L}_][\p{L}\p{N}_.]*)|"((?:[^"]|"")*)"|'((?:[^']|'')*)'|([-+]?[0-9.][\p{L}\p{N}.]*(?:(?<=[eE])[-+][0-9]+)?)|(<=|>=|!=|<>|==|[<>=(),])/uy;
+/** Letters and digits as Rust takes them: what belongs to a number goes on until it ends, and is then one or is none. */
+const PATTERN = /\p{White_Space}+|([\p{Alphabetic}_][\p{Alphabetic}\p{N}_.]*)|"((?:[^"]|"")*)"|'((?:[^']|'')*)'|([-+]?[0-9.](?:[\p{Alphabetic}\p{N}.]|(?<=[eE])[-+])*)|(<=|>=|!=|<>|==|[<>=(),])/uy;
+
+/** Longer ones are refused by the server as well. */
+const MAX_CHARS = 20_000;
 
 function tokens(text: string): Token[] {
+  if (text.length > MAX_CHARS && Array.from(text).length > MAX_CHARS) throw new Fault(`a filter has at most ${MAX_CHARS} characters`, MAX_CHARS, text.length);
   const out: Token[] = [];
   let at = 0;
   while (at < text.length) {
@@ -57,7 +63,7 @@ function tokens(text: string): Token[] {
     else if (name !== undefined) out.push({ kind: 'name', text: name.replaceAll('""', '"'), from: at, to });
     else if (quoted !== undefined) out.push({ kind: 'text', text: quoted.replaceAll("''", "'"), from: at, to });
     else if (number !== undefined) {
-      if (!Number.isFinite(Number(number))) throw new Fault(`${number} is no number`, at, to);
+      if (numberOf(number) === null) throw new Fault(`${JSON.stringify(number)} is no number; write numbers as 0.5, -3 or 1e6`, at, to);
       out.push({ kind: 'number', text: number, from: at, to });
     } else if (sign !== undefined) out.push({ kind: 'sign', text: sign === '<>' ? '!=' : sign === '==' ? '=' : sign, from: at, to });
     at = to;

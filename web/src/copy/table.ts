@@ -36,6 +36,11 @@ export class CopyTable {
 
   constructor(readonly view: CopiedTable) {}
 
+  /** Whether the copy has a column of this name: its own, whatever else an object answers to. */
+  has(name: string): boolean {
+    return Object.hasOwn(this.view.copy.files, name);
+  }
+
   column(name: string): Promise<Column> {
     const path = this.view.copy.files[name];
     let made = this.columns.get(name);

@@ -39,6 +39,16 @@ export function number(value: number): string {
   return String(value);
 }
 
+/** A number as the language writes it: decimal, with a point, at most with a power of ten. */
+const NUMBER = '[-+]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][-+]?[0-9]+)?';
+
+/** What somebody typed as a number; `null` where it is none, or none that can be kept. */
+export function numberOf(text: string): number | null {
+  const plain = text.trim().replace('−', '-');
+  const found = new RegExp(`^${NUMBER}$`).test(plain) ? Number(plain) : NaN;
+  return Number.isFinite(found) ? found : null;
+}
+
 export function between(column: string, low: number, high: number): string {
   return `${name(column)} between ${number(low)} and ${number(high)}`;
 }
@@ -47,7 +57,6 @@ export function between(column: string, low: number, high: number): string {
 export function endsOf(filter: string, column: string): [number, number] | null {
   const start = `${name(column)} between `;
   if (!filter.startsWith(start)) return null;
-  const NUMBER = '[-+]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][-+]?[0-9]+)?';
   const found = new RegExp(`^(${NUMBER}) and (${NUMBER})$`).exec(filter.slice(start.length));
   return found ? [Number(found[1]), Number(found[2])] : null;
 }

@@ -14,7 +14,41 @@ export function value(v: number | null | undefined): string {
   if (Number.isInteger(v) && Math.abs(v) < 1e7) return minus(grouped(v));
   const size = Math.abs(v);
   if (size >= 1e7 || size < 1e-4) return minus(v.toExponential(2).replace('e+', 'e'));
-  return minus(String(Number(v.toPrecision(4))));
+  return minus(inThousands(Number(v.toPrecision(4))));
+}
+
+/** Where values of a column lie. */
+export interface Ends {
+  readonly low?: number;
+  readonly high?: number;
+}
+
+/** Whether they are near for their size, as dates are: such numbers are written without commas, all of them. */
+function isNear({ low, high }: Ends): boolean {
+  return low !== undefined && high !== undefined && high > low && high - low < 1e-2 * Math.max(Math.abs(low), Math.abs(high));
+}
+
+/** Digits that tell a hundredth of the range apart, and mostly a thousandth; four at least. */
+function digitsOf({ low, high }: Ends): number {
+  if (low === undefined || high === undefined || !(high > low)) return 4;
+  const share = Math.max(Math.abs(low), Math.abs(high)) / (high - low);
+  return share < 1e13 ? Math.max(4, Math.floor(Math.log10(share)) + 4) : 17;
+}
+
+/** A value of a column, with digits that tell it from its neighbours there. */
+export function valueIn(v: number | null | undefined, of: Ends | null | undefined, digits = of ? digitsOf(of) : 4): string {
+  if (v === null || v === undefined || !Number.isFinite(v) || !of) return value(v);
+  if (digits <= 4 && !isNear(of)) return value(v);
+  const short = Number.isInteger(v) && Math.abs(v) < 1e15 ? v : Number(v.toPrecision(digits));
+  return minus(isNear(of) ? String(short) : inThousands(short));
+}
+
+/** How values of a column are written that stand below each other: as much as tells these apart, too. */
+export function columnOf(all: readonly unknown[], of: Ends | null | undefined): (v: number | null | undefined) => string {
+  const known = all.filter((v): v is number => typeof v === 'number' && Number.isFinite(v));
+  const shown = { low: Math.min(...known), high: Math.max(...known) };
+  const [ends, digits] = [of ?? shown, Math.max(digitsOf(of ?? {}), digitsOf(shown))];
+  return (v) => valueIn(v, ends, digits);
 }
 
 /** Measured values beside each other: where they are near for their size, digits enough for a hundredth of their span. */
@@ -89,6 +123,11 @@ export function codeIn(text: string): string[] {
   const parts = text.split('`');
   if (parts.length % 2) return parts;
   return [...parts.slice(0, -2), parts.slice(-2).join('`')];
+}
+
+/** Commas between thousands, also where there are digits behind the point. */
+function inThousands(v: number): string {
+  return String(v).replace(/^(-?)(\d{4,})/, (_, sign: string, whole: string) => sign + whole.replace(/\B(?=(\d{3})+$)/g, ','));
 }
 
 function minus(text: string): string {

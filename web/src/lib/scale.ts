@@ -187,3 +187,18 @@ export function ticks(low: number, high: number, n: number): number[] {
 export function nearest(all: readonly number[], to: number): number {
   return all.reduce((best, one, at) => (Math.abs(one - to) < Math.abs(all[best] - to) ? at : best), 0);
 }
+
+/**
+ * The ends of a part of a column's range, with as few digits as tell a thousandth of that range from the next; rounded
+ * outwards, and where the range ends as exactly as it does, so that no row is lost there.
+ */
+export function outwards(from: number, to: number, low: number, high: number): [number, number] {
+  if (!(high > low)) return [low, high];
+  const digits = 3 - Math.floor(Math.log10(high - low));
+  const step = 10 ** -digits;
+  const rounded = (v: number) => (digits < 0 ? Math.round(v / step) * step : Number(v.toFixed(Math.min(100, digits))));
+  const [below, above] = [rounded(from), rounded(to)];
+  const [a, b] = [below > from ? rounded(below - step) : below, above < to ? rounded(above + step) : above];
+  // Where the numbers are coarser than the step, they stay as they are.
+  return [a <= low ? low : Math.min(a, from), b >= high ? high : Math.max(b, to)];
+}

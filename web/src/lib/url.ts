@@ -26,12 +26,18 @@ export interface View {
   /** Which value a pixel with several points shows. */
   show: 'mean' | 'max';
   thumbnails: boolean;
+  /** What draws the points; empty for what suits. */
+  renderer: '' | 'gl' | 'cpu';
   camera: Camera;
   /** Filters that all hold. */
   filters: string[];
   shapes: Shape[];
-  /** Columns with a histogram. */
-  histograms: string[];
+  /** The third column, of which a slab is shown; empty for none. */
+  third: string;
+  /** The column by which the table of rows is sorted, with a minus where the highest come first; empty for none. */
+  sort: string;
+  /** Columns with a histogram; `null` for those that the page proposes. */
+  histograms: string[] | null;
   /** Colour columns of further panels. */
   panels: string[];
   /** The subject that is pinned; empty for none. */
@@ -71,10 +77,13 @@ export function start(): View {
     size: 0,
     show: 'mean',
     thumbnails: true,
+    renderer: '',
     camera: WHOLE,
     filters: [],
     shapes: [],
-    histograms: [],
+    third: '',
+    sort: '',
+    histograms: null,
     panels: [],
     focus: '',
     tags: [],
@@ -127,7 +136,10 @@ export function write(view: View): string {
   put('size', short(view.size, 3), '0');
   put('show', view.show, first.show);
   put('thumbnails', view.thumbnails ? '1' : '0', '1');
-  const camera = (c: Camera) => [c.cx, c.cy, c.zoom].map((n) => short(n, 6)).join(',');
+  put('renderer', view.renderer, '');
+  // The closer, the more digits: a pixel is a smaller part of the whole.
+  const close = 6 + Math.max(0, Math.ceil(Math.log10(view.camera.zoom)));
+  const camera = (c: Camera) => [short(c.cx, close), short(c.cy, close), short(c.zoom, 6)].join(',');
   put('camera', camera(view.camera), camera(first.camera));
   for (const filter of view.filters) out.append('filter', filter);
   for (const shape of view.shapes) {
@@ -135,7 +147,10 @@ export function write(view: View): string {
     const points = shape.points.map((p) => `${short(p[0], x)},${short(p[1], y)}`);
     out.append('region', `${OPS[shape.op]}${points.join(';')}`);
   }
-  for (const column of view.histograms) out.append('histogram', column);
+  put('third', view.third, '');
+  put('sort', view.sort, '');
+  // None at all is a choice as well.
+  for (const column of view.histograms?.length === 0 ? [''] : (view.histograms ?? [])) out.append('histogram', column);
   for (const column of view.panels) out.append('panel', column);
   put('focus', view.focus, '');
   for (const tag of view.tags) out.append('tag', tag);
@@ -168,6 +183,7 @@ export function read(search: string): View {
   view.size = within(Number(text('size')), 0, 12, 0);
   view.show = one('show', ['mean', 'max'] as const, view.show);
   view.thumbnails = text('thumbnails') !== '0';
+  view.renderer = one('renderer', ['gl', 'cpu'] as const, view.renderer);
   const [cx, cy, zoom] = text('camera').split(',').map(Number);
   if ([cx, cy, zoom].every(Number.isFinite) && zoom > 0) view.camera = { cx, cy, zoom };
   // What stands there twice is shown once: each has one chip, one panel, one histogram.
@@ -176,7 +192,9 @@ export function read(search: string): View {
     /^[0-9]+$/.test(text(key)) ? within(Number(text(key)), low, high, other) : other;
   view.filters = each('filter');
   view.shapes = from.getAll('region').map(shape).filter((s): s is Shape => s !== null);
-  view.histograms = each('histogram').slice(0, 8);
+  view.third = text('third');
+  view.sort = text('sort');
+  view.histograms = from.has('histogram') ? each('histogram').slice(0, 8) : null;
   view.panels = each('panel').slice(0, 5);
   view.focus = text('focus');
   view.tags = each('tag').slice(0, 8);

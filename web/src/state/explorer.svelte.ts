@@ -3,7 +3,7 @@
  * server. Selections are a predicate and a region, never a list of ids.
  */
 import { column as readColumn, NO_TEXT, type Column } from '../api/arrow';
-import { bytes, json, type Asked } from '../api/client';
+import { bytes, json, Problem, type Asked } from '../api/client';
 import type { ColumnView, Found, Row, Rows, TableView } from '../api/types';
 import { bounds, frame, fromData, type Frame } from '../lib/camera';
 import { categorical, categoryBytes, sequential, type Table } from '../lib/colour';
@@ -126,7 +126,14 @@ export class Explorer {
     if (known) return known;
     const path = `/tables/${encodeURIComponent(table.name)}/columns/${encodeURIComponent(name)}`;
     // Not aborted with who asked first: others may wait for it too.
-    const made = bytes(path, { progress: asked.progress }).then((b) => readColumn(b, table.n_rows));
+    const made = bytes(path, { progress: asked.progress }).then((b) => {
+      try {
+        return readColumn(b, table.n_rows);
+      } catch {
+        // What the reader says of it is of bytes, and nobody here can do more about them.
+        throw new Problem('A column did not come whole', `The answer with ${name} broke off on its way. Look whether \`volary serve\` still runs, and try again.`, 0, '', 'broken-off');
+      }
+    });
     this.columns.set(key, made);
     made.catch(() => this.columns.delete(key));
     // What is not looked at any more makes room.
@@ -223,6 +230,8 @@ export class Explorer {
     const names = this.view.panels.filter((name) => this.columnView(name));
     const made = await Promise.allSettled(names.map((name) => this.colour(name)));
     this.panels = made.filter((m) => m.status === 'fulfilled').map((m) => m.value);
+    const failed = made.find((m) => m.status === 'rejected');
+    if (failed) page.say(`a panel is missing: ${failed.reason instanceof Problem ? failed.reason.detail : String(failed.reason)}`);
   }
 
   /** What a question is about, as a text. */
@@ -251,7 +260,7 @@ export class Explorer {
    * asked at once: a fault is said of this filter alone, and nobody waits twice.
    */
   async addChecked(filter: string): Promise<void> {
-    const answer = this.ask([...this.view.filters, filter], this.histograms(), {});
+    const answer = this.ask([...this.view.filters, filter], this.counted(), {});
     answer.catch(() => {});
     // Where it is the only one, what is then selected says it all.
     const path = `/tables/${encodeURIComponent(this.table?.name ?? '')}/query`;
@@ -261,7 +270,7 @@ export class Explorer {
     if (this.view.filters.includes(canonical)) return;
     const filters = [...this.view.filters, canonical];
     const meant = { meant: this.keyOf(filters, []), filter: all(filters) };
-    this.ahead = { key: this.keyOf(filters, this.histograms()), answer: answer.then((found) => ({ ...found, ...meant })) };
+    this.ahead = { key: this.keyOf(filters, this.counted()), answer: answer.then((found) => ({ ...found, ...meant })) };
     this.ahead.answer.catch(() => {});
     this.set({ filters });
   }
@@ -269,7 +278,7 @@ export class Explorer {
 
   loadSelection(): void {
     if (!this.table) return;
-    const [filters, histograms] = [this.view.filters, this.histograms()];
+    const [filters, histograms] = [this.view.filters, this.counted()];
     const ahead = this.ahead?.key === this.keyOf(filters, histograms) ? this.ahead.answer : null;
     this.ahead = null;
     const guess = ahead ? null : this.guessed();
@@ -306,14 +315,22 @@ export class Explorer {
 
   /** Columns with a histogram: those of the address, else what is looked at. */
   histograms(): string[] {
-    const known = this.view.histograms.filter((name) => this.columnView(name));
-    if (known.length) return known;
+    const chosen = this.view.histograms;
+    const known = (chosen ?? []).filter((name) => this.columnView(name));
+    // Nobody asked for any: not those that the page proposes either. An address of another table is no choice.
+    if (known.length || chosen?.length === 0) return known;
     const columns = this.table?.columns ?? [];
     const wanted = columns.filter(
       (c) => (c.kind === 'number' ? (c.high ?? 0) > (c.low ?? 0) : c.is_category) && !isPlace(c.name),
     );
     const first = this.columnView(this.view.colour) ? [this.view.colour] : [];
     return [...new Set([...first, ...wanted.slice(0, 4).map((c) => c.name)])].slice(0, 5);
+  }
+
+  /** Columns that are counted: those with a histogram, and the classes of the legend. */
+  private counted(): string[] {
+    const { colour } = this.view;
+    return [...new Set([...this.histograms(), ...(this.columnView(colour)?.is_category ? [colour] : [])])];
   }
 
   async rows(body: object, asked: Asked = {}): Promise<Rows> {

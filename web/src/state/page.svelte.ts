@@ -64,6 +64,11 @@ class Page {
     return this.project.load((asked) => json<Project>('/project', asked));
   }
 
+  /** What is said where no table is: which ones were found, and why they are not shown. */
+  noTable: string = $derived.by(() => {
+    const left_out = this.project.data?.left_out ?? [];
+    return left_out.length ? `No table can be shown. Found was ${left_out.join('; ')}.` : 'No table to show yet.';
+  });
   /** Why nothing can be written here; empty where it can. */
   silence: string = $derived.by(() => {
     const project = this.project.data;
