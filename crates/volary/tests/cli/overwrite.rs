@@ -45,7 +45,7 @@ fn no_command_writes_over_what_it_reads() {
         "consensus classifications.csv -o c.csv --record classifications.csv".to_owned(),
         "consensus extracts -o extracts/votes.csv".to_owned(),
         "gold classifications.csv -o classifications.csv".to_owned(),
-        "bias classifications.csv --truth truth.csv -o classifications.csv".to_owned(),
+        "bias classifications.csv --truth truth.csv --positive Cat --slices truth.csv --by answer -o classifications.csv".to_owned(),
         "practice classifications.csv --truth truth.csv -o classifications.csv".to_owned(),
         "flatten classifications.csv -o classifications.csv".to_owned(),
         "dedup classifications.csv -o classifications.csv".to_owned(),
