@@ -156,14 +156,14 @@ fn gold_among_other_labels_and_where_it_is_used() {
     }
     place.record(&[&line[..], &["0.1", "--with", "others=other.csv"]].concat());
     // What somebody gave in another source goes where they opted out, whether the table has names or keys.
-    place.write("named.csv", "subject_id,answer,user_name\nq1,Dog,Zaphod_B\nq2,Dog,p1\nq3,Dog,p1\n");
-    place.record(&["optout", "add", "--user", "Zaphod_B"]);
+    place.write("named.csv", "subject_id,answer,user_name\nq1,Dog,Ford_P\nq2,Dog,p1\nq3,Dog,p1\n");
+    place.record(&["optout", "add", "--user", "Ford_P"]);
     let named = ["--with", "named=named.csv", "--share", "0.1", "--optouts", "optouts.toml"];
     let record = place.record(&[&line[..line.len() - 1], &named].concat());
     assert_eq!(record["summary"]["sources"]["named"]["n"], 2, "{record:#}");
     assert_eq!(record["summary"]["n_votes_opted_out"], 1);
     assert!(record["summary"]["optout_list"].is_string());
-    place.record(&["optout", "back", "--user", "Zaphod_B"]);
+    place.record(&["optout", "back", "--user", "Ford_P"]);
     // Hard labels hold a model fixed, judge a consensus, and leave in a package.
     place.record(&[
         "consensus",

@@ -496,6 +496,14 @@ fn every_command_that_takes_the_list_is_made_again_and_what_takes_none_is_told()
     make(&place, &votes(None));
     make(&never, &votes(Some("Zaphod_B")));
     place.record(&["optout", "add", "--user", "Zaphod_B", "--at", "2026-11-01"]);
+    // Nobody can be taken out of gold, and a mixture that says it is without them must be.
+    let mix = "gold mix gold.csv --with planets=planets.csv --share 0.9 --optouts optouts.toml -o mixed.csv";
+    let mix: Vec<&str> = mix.split(' ').collect();
+    place.volary(&mix).fails_with("stands on votes of people who opted out");
+    let kept = place.read("gold_votes.csv");
+    std::fs::remove_file(place.path("gold_votes.csv")).unwrap();
+    place.volary(&mix).fails_with("gold_votes.csv is missing");
+    place.write("gold_votes.csv", kept);
     let done = rebuild(&place, &["--again"]);
     assert_eq!((&done["n_made"], &done["n_left"]), (&json!(4), &json!(0)), "{done}");
     for file in ["chosen.csv", "practice.csv", "gold.csv", "training.csv"] {

@@ -46,7 +46,7 @@ pub(super) struct Args {
     #[arg(long)]
     hard: bool,
     /// Leave out what people who opted out gave in the other sources (columns volunteer, user_name or worker; the
-    /// gold has to be without them already).
+    /// gold has to be without them already, by the votes beside it, FILE_votes).
     #[arg(long, value_name = "TOML")]
     optouts: Option<PathBuf>,
     /// Table to write: .parquet, .csv, .json or .arrow.
@@ -69,6 +69,7 @@ pub(super) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let mut sources = vec![Source { name: "gold".to_owned(), labels }];
     let rows = RowSettings { optouts: args.optouts.clone(), ..RowSettings::default() };
     let without = rows.without()?;
+    gold_is_without(args, &without, &mut session)?;
     let mut n_left_out = 0;
     let (mut names, mut tables) = (BTreeSet::new(), BTreeSet::new());
     for other in &args.others {
@@ -224,6 +225,38 @@ fn read_gold(
         bail!("no gold: {}", args.gold.display());
     }
     Ok((gold, labels))
+}
+
+/// Refuses gold that may hold the votes of people who opted out: nobody can be taken out of its labels any more, and
+/// the mixture's record will say that it is without them.
+fn gold_is_without(args: &Args, without: &Without, session: &mut Session) -> Result<()> {
+    if without.is_empty() {
+        return Ok(());
+    }
+    let votes = beside(&args.gold, "votes");
+    if !votes.is_file() {
+        bail!(
+            "people opted out, and whose votes the gold stands on nobody can tell: {} is missing; make the gold again with \
+             `volary gold --optouts`",
+            votes.display()
+        );
+    }
+    session.input_file(&votes)?;
+    let mut n_theirs = 0_u64;
+    for_each_batch(&votes, &["volunteer"], &session.progress, |cells| {
+        for row in 0..cells.n_rows() {
+            n_theirs += u64::from(cells.text("volunteer", row).is_some_and(|who| without.has(&who)));
+        }
+        Ok(())
+    })?;
+    if n_theirs > 0 {
+        bail!(
+            "the gold stands on votes of people who opted out, who cannot be taken out of it any more: {}; make it again \
+             with `volary gold --optouts`",
+            args.gold.display()
+        );
+    }
+    Ok(())
 }
 
 /// NAME=TABLE.
