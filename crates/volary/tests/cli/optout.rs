@@ -497,7 +497,8 @@ fn every_command_that_takes_the_list_is_made_again_and_what_takes_none_is_told()
     make(&never, &votes(Some("Zaphod_B")));
     place.record(&["optout", "add", "--user", "Zaphod_B", "--at", "2026-11-01"]);
     // Nobody can be taken out of gold, and a mixture that says it is without them must be.
-    let mix = "gold mix gold.csv --with planets=planets.csv --share 0.9 --optouts optouts.toml -o mixed.csv";
+    let mix =
+        "gold mix gold.csv --with planets=planets.csv --share 0.9 --optouts optouts.toml -o mixed.csv";
     let mix: Vec<&str> = mix.split(' ').collect();
     place.volary(&mix).fails_with("stands on votes of people who opted out");
     let kept = place.read("gold_votes.csv");
