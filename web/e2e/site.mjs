@@ -110,6 +110,10 @@ export async function raiseAlerts(site) {
   for (let at = 0; at < votes.length; at += 400) await site.api('/classifications', votes.slice(at, at + 400));
 }
 
+/** Those that run. */
+const servers = new Set();
+process.on('exit', () => servers.forEach((child) => child.kill('SIGKILL')));
+
 export class Site {
   /** Serves a folder (made by `fill`), or no project at all. */
   static async start(fill, more = []) {
@@ -135,6 +139,10 @@ export class Site {
       });
       this.child.on('exit', () => fail(new Error(`volary ended: ${said}`)));
     });
+    // A test that fails leaves its server behind; the run is not to wait for it, and no server outlives the run.
+    this.child.unref();
+    this.child.stderr.unref();
+    servers.add(this.child);
     this.said = said;
     this.url = /the page: (http:\/\/[^/]+\/)/.exec(said)[1];
     this.key = /#key=(\S+)/.exec(said)[1];
@@ -146,9 +154,11 @@ export class Site {
   async kill() {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     this.child.removeAllListeners('exit');
+    this.child.ref();
     const gone = new Promise((then) => this.child.once('exit', then));
     this.child.kill('SIGKILL');
     await gone;
+    servers.delete(this.child);
   }
 
   async api(path, body) {
@@ -180,6 +190,23 @@ function fromDisk(route) {
   return route.fulfill({ path: existsSync(path) && statSync(path).isFile() ? path : join(DIST, 'index.html') });
 }
 
+/** Answers of the API come late, each by another time below this: what a test only sees because it is quick, is found. */
+const DELAY_MS = Number(process.env.VOLARY_DELAY_MS ?? 0);
+
+async function late(route) {
+  const wait = () => new Promise((then) => setTimeout(then, (Math.random() * DELAY_MS) / 2));
+  try {
+    await wait();
+    if (new URL(route.request().url()).pathname.endsWith('/events')) return await route.continue();
+    const response = await route.fetch();
+    await wait();
+    await route.fulfill({ response });
+  } catch {
+    // Nobody waits for it any more, or the server is gone; the browser is told so.
+    await route.abort().catch(() => {});
+  }
+}
+
 /** A tab with the key, which fails the test on an error in the page and on anything that leaves this machine. */
 export async function open(browser, site, path = '', options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
@@ -198,6 +225,7 @@ export async function open(browser, site, path = '', options = {}) {
     const url = new URL(request.url());
     if (['http:', 'https:', 'ws:', 'wss:'].includes(url.protocol) && url.hostname !== '127.0.0.1') page.faults.push(`asked ${url}`);
   });
+  if (DELAY_MS) await page.route('**/api/v1/**', late);
   if (DIST) await page.route((url) => !url.pathname.startsWith('/api/'), fromDisk);
   await page.addInitScript((key) => sessionStorage.setItem('volary-key', key), site.key);
   await page.goto(site.url + path);

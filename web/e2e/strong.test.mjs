@@ -76,6 +76,30 @@ test('a server with another store says so, and what is shown is asked for anew',
   await own.end();
 });
 
+test('the first alert is shown at once, though it is heard of before it is known that there was none', async (t) => {
+  const own = await Site.start(project, ['--answer', 'real']);
+  t.after(() => own.end());
+  const page = await open(browser, own);
+  let answer;
+  const held = new Promise((then) => (answer = then));
+  let isFirst = true;
+  await page.route('**/api/v1/alerts?**', async (route) => {
+    if (!isFirst) return route.continue();
+    isFirst = false;
+    const response = await route.fetch();
+    assert.deepEqual((await response.json()).alerts, []);
+    await held;
+    await route.fulfill({ response });
+  });
+  await page.getByRole('navigation').getByRole('link', { name: 'Live' }).click();
+  await page.waitForFunction(() => document.querySelector('.dot.on'));
+  await own.api('/classifications', Array.from({ length: 8 }, (_, n) => ({ source: 'strong', id: `first-${n}`, at_ms: 1_700_000_600_000, kind: 'vote', workflow: '1', version: '1.1', subject: 'first', actor: { user: `first-${n}` }, answers: { T0: ['real'] } })));
+  await page.getByRole('button', { name: '1 new' }).waitFor();
+  answer();
+  await page.locator('ol strong', { hasText: 'first' }).waitFor();
+  await page.context().close();
+});
+
 test('an alert is sent as a file, and that it was written is noted', async () => {
   const page = await open(browser, site, 'live');
   await page.locator('ol li').first().waitFor();
