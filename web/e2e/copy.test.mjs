@@ -112,6 +112,7 @@ test('a copy counts what the command line counts', async () => {
     'consensus(ring) between 0.3 and 0.7',
     'consensus(ring) > consensus(disk) or y < -1.25',
     "subject_id contains 'G1' and not n_seen = 7",
+    "kind has 'RING'",
     'anomaly_score not in (0.5, 0.25) and x is not missing',
   ];
   for (const filter of filters) {

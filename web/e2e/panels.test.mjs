@@ -115,7 +115,7 @@ test('what a boundary loses of the tagged is told without being asked for', asyn
   for (let n = 100; n < 140; n++) await site.api('/labels', { id: `arc-${n}`, subject_id: `g${n}`, question: 'tag:arc', value: 'yes' });
   await settledAt(page, 'anomaly');
   assert.equal(await page.getByLabel('What becomes of groups, by').inputValue(), 'tags');
-  const groups = [{ name: '#arc', filter: "tags contains 'arc'" }, { name: '#odd', filter: "tags contains 'odd'" }];
+  const groups = [{ name: '#arc', filter: "tags has 'arc'" }, { name: '#odd', filter: "tags has 'odd'" }];
   const column = (await site.api('/project')).tables[0].columns.find((c) => c.name === 'anomaly_score');
   const slider = page.locator('section[aria-label=Threshold] input[type=range]');
   const said = async () => {

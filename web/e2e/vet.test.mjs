@@ -242,7 +242,7 @@ test('neighbours are looked for among the retired and among the tagged', async (
   await page.goBack();
   await changed('');
   await among.selectOption({ label: 'tagged two rings' });
-  const tagged = await changed("tags contains 'two rings'");
+  const tagged = await changed("tags has 'two rings'");
   assert.deepEqual([...tagged].sort(), ['90000011', '90000012', '90000013']);
   // The filter goes with the link to a neighbour, and a link to it shows the same.
   await page.locator('.near li a').first().click();

@@ -35,6 +35,8 @@ describe('a copy’s filter', () => {
       ["kind in ('it''s')", 'TFT?F'],
       ["kind <> 'Ring'", 'TFT?F'],
       ["kind contains 'RI'", 'FTF?T'],
+      ["kind has ' RING'", 'FTF?T'],
+      ["kind not has 'RIN'", 'TTT?T'],
       ['x is missing', 'FFTFF'],
       ['kind is not missing', 'TTTFT'],
       ['flag', 'TF?TF'],
@@ -64,6 +66,8 @@ describe('a copy’s filter', () => {
     expect(at('3 > 2')).toEqual([0, 5]);
     expect(at("x in (1, 'a')")).toEqual([9, 12]);
     expect(at('x ; y')).toEqual([2, 3]);
+    expect(at('kind has ring')).toEqual([9, 13]);
+    expect(at('has > 1')).toEqual([0, 3]);
     expect(at('('.repeat(80) + 'x > 1')).toHaveLength(2);
     expect(() => rows("x = 'a'")).toThrow(/quotes/);
     // Texts have no order, whatever they are compared with.
@@ -72,7 +76,7 @@ describe('a copy’s filter', () => {
       expect(() => rows(`kind ${op} 'a'`)).toThrow(/only numbers have an order/);
     }
     // What the server refuses is refused here too.
-    for (const text of ["flag = 'true'", 'kind = true', 'kind = flag', 'x = true', 'kind', 'x', "flag in ('true')", 'kind in (1, 2)', "x contains '1'", "flag contains 'tr'", 'kind between 1 and 2', 'kind > 1', "not (x > 1 and flag = 'true')"]) {
+    for (const text of ["flag = 'true'", 'kind = true', 'kind = flag', 'x = true', 'kind', 'x', "flag in ('true')", 'kind in (1, 2)', "x contains '1'", "flag contains 'tr'", "flag has 'true'", 'kind between 1 and 2', 'kind > 1', "not (x > 1 and flag = 'true')"]) {
       expect(() => rows(text), text).toThrow(/^column ".*" holds .*, not .*; /);
     }
     expect(rows('kind = kind')).toBe('TTT?T');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { among, between, command, endsOf, holding, most, numberOf, several, tagGroups, without } from '../src/lib/filter';
+import { among, between, called, command, endsOf, holding, most, numberOf, several, without } from '../src/lib/filter';
 import { parse, truth } from '../src/copy/filter';
 
 test('an answer that most gave is a filter of the language', () => {
@@ -20,8 +20,8 @@ test('who may be a neighbour: by answer, retired or not, tagged', () => {
     'retirement_reason is not missing',
     'retirement_reason is missing',
     'tags is not missing',
-    "tags contains 'it''s'",
-    "tags contains 'odd'",
+    "tags has 'it''s'",
+    "tags has 'odd'",
   ]);
   expect(found.map((one) => one.text)).toContain('not retired');
   // What nobody has is not offered.
@@ -61,12 +61,11 @@ test('a search looks into ids, tags and texts, and nothing of it cannot be decid
   expect([...truth(parse(wanted), of as never, 5)]).toEqual([1, 1, 1, 1, 0]);
 });
 
-test('a group for each tag says where another tag has its name in it', () => {
-  expect(tagGroups([{ name: 'ring' }, { name: 'two rings' }, { name: "it's" }])).toEqual([
-    { name: 'with “ring” in a tag', filter: "tags contains 'ring'" },
-    { name: '#two rings', filter: "tags contains 'two rings'" },
-    { name: "#it's", filter: "tags contains 'it''s'" },
-  ]);
+test('a tag is asked for whole: another one that has it in it is another one', () => {
+  expect(called("it's")).toBe("tags has 'it''s'");
+  const texts = ['ring', 'odd; Ring', 'two rings', ''];
+  const of = () => ({ kind: 'text' as const, texts, codes: Uint32Array.from([0, 1, 2, 3, 0xffffffff]) });
+  expect([...truth(parse(called('ring')), of as never, 5)]).toEqual([1, 1, 0, 0, 2]);
 });
 
 test('a slider has its own filter and no other', () => {

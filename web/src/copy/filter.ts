@@ -11,7 +11,7 @@ export type Node =
   | { readonly form: 'compare'; readonly column: Name; readonly op: Op; readonly with: Literal | Name }
   | { readonly form: 'between'; readonly column: Name; readonly low: number; readonly high: number }
   | { readonly form: 'in'; readonly column: Name; readonly values: readonly (string | number)[] }
-  | { readonly form: 'contains'; readonly column: Name; readonly text: string }
+  | { readonly form: 'contains' | 'has'; readonly column: Name; readonly text: string }
   | { readonly form: 'missing' | 'flag'; readonly column: Name };
 
 /** Names under which the table may have the column, the best first. */
@@ -39,7 +39,7 @@ interface Token {
   readonly to: number;
 }
 
-const WORDS = ['and', 'or', 'not', 'between', 'in', 'is', 'missing', 'contains', 'true', 'false'];
+const WORDS = ['and', 'or', 'not', 'between', 'in', 'is', 'missing', 'contains', 'has', 'true', 'false'];
 /** Letters and digits as Rust takes them: what belongs to a number goes on until it ends, and is then one or is none. */
 const PATTERN = /\p{White_Space}+|([\p{Alphabetic}_][\p{Alphabetic}\p{N}_.]*)|"((?:[^"]|"")*)"|'((?:[^']|'')*)'|([-+]?[0-9.](?:[\p{Alphabetic}\p{N}.]|(?<=[eE])[-+])*)|(<=|>=|!=|<>|==|[<>=(),])/uy;
 
@@ -132,6 +132,10 @@ export function parse(text: string): Node {
     const names = [`${token.text}(${of.text})`, `${token.text}_${of.text}`];
     return { names: token.text === 'consensus' ? [...names, of.text] : names };
   }
+  function quoted(): string {
+    if (peek().kind !== 'text') throw expected('a text in single quotes');
+    return all[at++].text;
+  }
   function number(): number {
     if (peek().kind !== 'number') throw expected('a number');
     return Number(all[at++].text);
@@ -170,10 +174,9 @@ export function parse(text: string): Node {
       } while (sign(','));
       if (!sign(')')) throw expected('a closing parenthesis');
       node = { form: 'in', column, values };
-    } else if (word('contains')) {
-      if (peek().kind !== 'text') throw expected('a text in single quotes');
-      node = { form: 'contains', column, text: all[at++].text };
-    } else if (isNot) throw expected('`between`, `in` or `contains`');
+    } else if (word('contains')) node = { form: 'contains', column, text: quoted() };
+    else if (word('has')) node = { form: 'has', column, text: quoted() };
+    else if (isNot) throw expected('`between`, `in`, `contains` or `has`');
     else if (word('is')) {
       const negated = word('not');
       if (!word('missing')) throw expected('`missing`');
@@ -229,6 +232,7 @@ export function check(node: Node, kindOf: (name: Name) => Kind): void {
     case 'between':
       return wants(node.column, 'number', 'only numbers have a between');
     case 'contains':
+    case 'has':
       return wants(node.column, 'text', 'use `=` or `>` for numbers');
     case 'in':
       if (typeof node.values[0] === 'string') return wants(node.column, 'text', 'numbers take no quotes');
@@ -293,6 +297,11 @@ export function truth(node: Node, of: (name: Name) => Column, nRows: number): Ui
     case 'contains': {
       const wanted = node.text.toLowerCase();
       return texts(of(node.column), nRows, (text) => text.toLowerCase().includes(wanted), () => undefined);
+    }
+    case 'has': {
+      const wanted = node.text.trim().toLowerCase();
+      const isOne = (one: string) => one.trim().toLowerCase() === wanted;
+      return texts(of(node.column), nRows, (text) => text.split(';').some(isOne), () => undefined);
     }
     case 'missing': {
       const column = of(node.column);

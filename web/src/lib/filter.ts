@@ -3,7 +3,7 @@
  * understood, only written.
  */
 
-const WORDS = new Set(['and', 'or', 'not', 'in', 'between', 'is', 'missing', 'contains', 'true', 'false']);
+const WORDS = new Set(['and', 'or', 'not', 'in', 'between', 'is', 'missing', 'contains', 'has', 'true', 'false']);
 
 /** The command that counts what a filter selects: of the table's own file, joined with those of the filter's columns. */
 export function command(columns: readonly { name: string; file?: string }[], filter: string, rest = ''): string {
@@ -111,11 +111,8 @@ const HIGH = 0.7;
 /** Tags that are offered; all can be written. */
 const MOST_TAGS = 12;
 
-/** A group for each tag. The language looks for a part of the text: where another tag holds this one, the group has its subjects too, and its name says so. */
-export function tagGroups(tags: readonly { name: string }[]): { name: string; filter: string }[] {
-  const isPart = (tag: string) => tags.some((one) => one.name !== tag && one.name.includes(tag));
-  return tags.map(({ name: tag }) => ({ name: isPart(tag) ? `with “${tag}” in a tag` : `#${tag}`, filter: `tags contains ${text(tag)}` }));
-}
+/** Those that are called so; `tags` holds all names of a subject, with `;` between. */
+export const called = (tag: string) => `tags has ${text(tag)}`;
 
 /** Most votes, or most of what a machine gives, are for the answer of this column. */
 export function most(column: string): string {
@@ -131,5 +128,5 @@ export function among(columns: readonly string[], tags: readonly string[]): Choi
     out.push({ filter: 'retirement_reason is not missing', text: 'retired' }, { filter: 'retirement_reason is missing', text: 'not retired' });
   }
   if (tags.length) out.push({ filter: 'tags is not missing', text: 'tagged' });
-  return [...out, ...tags.slice(0, MOST_TAGS).map((tag) => ({ filter: `tags contains ${text(tag)}`, text: `tagged ${tag}` }))];
+  return [...out, ...tags.slice(0, MOST_TAGS).map((tag) => ({ filter: called(tag), text: `tagged ${tag}` }))];
 }

@@ -89,12 +89,15 @@ export class LabelBook {
     }
     this.isWriting = true;
     this.problem = null;
+    // A list that comes meanwhile may hold the label before its answer is here: the next card would come, and not yet
+    // take a key.
+    this.all.stop();
+    const read = () => this.all.load((asked) => json<Held>('/labels', asked));
     try {
       const label = await this.send(body);
       if (label.value !== undefined) this.mine.push(label);
       const isKnown = label.gold !== undefined || label.signals !== undefined;
       this.known = isKnown ? { subject: label.subject_id, answers: label.gold ?? {}, signals: label.signals ?? [] } : null;
-      const read = () => this.all.load((asked) => json<Held>('/labels', asked));
       // It is on disk, and holds here too, whether or not the list can be read anew. What a label that was taken back
       // had replaced, only the list says.
       if (label.retracts !== undefined && (await read())) return true;
@@ -103,6 +106,7 @@ export class LabelBook {
       return true;
     } catch (error) {
       this.problem = error instanceof Problem ? error : new Problem('The label was not written', String(error), 0);
+      void read();
       return false;
     } finally {
       this.isWriting = false;

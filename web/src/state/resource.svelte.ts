@@ -67,6 +67,15 @@ export class Resource<T> {
     }
   }
 
+  /** Gives up what is being asked for; what is shown stays. */
+  stop(): void {
+    this.abort?.abort();
+    this.abort = null;
+    this.isLoading = false;
+    this.isSlow = false;
+    this.progress = null;
+  }
+
   /** The same question again. */
   retry = (): void => {
     if (this.last) void this.load(this.last);

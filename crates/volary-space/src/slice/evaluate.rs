@@ -60,6 +60,7 @@ fn walk(node: &Node, see: &mut dyn FnMut(&Name)) {
         | Form::Between { column, .. }
         | Form::In { column, .. }
         | Form::Contains { column, .. }
+        | Form::Has { column, .. }
         | Form::Missing { column }
         | Form::Flag { column } => see(column),
     }
@@ -142,7 +143,9 @@ fn check(node: &Node, table: &dyn Table) -> Result<(), FilterError> {
         Form::Between { column, .. } => {
             wants(column, table, Kind::Number, "only numbers have a between")
         }
-        Form::Contains { column, .. } => wants(column, table, Kind::Text, "use `=` or `>` for numbers"),
+        Form::Contains { column, .. } | Form::Has { column, .. } => {
+            wants(column, table, Kind::Text, "use `=` or `>` for numbers")
+        }
         Form::In { column, values } => match values.first() {
             Some(Literal::Text(_)) => wants(column, table, Kind::Text, "numbers take no quotes"),
             _ => wants(column, table, Kind::Number, "put texts in single quotes"),
@@ -222,6 +225,10 @@ fn truth(node: &Node, table: &dyn Table) -> Result<Vec<Option<bool>>, FilterErro
         Form::Contains { column, text } => {
             let wanted = text.to_lowercase();
             texts(column.find(table)?, |t| t.to_lowercase().contains(&wanted))
+        }
+        Form::Has { column, text } => {
+            let wanted = text.trim().to_lowercase();
+            texts(column.find(table)?, |t| t.split(';').any(|one| one.trim().to_lowercase() == wanted))
         }
         Form::Missing { column } => missing(column.find(table)?),
         Form::Flag { column } => match column.find(table)? {

@@ -5,8 +5,8 @@ use super::lexer::{Token, tokens};
 use super::{Filter, Form, Literal, MAX_DEPTH, Name, Node, Op, Operand, Span};
 
 /// Words of the language; a column of such a name is written in double quotes.
-pub(super) const WORDS: [&str; 10] =
-    ["and", "or", "not", "between", "in", "is", "missing", "contains", "true", "false"];
+pub(super) const WORDS: [&str; 11] =
+    ["and", "or", "not", "between", "in", "is", "missing", "contains", "has", "true", "false"];
 
 pub(super) fn is_word_of_language(word: &str) -> bool {
     WORDS.iter().any(|w| w.eq_ignore_ascii_case(word))
@@ -166,20 +166,14 @@ impl<'t> Parser<'t> {
         } else if self.take_word("in") {
             Form::In { column, values: self.list()? }
         } else if self.take_word("contains") {
-            match self.next() {
-                (Token::Text(text), _) => Form::Contains { column, text: text.clone() },
-                (found, at) => {
-                    let (expected, hint) = ("a text", "; put it in single quotes".to_owned());
-                    return Err(FilterError::new(
-                        at,
-                        Reason::Expected { expected, found: found.shown(), hint },
-                    ));
-                }
-            }
+            Form::Contains { column, text: self.text()? }
+        } else if self.take_word("has") {
+            Form::Has { column, text: self.text()? }
         } else if is_negated {
-            return Err(
-                self.expected("`between`, `in` or `contains`", "; write `not` before the condition")
-            );
+            return Err(self.expected(
+                "`between`, `in`, `contains` or `has`",
+                "; write `not` before the condition",
+            ));
         } else if self.take_word("is") {
             let is_negated = self.take_word("not");
             if !self.take_word("missing") {
@@ -273,6 +267,16 @@ impl<'t> Parser<'t> {
             return Err(self.expected("`)`", hint));
         }
         Ok(Some(class))
+    }
+
+    fn text(&mut self) -> Result<String, FilterError> {
+        match self.peek() {
+            Token::Text(text) => {
+                self.at += 1;
+                Ok(text.clone())
+            }
+            _ => Err(self.expected("a text", "; put it in single quotes")),
+        }
     }
 
     fn number(&mut self) -> Result<(f64, Span), FilterError> {

@@ -22,6 +22,7 @@ impl Display for Node {
                 Form::Between { .. }
                 | Form::In { .. }
                 | Form::Contains { .. }
+                | Form::Has { .. }
                 | Form::Missing { .. } => simple(f, inner, true),
                 _ => write!(f, "not {inner}"),
             },
@@ -61,6 +62,7 @@ fn simple(f: &mut Formatter<'_>, node: &Node, is_negated: bool) -> Result {
             f.write_str(")")
         }
         Form::Contains { column, text } => write!(f, "{column}{not} contains {}", Quoted(text, '\'')),
+        Form::Has { column, text } => write!(f, "{column}{not} has {}", Quoted(text, '\'')),
         Form::Missing { column } => write!(f, "{column} is{not} missing"),
         Form::Flag { column } => write!(f, "{column}"),
         Form::And(_) | Form::Or(_) | Form::Not(_) => write!(f, "{node}"),

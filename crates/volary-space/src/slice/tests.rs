@@ -8,6 +8,9 @@ fn table() -> Columns {
     assert!(table.insert("bands", Column::Number(vec![0.8, 0.9, 0.7, 0.8, 0.9, f64::NAN])));
     let kind = [Some("spiral"), Some("ring"), None, Some("Merger, late"), Some("ring"), Some("it's")];
     assert!(table.insert("kind", Column::text(kind.into_iter())));
+    let tags =
+        [Some("ring"), Some("ringed"), None, Some("odd; Two Rings;RING "), Some(""), Some("two rings")];
+    assert!(table.insert("tags", Column::text(tags.into_iter())));
     assert!(table.insert(
         "retired",
         Column::Boolean(vec![Some(true), Some(false), None, None, Some(true), Some(true)])
@@ -41,6 +44,10 @@ fn what_it_selects() {
     check("kind not in ('ring', 'spiral')", &[3, 5], 1);
     check("kind = 'it''s'", &[5], 1);
     check("kind contains 'MERGER'", &[3], 1);
+    check("tags has 'ring'", &[0, 3], 1);
+    check("tags not has 'RING '", &[1, 4, 5], 1);
+    check("tags has 'two rings'", &[3, 5], 1);
+    check("tags contains 'ring'", &[0, 1, 3, 5], 1);
     check("kind is missing", &[2], 0);
     check("kind is not missing and not retired", &[1], 1);
     check("retired = false", &[1], 2);
@@ -124,6 +131,8 @@ fn errors_have_a_place_and_a_next_step() {
     fails("and > 3", 0, "double quotes");
     fails("consensus(3) > 1", 10, "double quotes");
     fails("kind contains 3", 14, "single quotes");
+    fails("kind has ring", 9, "single quotes");
+    fails("has > 1", 0, "double quotes");
     fails("bands >", 7, "the end where a column or a value is needed");
     fails(&"(".repeat(1000), 64, "more than 64 deep");
     fails(&"not ".repeat(100_000 / 20), 256, "more than 64 deep");
@@ -225,6 +234,7 @@ fn node() -> impl Strategy<Value = Node> {
         }),
         (name(), list).prop_map(|(column, values)| Form::In { column, values }),
         (name(), "\\PC{0,4}").prop_map(|(column, text)| Form::Contains { column, text }),
+        (name(), "\\PC{0,4}").prop_map(|(column, text)| Form::Has { column, text }),
         name().prop_map(|column| Form::Missing { column }),
         name().prop_map(|column| Form::Flag { column }),
     ];

@@ -352,6 +352,8 @@ mod tests {
         assert_eq!(n("tags is not missing"), (1, 0));
         assert_eq!(n("tags = 'odd;ring'"), (1, 3));
         assert_eq!(n("tags contains 'ODD' or y > 1"), (3, 1));
+        assert_eq!(n("tags has 'ring'"), (1, 3));
+        assert_eq!(n("tags has 'rin'"), (0, 3));
         // Tags of the table's own are believed.
         let mut columns = table.columns().clone();
         assert!(columns.insert("tags", Column::text([None, None, Some("x"), Some("y")].into_iter())));
