@@ -353,8 +353,9 @@ impl Shown {
     }
 
     fn add_table(&mut self, name: &str, table: WholeTable, origins: Origins) -> Result<()> {
-        let WholeTable { ids, columns, vectors } = table;
-        let table = Table::new(name, ids, columns, vectors)?.with_origins(origins.0);
+        let WholeTable { ids, columns, vectors, questions } = table;
+        let table =
+            Table::new(name, ids, columns, vectors)?.with_origins(origins.0).with_questions(questions);
         self.project.tables.push(table);
         Ok(())
     }

@@ -31,6 +31,8 @@ pub(crate) struct WholeTable {
     pub(crate) columns: Columns,
     /// Numbers of all rows' vectors, and how many a row has.
     pub(crate) vectors: Option<(Vec<f32>, usize)>,
+    /// The question that a column of an answer's shares is of, such as `T0`, where the table says so.
+    pub(crate) questions: BTreeMap<String, String>,
 }
 
 impl WholeTable {
@@ -57,7 +59,8 @@ impl WholeTable {
             let ids: Vec<String> = (0..values.len() / width).map(|row| row.to_string()).collect();
             let mut columns = Columns::default();
             let _ = columns.insert("subject_id", Column::text(ids.iter().map(|id| Some(id.as_str()))));
-            return Ok(Self { ids, columns, vectors: Some((values, width)) });
+            let vectors = Some((values, width));
+            return Ok(Self { ids, columns, vectors, questions: BTreeMap::new() });
         }
         let batches = read_whole(path, &session.progress)?;
         let columns = Columns::from_batches(&batches);
@@ -83,7 +86,7 @@ impl WholeTable {
             }
         }
         let vectors = vectors(&batches).with_context(|| format!("{}", path.display()))?;
-        Ok(Self { ids, columns, vectors })
+        Ok(Self { ids, columns, vectors, questions: BTreeMap::new() })
     }
 
     /// Adds the columns of another table, which is called `from`.
@@ -104,17 +107,18 @@ impl WholeTable {
             .collect();
         for (name, column) in mine {
             let column = column.pick(&rows);
-            match self.columns.column(name) {
-                Some(first) if says_the_same(first, &column) => {}
+            let free = match self.columns.column(name) {
+                Some(first) if says_the_same(first, &column) => continue,
                 Some(_) => {
                     let numbered = (2..).map(|n| format!("{name} ({from} {n})"));
                     let mut names = std::iter::once(format!("{name} ({from})")).chain(numbered);
-                    let free = names.find(|name| self.columns.column(name).is_none());
-                    let _ = self.columns.insert(&free.unwrap_or_default(), column);
+                    names.find(|name| self.columns.column(name).is_none()).unwrap_or_default()
                 }
-                None => {
-                    let _ = self.columns.insert(name, column);
-                }
+                None => name.to_owned(),
+            };
+            let _ = self.columns.insert(&free, column);
+            if let Some(question) = other.questions.get(name) {
+                self.questions.insert(free, question.clone());
             }
         }
         if self.vectors.is_none()
@@ -296,6 +300,7 @@ fn turned(ids: &[String], columns: &Columns) -> Result<WholeTable> {
     // An answer and the question it is of.
     let names: BTreeMap<&str, &str> =
         of_row.iter().map(String::as_str).zip(question_of.iter().map(String::as_str)).collect();
+    let mut question_of_column = BTreeMap::new();
     for (from, to) in measures {
         let Some(Column::Number(values)) = columns.column(from) else { continue };
         // Nobody chose an answer that has no row: its share is 0, its interval is not known.
@@ -312,9 +317,10 @@ fn turned(ids: &[String], columns: &Columns) -> Result<WholeTable> {
                 column[at[id.as_str()]] = values[row];
             }
         }
-        for name in names.keys() {
+        for (name, question) in &names {
             if let Some(column) = by_name.remove(name) {
                 let _ = wide.insert(&format!("{to}({name})"), Column::Number(column));
+                question_of_column.insert(format!("{to}({name})"), (*question).to_owned());
             }
         }
     }
@@ -345,7 +351,7 @@ fn turned(ids: &[String], columns: &Columns) -> Result<WholeTable> {
             .for_each(|(row, id)| n_seen[at[id.as_str()]] = n_seen[at[id.as_str()]].max(seen[row]));
         let _ = wide.insert("n_seen", Column::Number(n_seen));
     }
-    Ok(WholeTable { ids: subjects, columns: wide, vectors: None })
+    Ok(WholeTable { ids: subjects, columns: wide, vectors: None, questions: question_of_column })
 }
 
 /// The vectors of a table, row by row, and their length.
@@ -536,7 +542,12 @@ mod tests {
             assert!(columns.insert("forest", Column::Number(scores.to_vec())));
             assert!(columns.insert("z0", Column::Number(z.to_vec())));
             let ids = ["a", "b"].map(str::to_owned).to_vec();
-            WholeTable { ids, columns, vectors: Some((z.map(|z| z as f32).to_vec(), 1)) }
+            WholeTable {
+                ids,
+                columns,
+                vectors: Some((z.map(|z| z as f32).to_vec(), 1)),
+                questions: BTreeMap::new(),
+            }
         };
         let mut first = table([0.1, 0.2], [1.0, 2.0]);
         first.join(&table([0.1, 0.2], [3.0, 4.0]), "same").unwrap();
@@ -573,6 +584,10 @@ mod tests {
         assert_eq!(none, [Some(0.5), None]);
         assert_eq!(shares("consensus(w1.T1.ring)"), [Some(0.9), Some(0.0)]);
         assert_eq!(shares("consensus(w2.T1.sure)"), [None, Some(0.75)]);
+        let question = |name: &str| table.questions.get(name).map(String::as_str);
+        assert_eq!(question("consensus(T0.yes)"), Some("T0"));
+        assert_eq!(question("consensus(w2.T1.sure)"), Some("w2.T1"));
+        assert_eq!(question("subject_id"), None);
         let (filter, _) = table.select("consensus(w1.T1.ring) > 0.5").unwrap();
         assert_eq!(filter.to_string(), "consensus(w1.T1.ring) > 0.5");
         // The same answer again: which of the two is meant?

@@ -12,6 +12,8 @@ export interface ColumnView {
   is_category: boolean;
   /** The file that it was read from. */
   file?: string;
+  /** The question that an answer's shares are of. */
+  question?: string;
 }
 
 export interface TableView {

@@ -94,6 +94,7 @@ pub struct Table {
     reduced: Mutex<Option<(u64, Arc<Points>)>>,
     orders: Mutex<BTreeMap<[String; 2], Arc<Vec<u32>>>>,
     origins: BTreeMap<String, String>,
+    questions: BTreeMap<String, String>,
 }
 
 /// Vectors of those rows that have one.
@@ -160,6 +161,7 @@ impl Table {
             reduced: Mutex::default(),
             orders: Mutex::default(),
             origins: BTreeMap::new(),
+            questions: BTreeMap::new(),
         })
     }
 
@@ -173,6 +175,18 @@ impl Table {
     /// The file that a column was read from, if that is known.
     pub(crate) fn origin(&self, column: &str) -> Option<&str> {
         self.origins.get(column).map(String::as_str)
+    }
+
+    /// The same, with the question that each column of an answer's shares is of.
+    #[must_use]
+    pub fn with_questions(mut self, questions: BTreeMap<String, String>) -> Self {
+        self.questions = questions;
+        self
+    }
+
+    /// The question that a column of an answer's shares is of, if that is known.
+    pub(crate) fn question(&self, column: &str) -> Option<&str> {
+        self.questions.get(column).map(String::as_str)
     }
 
     /// What it is called.

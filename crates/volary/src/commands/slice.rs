@@ -1,5 +1,6 @@
 //! `volary slice`: the subjects that a filter selects.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use arrow_array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
 use serde_json::json;
 use volary_ingest::tables::{TableFormat, write_table};
-use volary_space::ambiguity::{self, Bounds, Kind};
+use volary_space::ambiguity::{self, Bounds, ClassSplit, Kind, Split};
 use volary_space::slice::region::{Op, Region, Shape};
 use volary_space::slice::{Column, Columns};
 
@@ -78,7 +79,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         session.summary.note("(a value is missing; add `or COLUMN is missing` to take these too)");
     }
     examples(&table, &rows, args.examples, &mut session)?;
-    confusion(&table.columns, &rows, bounds, &mut session)?;
+    confusion(&table, &rows, bounds, &mut session)?;
     if let Some(output) = &args.output {
         let batch = picked(&table.columns, &rows)?;
         write_table(output, &batch)?;
@@ -157,24 +158,78 @@ fn examples(table: &WholeTable, rows: &[usize], n: usize, session: &mut Session)
     Ok(())
 }
 
-/// Why the selected subjects are confusing, where there is a consensus of two classes or more.
-fn confusion(columns: &Columns, rows: &[usize], bounds: Bounds, session: &mut Session) -> Result<()> {
-    let (mut names, mut shares) = (Vec::new(), Vec::new());
-    for (name, column) in columns.iter() {
+/// The answers of one question, and each one's shares in the selected rows.
+#[derive(Default)]
+struct Answers {
+    names: Vec<String>,
+    shares: Vec<Vec<f64>>,
+}
+
+/// The columns of a consensus, by the question that they are of; where the table does not say, all are of one.
+fn by_question(table: &WholeTable, rows: &[usize]) -> BTreeMap<String, Answers> {
+    let mut found: BTreeMap<String, Answers> = BTreeMap::new();
+    for (name, column) in table.columns.iter() {
         let class = name.strip_prefix("consensus(").and_then(|n| n.strip_suffix(')'));
+        // A second table's column of the same name carries that table's; its answer is no other one.
+        let class = class.filter(|n| !n.contains(") ("));
         let class = class.or_else(|| {
             name.strip_prefix("consensus_").filter(|n| !n.starts_with("low") && !n.starts_with("high"))
         });
-        if let (Some(class), Column::Number(values)) = (class, column) {
-            names.push(class.to_owned());
-            shares.push(rows.iter().map(|&row| values[row]).collect::<Vec<f64>>());
-        }
+        let (Some(class), Column::Number(values)) = (class, column) else { continue };
+        let of = found.entry(table.questions.get(name).cloned().unwrap_or_default()).or_default();
+        of.names.push(class.to_owned());
+        of.shares.push(rows.iter().map(|&row| values[row]).collect());
     }
-    if names.len() < 2 || rows.is_empty() {
+    found.retain(|_, of| of.names.len() > 1);
+    found
+}
+
+/// Why the selected subjects are confusing, question by question: answers to different ones do not compete.
+fn confusion(table: &WholeTable, rows: &[usize], bounds: Bounds, session: &mut Session) -> Result<()> {
+    let questions = by_question(table, rows);
+    if rows.is_empty() {
         return Ok(());
     }
-    let columns: Vec<&[f64]> = shares.iter().map(Vec::as_slice).collect();
-    let split = ambiguity::split(&columns, bounds)?;
+    let split = |of: &Answers| {
+        let columns: Vec<&[f64]> = of.shares.iter().map(Vec::as_slice).collect();
+        ambiguity::split(&columns, bounds)
+    };
+    if questions.len() == 1 {
+        for of in questions.values() {
+            of_one(&of.names, &split(of)?, session);
+        }
+        return Ok(());
+    }
+    let (mut cells, mut objects) = (Vec::new(), Vec::new());
+    for (question, of) in &questions {
+        let split = split(of)?;
+        let n = Kind::ALL.map(|kind| split.count(kind));
+        cells.push(std::iter::once(question.clone()).chain(n.map(|n| grouped(n as u64))).collect());
+        let mut object = serde_json::Map::from_iter([("question".to_owned(), json!(question))]);
+        object.extend(Kind::ALL.iter().zip(n).map(|(kind, n)| (key_of(*kind), json!(n))));
+        object.insert("classes".to_owned(), json!(classes(&of.names, &split)));
+        objects.push(serde_json::Value::Object(object));
+    }
+    let header = ["question", "clear", "ambiguous", "confused", "nothing", "unknown"];
+    session.summary.table(
+        "Why they are confusing, by question (answer by answer: --json)",
+        &header,
+        &cells,
+    );
+    session.summary.value("questions", objects);
+    Ok(())
+}
+
+/// `n_unknown` is taken: rows that the filter cannot decide.
+fn key_of(kind: Kind) -> String {
+    match kind {
+        Kind::Unknown => "n_without_shares".to_owned(),
+        other => format!("n_{}", other.as_str()),
+    }
+}
+
+/// What the shares of one question say, and of each of its answers.
+fn of_one(names: &[String], split: &Split, session: &mut Session) {
     let label = |kind| match kind {
         Kind::Clear => "clear (one class high)",
         Kind::Ambiguous => "ambiguous (none high)",
@@ -183,18 +238,13 @@ fn confusion(columns: &Columns, rows: &[usize], bounds: Bounds, session: &mut Se
         Kind::Unknown => "unknown",
     };
     for kind in Kind::ALL {
-        // `n_unknown` is taken: rows that the filter cannot decide.
-        let key = match kind {
-            Kind::Unknown => "n_without_shares".to_owned(),
-            other => format!("n_{}", other.as_str()),
-        };
-        session.summary.count(&key, label(kind), split.count(kind) as u64);
+        session.summary.count(&key_of(kind), label(kind), split.count(kind) as u64);
     }
     let header: Vec<&str> = ["class", "confusing", "none high"]
         .into_iter()
         .chain(names.iter().map(String::as_str))
         .collect();
-    let cells = |row: &ambiguity::ClassSplit| {
+    let cells = |row: &ClassSplit| {
         let others = row.n_high.iter().map(|n| n.map_or_else(String::new, |n| grouped(n as u64)));
         [names[row.class].clone(), grouped(row.n_confusing as u64), grouped(row.n_none_high as u64)]
             .into_iter()
@@ -207,7 +257,11 @@ fn confusion(columns: &Columns, rows: &[usize], bounds: Bounds, session: &mut Se
         &header,
         &table,
     );
-    let object = |row: &ambiguity::ClassSplit| {
+    session.summary.value("classes", classes(names, split));
+}
+
+fn classes(names: &[String], split: &Split) -> Vec<serde_json::Value> {
+    let object = |row: &ClassSplit| {
         let high: serde_json::Map<String, serde_json::Value> = names
             .iter()
             .zip(&row.n_high)
@@ -218,9 +272,7 @@ fn confusion(columns: &Columns, rows: &[usize], bounds: Bounds, session: &mut Se
             "n_high": high,
         })
     };
-    let classes: Vec<serde_json::Value> = split.classes.iter().map(object).collect();
-    session.summary.value("classes", classes);
-    Ok(())
+    split.classes.iter().map(object).collect()
 }
 
 /// The rows as a table: the id first, then the others by name.

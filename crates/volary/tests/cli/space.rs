@@ -60,6 +60,38 @@ fn a_slice_counts_names_examples_and_splits_the_confusing() {
     );
 }
 
+/// Who sees a smooth thing at `T0` and a round one at `T1` is not torn between the two.
+#[test]
+fn answers_to_different_questions_are_not_confused() {
+    let place = Place::new();
+    let head = "workflow_id,task,subject_id,answer,n_seen,n_votes,fraction,fraction_low,fraction_high\n";
+    let rows = [
+        ("T0", "a", "smooth", 0.9),
+        ("T0", "a", "disk", 0.1),
+        ("T1", "a", "round", 0.8),
+        ("T1", "a", "long", 0.2),
+        ("T0", "b", "smooth", 0.8),
+        ("T0", "b", "disk", 0.4),
+        ("T1", "b", "round", 0.5),
+        ("T1", "b", "long", 0.5),
+        ("T0", "c", "disk", 0.9),
+    ];
+    let line = |(task, id, answer, share): (&str, &str, &str, f64)| {
+        format!("w,{task},{id},{answer},10,{:.0},{share},0,1\n", 10.0 * share)
+    };
+    place.write("consensus.csv", format!("{head}{}", rows.map(line).concat()));
+    let summary = &place.record(&["slice", "consensus.csv", "n_seen > 0"])["summary"];
+    assert_eq!(summary["n_confused"], serde_json::Value::Null, "not of all questions at once");
+    let of = |at: usize| {
+        let one = &summary["questions"][at];
+        let keys = ["n_clear", "n_ambiguous", "n_confused", "n_nothing", "n_without_shares"];
+        (one["question"].clone(), keys.map(|key| one[key].as_u64().unwrap()))
+    };
+    assert_eq!(of(0), ("T0".into(), [2, 0, 1, 0, 0]));
+    assert_eq!(of(1), ("T1".into(), [1, 1, 0, 0, 1]));
+    assert_eq!(summary["questions"][0]["classes"][0]["n_high"]["T0.smooth"], 1);
+}
+
 #[test]
 fn a_region_of_the_page_selects_the_same_here() {
     let place = Place::new();

@@ -57,6 +57,9 @@ pub(crate) struct ColumnView {
     /// The file that it was read from: a record of a run names it among what was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
+    /// The question that it is of, where it holds the shares of an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    question: Option<String>,
 }
 
 /// Two columns that make a map.
@@ -155,6 +158,7 @@ fn table_view(project: &Project, table: &Table) -> TableView {
             n_texts: if let Column::Text { texts, .. } = column { Some(texts.len()) } else { None },
             is_category: is_category(column),
             file: table.origin(name).map(str::to_owned),
+            question: table.question(name).map(str::to_owned),
         }
     };
     TableView {
