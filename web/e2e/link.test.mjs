@@ -324,8 +324,8 @@ test('the table goes on behind its first thousand rows', async () => {
   assert.equal(await page.locator('.dock tbody tr').last().locator('a').textContent(), last);
   // Another order begins at its beginning.
   await page.locator('.dock thead button').first().click();
+  await page.getByText('from row').waitFor({ state: 'detached' });
   await page.getByText('showing 1,000 of 3,000 rows').waitFor();
-  assert.equal(await page.getByText('from row').count(), 0);
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });

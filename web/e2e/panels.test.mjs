@@ -246,6 +246,7 @@ test('who has answered is told what is known; two readers are compared, blind', 
     await other.waitForFunction((id) => document.querySelector('h2.mono')?.textContent === id, `g${n}`);
     await other.keyboard.press(key);
   }
+  await other.getByText('Nothing is left that others have read and you have not').waitFor();
   const panel = other.locator('section[aria-label="How far readers agree"]');
   await panel.locator('[data-alpha]').waitFor();
   await other.waitForFunction(() => /read by two or more/.test(document.querySelector('[aria-label="How far readers agree"]')?.textContent ?? ''));

@@ -326,6 +326,20 @@ test('labels that cannot be read say so, and what was acknowledged is not asked 
     await page.waitForFunction(() => !document.querySelector('[data-state=stale]'));
     assert.equal((await own.api('/labels')).labels.length, 0);
   }
+  // Where nothing but one's own tags are read.
+  await own.api('/labels', { id: 'mine', subject_id: 'g30', question: 'tag:faint', value: 'yes' });
+  for (const path of ['subjects/g30', 'space?renderer=cpu&thumbnails=0&focus=g30']) {
+    isBroken = true;
+    await page.goto(own.url + path);
+    await settled(page);
+    if (path.startsWith('space')) await page.getByRole('tab', { name: 'Subject' }).click();
+    const told = page.getByRole('alert').filter({ hasText: 'My tags could not be read: ask again later' });
+    await told.waitFor();
+    isBroken = false;
+    await told.getByRole('button', { name: 'Try again' }).click();
+    await page.getByRole('button', { name: 'Take the tag faint back' }).waitFor();
+    assert.equal(await told.count(), 0);
+  }
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });
