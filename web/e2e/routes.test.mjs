@@ -366,6 +366,7 @@ test('the search finds a part of an id, a tag, a text, and leaves the keys free'
   await page.waitForFunction(() => location.pathname === '/help');
   await found('merg', "kind contains 'merg'");
   await found('29', "subject_id contains '29'");
+  await page.waitForFunction(() => document.querySelector('main tbody tr')?.textContent.includes('29'));
   // The sign beside a subject does what it says: the plot, with what was filtered.
   await page.getByTitle('Show it on the plot').first().click();
   await page.waitForFunction(() => location.pathname === '/space' && new URLSearchParams(location.search).get('focus')?.includes('29') && location.search.includes('filter='));
