@@ -135,6 +135,16 @@ impl Problems {
         }
     }
 
+    /// The same, with the name of the file in the words: for tables that are read beside the one that is named.
+    #[must_use]
+    pub fn of_file(&self, file: &str) -> Self {
+        let mut named = self.clone();
+        for problem in named.examples.values_mut().flatten() {
+            problem.detail = format!("{file}: {}", problem.detail);
+        }
+        named
+    }
+
     /// How many in all.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -170,6 +180,7 @@ mod tests {
         }
         let mut more = Problems::default();
         more.add(5, "", ProblemKind::CutOff, "in row 5");
+        assert_eq!(more.of_file("a.csv").examples().next().unwrap().detail, "a.csv: in row 5");
         problems.absorb(&more);
         assert_eq!(problems.total(), 101);
         assert_eq!(problems.count(ProblemKind::BadJson), 100);

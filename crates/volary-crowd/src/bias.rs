@@ -26,6 +26,7 @@ use std::collections::BTreeSet;
 
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use statrs::function::gamma::ln_gamma;
+use volary_core::is_missing;
 
 use crate::beta_binomial::{BetaBinomial, Counts};
 use crate::error::CrowdError;
@@ -72,13 +73,15 @@ impl Column {
         Self { name: self.name.clone(), values }
     }
 
-    /// A column of cells: of numbers, where all are and there are many; else of labels.
+    /// A column of cells: of numbers, where there are many and every other cell says that its number is missing
+    /// (`NA`, infinite); else of labels.
     #[must_use]
     pub fn of_cells(name: &str, cells: Vec<Option<String>>) -> Self {
         let known = || cells.iter().flatten();
-        let different: BTreeSet<&String> = known().collect();
-        let are_numbers = known().all(|c| c.parse::<f64>().is_ok_and(f64::is_finite));
-        let number = |c: &Option<String>| c.as_ref().and_then(|c| c.parse().ok()).unwrap_or(f64::NAN);
+        let finite = |c: &String| c.parse::<f64>().ok().filter(|v| v.is_finite());
+        let different: BTreeSet<&String> = known().filter(|c| finite(c).is_some()).collect();
+        let are_numbers = known().all(|c| c.parse::<f64>().is_ok() || is_missing(c));
+        let number = |c: &Option<String>| c.as_ref().and_then(finite).unwrap_or(f64::NAN);
         let values = match are_numbers && different.len() > FEW_VALUES {
             true => Values::Numbers(cells.iter().map(number).collect()),
             false => Values::Labels(cells),
@@ -239,6 +242,9 @@ fn check(n_cases: usize, columns: &[Column], params: &BiasParams) -> Result<(), 
             "{} bins of a number; a slice needs a rest, so give 2 or more",
             params.n_bins
         ));
+    }
+    if params.least == 0 {
+        return refuse("a slice of nobody has no rate; a slice needs one case or more".to_owned());
     }
     let mut names = BTreeSet::new();
     if let Some(twice) = columns.iter().find(|column| !names.insert(&column.name)) {

@@ -12,8 +12,9 @@ use std::path::Path;
 use volary_core::{ProblemKind, Problems};
 
 use crate::error::IngestError;
+use crate::records::{RecordOptions, Records};
 use crate::source::Progress;
-use crate::tables::{Cells, for_each_batch};
+use crate::tables::{Cells, CsvRow, TableFormat, for_each_batch};
 
 /// Columns of subject ids.
 const ID: [&str; 4] = ["subject_id", "subject", "id", "item"];
@@ -58,7 +59,10 @@ pub fn read_class_table(
     progress: &Progress,
 ) -> Result<ClassTable, IngestError> {
     let mut reader = Reader { path, columns, form: None, rows: Rows::default(), row: 0 };
-    for_each_batch(path, &[], progress, |cells| reader.take(cells))?;
+    match TableFormat::of(path)? {
+        TableFormat::Csv => reader.take_csv(progress)?,
+        _ => for_each_batch(path, &[], progress, |cells| reader.take(cells))?,
+    }
     reader.finish()
 }
 
@@ -76,6 +80,8 @@ struct Rows {
     /// Of each subject, by class.
     values: Vec<BTreeMap<String, f64>>,
     tasks: BTreeSet<String>,
+    /// Tasks that were not asked for.
+    other_tasks: BTreeSet<String>,
     problems: Problems,
 }
 
@@ -88,6 +94,20 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// A CSV table is walked here, so that each row has its number in the file.
+    fn take_csv(&mut self, progress: &Progress) -> Result<(), IngestError> {
+        let mut records = Records::open(self.path, RecordOptions::default(), progress)?;
+        let names = records.header().names.clone();
+        while let Some(record) = records.next_record()? {
+            // Rows that cannot be used are rows of the file, too.
+            self.row = record.row.saturating_sub(1);
+            self.take(&CsvRow { names: &names, record })?;
+        }
+        self.row = records.n_rows;
+        self.rows.problems.absorb(&records.problems);
+        Ok(())
+    }
+
     fn take(&mut self, cells: &dyn Cells) -> Result<(), IngestError> {
         if cells.n_rows() == 0 {
             return Ok(());
@@ -145,10 +165,14 @@ impl Reader<'_> {
         let answer = cells.text("answer", row).or_else(|| cells.text("label", row));
         let (Some(answer), task) = (answer, cells.text("task", row)) else { return };
         if let Some(task) = task {
-            if self.columns.task.is_some_and(|wanted| wanted != task) {
+            let is_other = self.columns.task.is_some_and(|wanted| wanted != task);
+            let tasks = if is_other { &mut self.rows.other_tasks } else { &mut self.rows.tasks };
+            if !tasks.contains(&*task) {
+                tasks.insert(task.into_owned());
+            }
+            if is_other {
                 return;
             }
-            self.rows.tasks.insert(task.into_owned());
         }
         if !self.columns.classes.is_empty() && !self.columns.classes.iter().any(|c| *c == answer) {
             return;
@@ -240,6 +264,14 @@ impl Reader<'_> {
             let tasks: Vec<String> = rows.tasks.into_iter().collect();
             return Err(wrong(format!("it has the tasks {}; choose one with --task", tasks.join(", "))));
         }
+        if let Some(wanted) = columns.task
+            && rows.tasks.is_empty()
+            && !rows.other_tasks.is_empty()
+        {
+            let tasks: Vec<String> = rows.other_tasks.into_iter().collect();
+            let found = tasks.join(", ");
+            return Err(wrong(format!("it has no task {wanted}; give --task one that it has: {found}")));
+        }
         let classes: Vec<String> = if columns.classes.is_empty() {
             let found: BTreeSet<&String> = rows.values.iter().flat_map(BTreeMap::keys).collect();
             found.into_iter().cloned().collect()
@@ -308,6 +340,8 @@ mod tests {
         assert_eq!((table.classes, table.values), (vec!["vortex".to_owned()], vec![4.0]));
         let error = read(text, &[], None).unwrap_err().to_string();
         assert!(error.contains("it has the tasks T0, T1; choose one with --task"), "{error}");
+        let error = read(text, &[], Some("T7")).unwrap_err().to_string();
+        assert!(error.contains("it has no task T7; give --task one that it has: T0, T1"), "{error}");
     }
 
     #[test]
@@ -340,5 +374,21 @@ mod tests {
         let mut examples = table.problems.examples();
         let odd = examples.find(|p| p.kind == ProblemKind::Suspicious).unwrap();
         assert_eq!(odd.detail, "5 of 4: a consensus above 1");
+    }
+
+    #[test]
+    fn ragged_and_cut_rows_are_listed_with_their_number() {
+        let text = "subject_id,n_seen,cat\n1,4,2\n2,4\n3,4,1,9\n4,4,9\n5,4,3\n6,";
+        let table = read(text, &["cat"], None).unwrap();
+        assert_eq!(table.subject_ids, ["1", "5"]);
+        assert_eq!(table.rows_read, 6);
+        let of = |kind: ProblemKind| -> Vec<u64> {
+            table.problems.examples().filter(|p| p.kind == kind).map(|p| p.row).collect()
+        };
+        assert_eq!(of(ProblemKind::WrongFieldCount), [2, 3, 6]);
+        // The rows after them keep their own numbers.
+        assert_eq!(of(ProblemKind::Suspicious), [4]);
+        let cut = read("subject_id,n_seen,cat\n1,4,2\n2,4,\"1", &["cat"], None).unwrap();
+        assert_eq!((cut.subject_ids.len(), cut.problems.count(ProblemKind::CutOff)), (1, 1));
     }
 }

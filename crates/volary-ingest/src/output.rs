@@ -48,6 +48,17 @@ pub fn protect(path: &Path) -> Result<(), IngestError> {
     if is_asked { Err(would_be_lost(path)) } else { Ok(()) }
 }
 
+/// Refuses a file that is to be written ([`will_write`]) though something that is read needs it. Unlike one that is
+/// [protected](protect) it may be written by a run that was not asked to: a command may add to the folder that it reads.
+///
+/// # Errors
+/// [`IngestError::Format`] where it is to be written.
+pub fn keep(path: &Path) -> Result<(), IngestError> {
+    let Ok(whole) = std::fs::canonicalize(path) else { return Ok(()) };
+    let is_asked = READ.lock().unwrap_or_else(PoisonError::into_inner).asked.contains(&whole);
+    if is_asked { Err(would_be_lost(path)) } else { Ok(()) }
+}
+
 fn would_be_lost(path: &Path) -> IngestError {
     let what = "it is read by this run and would be written over; name another file to write".to_owned();
     IngestError::Format { what, path: path.to_owned() }
@@ -226,6 +237,19 @@ mod tests {
         will_write(&input);
         assert!(protect(&input).unwrap_err().to_string().contains("name another file"));
         write_whole(&own, b"2").unwrap();
+    }
+
+    #[test]
+    fn what_a_folder_holds_is_written_over_only_where_nobody_asked_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let [asked, by_itself] = ["split.csv", "lineage.json"].map(|name| folder.path().join(name));
+        std::fs::write(&asked, b"1").unwrap();
+        std::fs::write(&by_itself, b"1").unwrap();
+        will_write(&asked);
+        assert!(keep(&asked).unwrap_err().to_string().contains("name another file"));
+        keep(&by_itself).unwrap();
+        keep(&folder.path().join("none")).unwrap();
+        write_whole(&by_itself, b"2").unwrap();
     }
 
     #[test]

@@ -3,21 +3,25 @@
 //! While the bytes go by they are counted (for progress) and hashed (BLAKE3, for `run.json`), so that no
 //! file is read twice.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use flate2::read::MultiGzDecoder;
+use volary_core::Problems;
 
 use crate::error::IngestError;
 
-/// How far a long piece of work is, and whether it should stop: shared with whoever shows progress.
+/// How far a long piece of work is, whether it should stop, and which rows were passed over: shared with whoever
+/// shows progress.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     bytes: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
+    passed_over: Arc<Mutex<BTreeMap<PathBuf, Problems>>>,
 }
 
 impl Progress {
@@ -36,6 +40,25 @@ impl Progress {
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// What was wrong with a table of which only the rows are handed on, so that nothing is lost in silence. A table
+    /// that is read again is told of once.
+    pub(crate) fn pass_over(&self, path: &Path, problems: &Problems) {
+        if problems.total() > 0 {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let mut all = self.passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+            all.insert(path.to_owned(), problems.of_file(&name));
+        }
+    }
+
+    /// What was wrong with such tables since it was asked last.
+    #[must_use]
+    pub fn take_passed_over(&self) -> Problems {
+        let mut all = self.passed_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut problems = Problems::default();
+        std::mem::take(&mut *all).values().for_each(|one| problems.absorb(one));
+        problems
     }
 }
 

@@ -77,8 +77,11 @@ impl Registry {
     /// [`ReleaseError::Settings`] where an entry is incomplete or contradicts itself.
     pub fn read(path: &Path) -> Result<Self, ReleaseError> {
         let text = std::fs::read_to_string(path).map_err(ReleaseError::reading(path))?;
-        let registry: Self =
-            toml::from_str(&text).map_err(|e| ReleaseError::settings(path, e.message()))?;
+        // The whole of what the parser says: it shows the line, and so the field.
+        let registry: Self = toml::from_str(&text).map_err(|e| {
+            let what = format!("not a registry of biases: {}", e.to_string().trim_end());
+            ReleaseError::settings(path, what)
+        })?;
         registry.check().map_err(|what| ReleaseError::settings(path, what))?;
         Ok(registry)
     }
@@ -220,5 +223,34 @@ affects = ["Gen 2"]
             let message = read(&text).unwrap_err().to_string();
             assert!(message.contains(words), "{message}");
         }
+    }
+
+    #[test]
+    fn what_is_of_the_wrong_type_is_told_by_line_and_field() {
+        let cases = [
+            (TWO.replace("\"2024-09-01\"", "2024-09-01"), "line 14, ", "found = 2024-09-01"),
+            (TWO.replace("value = 0.1", "value = \"0.1\""), "line 9, ", "effect = { value = \"0.1\""),
+            (TWO.replace("affects = [\"Gen 2\"]", "affects = 2"), "line 18, ", "affects = 2"),
+        ];
+        for (text, line, field) in cases {
+            let message = read(&text).unwrap_err().to_string();
+            assert!(message.contains(line) && message.contains(field), "{message}");
+            assert!(message.ends_with("biases.toml"), "{message}");
+        }
+    }
+
+    /// The book shows a registry that can be read.
+    #[test]
+    fn the_example_of_the_book_is_a_registry() {
+        let book = include_str!("../../../docs/src/release.md");
+        let examples: Vec<&str> = book
+            .split("```toml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next())
+            .filter(|example| example.contains("[[bias]]"))
+            .collect();
+        assert_eq!(examples.len(), 1);
+        let registry = read(examples[0]).unwrap();
+        assert!(registry.biases.iter().any(|bias| bias.effect.is_some() && bias.slice.is_some()));
     }
 }

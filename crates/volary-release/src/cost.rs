@@ -196,6 +196,9 @@ pub struct Cost {
     pub grid: Option<String>,
     /// What is not in the energy.
     pub not_counted: Vec<String>,
+    /// When the run ended, where whoever ran it says so: `2026-11-28T09:30:00Z`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<String>,
 }
 
 impl Cost {
@@ -260,6 +263,7 @@ impl Cost {
                 .zip(power.grid_source.as_ref())
                 .map(|(grams, source)| format!("{grams} g/kWh, {source}")),
             not_counted,
+            ended_at: None,
         }
     }
 }
@@ -386,6 +390,12 @@ impl Ledger {
         let text = serde_json::to_string_pretty(self)
             .map_err(|e| ReleaseError::settings(path, format!("the costs cannot be written: {e}")))?;
         Ok(volary_ingest::output::write_whole(path, format!("{text}\n").as_bytes())?)
+    }
+
+    /// When the last run ended, where that was noted.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<&str> {
+        self.runs.last()?.ended_at.as_deref()
     }
 
     /// The sum, with one more run.

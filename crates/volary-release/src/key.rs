@@ -1,9 +1,10 @@
 //! The release key: 32 secret bytes in a file of its own, outside the package, for its owner alone.
 //!
 //! Whoever has the key can try every volunteer's name and undo the pseudonyms, so the file is made with
-//! mode 0600, is refused where anybody else may read it, and is refused within the package. The key never
-//! prints, and is wiped from memory when dropped. Keeping or destroying it after publication is the team's
-//! decision (destroyed: nobody can take a person out of a later version of this release by pseudonym).
+//! mode 0600, is refused where anybody else may read it, and is refused within the package; a new one is made in no
+//! other package either. Where nothing was made with a new key, its file goes again. The key never prints, and is
+//! wiped from memory when dropped. Keeping or destroying it after publication is the team's decision (destroyed:
+//! nobody can take a person out of a later version of this release by pseudonym).
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -13,6 +14,7 @@ use std::path::{Component, Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::error::ReleaseError;
+use crate::package::{DESCRIPTION, SUMS};
 
 const MAGIC: &str = "volary-release-key-1 ";
 const N_BYTES: usize = 32;
@@ -31,9 +33,10 @@ impl ReleaseKey {
     ///
     /// # Errors
     /// [`ReleaseError::Key`] where the file exists (an old key is never overwritten) or is within
-    /// `package`; [`ReleaseError::Io`] where it cannot be written.
+    /// `package` or any other package; [`ReleaseError::Io`] where it cannot be written.
     pub fn create(path: &Path, package: &Path) -> Result<Self, ReleaseError> {
         refuse_within(path, package)?;
+        refuse_within_others(path)?;
         let mut bytes = Zeroizing::new([0; N_BYTES]);
         getrandom::fill(bytes.as_mut_slice()).map_err(|e| {
             key_error(path, format!("the system gives no random bytes ({e}); no key was made"))
@@ -51,13 +54,32 @@ impl ReleaseKey {
             }
             _ => ReleaseError::writing(path)(e),
         })?;
-        let text = Zeroizing::new(format!(
-            "{MAGIC}{}\n",
-            *Zeroizing::new(data_encoding::HEXLOWER.encode(bytes.as_slice()))
-        ));
-        file.write_all(text.as_bytes()).map_err(ReleaseError::writing(path))?;
-        file.sync_all().map_err(ReleaseError::writing(path))?;
-        Ok(Self(bytes))
+        let key = Self(bytes);
+        if let Err(e) = file.write_all(key.text().as_bytes()).and_then(|()| file.sync_all()) {
+            // Half a key is none, and would be in the way of the next; that it was not written is what is told.
+            let _ = std::fs::remove_file(path);
+            return Err(ReleaseError::writing(path)(e));
+        }
+        Ok(key)
+    }
+
+    /// Removes the file that [`ReleaseKey::create`] made, where nothing was made with it after all. A file that holds
+    /// another key stays.
+    ///
+    /// # Errors
+    /// [`ReleaseError::Io`] where it cannot be read or removed.
+    pub fn take_back(&self, path: &Path) -> Result<(), ReleaseError> {
+        let held = Zeroizing::new(std::fs::read_to_string(path).map_err(ReleaseError::reading(path))?);
+        if held.as_str() != self.text().as_str() {
+            return Ok(());
+        }
+        std::fs::remove_file(path).map_err(ReleaseError::writing(path))
+    }
+
+    /// What the file holds.
+    fn text(&self) -> Zeroizing<String> {
+        let hex = Zeroizing::new(data_encoding::HEXLOWER.encode(self.0.as_slice()));
+        Zeroizing::new(format!("{MAGIC}{}\n", hex.as_str()))
     }
 
     /// Reads a key.
@@ -118,6 +140,21 @@ fn refuse_within(path: &Path, package: &Path) -> Result<(), ReleaseError> {
         return Err(key_error(path, what));
     }
     Ok(())
+}
+
+/// Refuses a place within a package that is there already, the one of another version say: it is published, and the key
+/// with it. Our packages have both files; of a folder with one of them it is not sure that it is a package.
+fn refuse_within_others(path: &Path) -> Result<(), ReleaseError> {
+    let is_package = |folder: &&Path| [DESCRIPTION, SUMS].iter().all(|name| folder.join(name).is_file());
+    let whole = resolved(path)?;
+    match whole.ancestors().skip(1).find(is_package) {
+        None => Ok(()),
+        Some(package) => {
+            let package = package.display();
+            let what = format!("a new key does not belong in a package ({package}); keep it elsewhere");
+            Err(key_error(path, what))
+        }
+    }
 }
 
 /// The path without links and dots, also where its last parts do not exist yet.
@@ -196,6 +233,36 @@ mod tests {
             assert!(through.unwrap_err().to_string().starts_with("the key is within"));
         }
         ReleaseKey::create(&folder.path().join("package.key"), &package).unwrap();
+    }
+
+    #[test]
+    fn a_new_key_is_made_in_no_other_package() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (folder.path().join("cats-1.0"), folder.path().join("cats-2.0"));
+        std::fs::create_dir_all(old.join("data")).unwrap();
+        std::fs::write(old.join(SUMS), "").unwrap();
+        std::fs::write(old.join(DESCRIPTION), "{}").unwrap();
+        for name in ["cats-1.0/k.key", "cats-1.0/data/k.key", "cats-2.0/../cats-1.0/k.key"] {
+            let path = folder.path().join(name);
+            let message = ReleaseKey::create(&path, &new).unwrap_err().to_string();
+            assert!(message.starts_with("a new key does not belong in a package"), "{name}: {message}");
+            assert!(!path.exists(), "{name}");
+        }
+        // Checksums alone may be of anything.
+        std::fs::write(folder.path().join(SUMS), "").unwrap();
+        ReleaseKey::create(&folder.path().join("k.key"), &new).unwrap();
+    }
+
+    #[test]
+    fn a_new_key_is_taken_back_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, package) = (folder.path().join("k.key"), folder.path().join("package"));
+        let first = ReleaseKey::create(&path, &package).unwrap();
+        first.take_back(&path).unwrap();
+        assert!(!path.exists());
+        let second = ReleaseKey::create(&path, &package).unwrap();
+        first.take_back(&path).unwrap();
+        assert_eq!(ReleaseKey::read(&path, &package).unwrap().bytes(), second.bytes());
     }
 
     #[test]

@@ -132,8 +132,8 @@ impl Row {
         };
         match (self.selected, self.precision, self.recall) {
             (Some(selected), Some(precision), Some(recall)) => format!(
-                "inspect {} of {n_images} images; expect {} of them to be chosen, and {} of the choosable to be \
-                 among them",
+                "inspect {} of {n_images} images; expect {} of them to be right, and {} of all that are right to \
+                 be among them",
                 percent(selected),
                 percent(precision),
                 percent(recall)

@@ -1,13 +1,13 @@
 //! From votes to everything that is said about them: one path for `consensus`, `run`, `report` and
 //! `demo`, so that their numbers are the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use volary_core::truth::Truth;
 use volary_core::votes::{NO_ANSWER, Vote};
-use volary_core::{QuestionKind, Votes};
+use volary_core::{ProblemKind, QuestionKind, Votes};
 use volary_crowd::skill::choose::candidates;
 use volary_crowd::skill::model::{Extras, Model, ModelConsensus, Pick, model_consensus};
 use volary_crowd::{
@@ -50,6 +50,9 @@ impl Analysis {
         session: &mut Session,
     ) -> Result<Self> {
         settings.check()?;
+        if let Some(truth) = truth {
+            check_truth(truth, &votes, session)?;
+        }
         let params = settings.params()?;
         let pick = skill::pick(settings, session.global.seed, params.level())?;
         let inputs = ModelInputs::read(settings, session)?;
@@ -314,6 +317,47 @@ pub(crate) fn weights(
         }
     };
     Ok(Some(Weights::experience(votes, counted, &rule, &source)))
+}
+
+/// True answers that no question has are problems, and an error where there is no other.
+///
+/// # Errors
+/// Where none of the true answers is one that the votes could have given.
+pub(crate) fn check_truth(truth: &Truth, votes: &Votes, session: &mut Session) -> Result<()> {
+    let subjects: HashSet<&str> = votes.subjects.iter().map(String::as_str).collect();
+    let (mut n_known, mut odd) = (0_u64, BTreeMap::<(&str, &str), (u64, &str)>::new());
+    for (task, subject, answers) in truth.iter().filter(|(_, subject, _)| subjects.contains(subject)) {
+        let asked = || votes.questions.iter().filter(|q| task.is_empty() || q.task == task);
+        if asked().next().is_none() {
+            continue;
+        }
+        for answer in answers {
+            if asked().any(|q| q.answers.contains(answer)) {
+                n_known += 1;
+            } else {
+                odd.entry((task, answer)).or_insert((0, subject)).0 += 1;
+            }
+        }
+    }
+    if n_known == 0
+        && let Some((task, answer)) = odd.keys().next()
+    {
+        let asked = votes.questions.iter().filter(|q| task.is_empty() || q.task == *task);
+        let answers: BTreeSet<&str> = asked.flat_map(|q| q.answers.iter().map(String::as_str)).collect();
+        let answers: Vec<String> = answers.iter().take(8).map(|answer| format!("{answer:?}")).collect();
+        bail!(
+            "no true answer is one that the votes have: the truth says {answer:?}, and theirs are {}; write them alike \
+             in the table of the truth",
+            answers.join(", ")
+        );
+    }
+    for ((task, answer), (n, subject)) in odd {
+        let of = if task.is_empty() { String::new() } else { format!(" of {task}") };
+        let detail =
+            format!("{answer:?} is no answer{of} ({n} times in the truth, first of subject {subject})");
+        session.problems.add(0, "answer", ProblemKind::UnknownAnswer, detail);
+    }
+    Ok(())
 }
 
 /// Reads a table of true answers.

@@ -1,6 +1,8 @@
 //! How good a trained model is on pictures it never saw, beside two plain models: the mean of what was
 //! learned from, and a logistic regression on the principal components of the pixels.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 use volary_crowd::bias::{BiasParams, Column, Values, slices};
@@ -25,6 +27,12 @@ const N_COMPONENTS: usize = 50;
 const MOST_PICTURES: usize = 10_000;
 /// Strengths of its penalty, of which the best on a fifth of the pictures learned from is taken.
 const PENALTIES: [f64; 5] = [1e-4, 1e-3, 1e-2, 1e-1, 1.0];
+/// A slice needs so many pictures, or groups of pictures that belong together, to have numbers. A bootstrap
+/// draws from those that are there: of a few it says next to nothing of what others would give, and of one its
+/// interval has no width at all.
+const LEAST_OF_A_SLICE: usize = 10;
+/// What a slice with fewer says instead.
+const TOO_SMALL: &str = "not enough data";
 
 /// Predictions of one model for the held-out pictures, `[pictures, classes]` row by row.
 struct Candidate {
@@ -160,7 +168,7 @@ impl Judged {
     }
 
     /// The network on the slices of the held-out part. The columns have a value for each picture of the
-    /// lesson.
+    /// lesson. A slice of too few stands there without numbers.
     pub(crate) fn slices(
         &self,
         lesson: &Lesson<'_>,
@@ -195,8 +203,12 @@ impl Judged {
                 let of_cells: Vec<u32> =
                     rows.iter().flat_map(|r| std::iter::repeat_n(groups[*r], n_classes)).collect();
                 let (said, was) = (cells(&self.predicted), cells(&label));
-                let found = match rows.is_empty() {
-                    true => None,
+                let n_groups = rows.iter().map(|row| groups[*row]).collect::<BTreeSet<u32>>().len();
+                let found = match n_groups < LEAST_OF_A_SLICE {
+                    true => {
+                        slice["note"] = json!(TOO_SMALL);
+                        None
+                    }
                     false => Some(evaluate(
                         &Predictions::new(&said, &was)?.grouped(&of_cells)?,
                         &self.params,

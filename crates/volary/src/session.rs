@@ -446,6 +446,7 @@ impl Session {
 
     /// Writes `run.json` before the end, for what is made from it.
     pub(crate) fn write_record(&mut self, path: &Path) -> Result<()> {
+        self.problems.absorb(&self.progress.take_passed_over());
         let record = self.record();
         output::write_whole(path, format!("{record:#}\n").as_bytes())?;
         self.recorded = Some(record);
@@ -464,6 +465,7 @@ impl Session {
         out: &mut dyn std::io::Write,
     ) -> Result<ExitCode> {
         self.end_reading();
+        self.problems.absorb(&self.progress.take_passed_over());
         // Where nobody asks for it, no file is read for it.
         let is_asked = self.global.json || run_json.is_some() || self.global.record.is_some();
         let record = match self.recorded.take() {

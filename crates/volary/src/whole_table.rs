@@ -227,15 +227,18 @@ fn texts(column: &Column) -> Vec<String> {
     (0..column.len()).map(|row| column.label_at(row).unwrap_or_default().trim().to_owned()).collect()
 }
 
-/// What a count of votes is called where its table leaves the answer out.
+/// What a count of votes is called where its table leaves the answer out, and names others.
 const NO_ANSWER: &str = "no answer";
+/// And where it names none: a count of those who chose the subject, among those who saw it.
+const CHOSEN: &str = "chosen";
 
 /// A row per subject and answer, as a row per subject and a column per answer.
 fn turned(ids: &[String], columns: &Columns) -> Result<WholeTable> {
+    let answers = columns.column("answer").map(texts).unwrap_or_default();
     // A count of those who said nothing is a count too, and its column needs a name.
-    let named = |answer: String| if answer.is_empty() { NO_ANSWER.to_owned() } else { answer };
-    let answers: Vec<String> =
-        columns.column("answer").map(texts).unwrap_or_default().into_iter().map(named).collect();
+    let nameless = if answers.iter().all(String::is_empty) { CHOSEN } else { NO_ANSWER };
+    let named = |answer: String| if answer.is_empty() { nameless.to_owned() } else { answer };
+    let answers: Vec<String> = answers.into_iter().map(named).collect();
     let of_question =
         |name: &str| columns.column(name).map_or_else(|| vec![String::new(); ids.len()], texts);
     let workflows = of_question("workflow_id");
@@ -509,6 +512,13 @@ mod tests {
             (slice.mask.count(), filter.to_string().as_str()),
             (1, "consensus(\"no answer\") > 0.2")
         );
+        // Where nobody named an answer, who is counted chose the subject.
+        let mut long = Columns::default();
+        assert!(long.insert("answer", Column::text([None, Some("")].into_iter())));
+        assert!(long.insert("fraction", Column::Number(vec![0.5, 0.125])));
+        assert!(long.insert("n_votes", Column::Number(vec![4.0, 1.0])));
+        let table = turned(&["a", "b"].map(str::to_owned), &long).unwrap();
+        assert_eq!(table.select("consensus(chosen) > 0.2").unwrap().1.mask.count(), 1);
     }
 
     #[test]

@@ -55,6 +55,39 @@ fn hard_where_the_crowd_is_sure_and_soft_elsewhere() {
     }
 }
 
+/// Nobody chose the third answer, and it stays open all the same; of a question with several answers it is false.
+#[test]
+fn of_one_answer_none_is_false_where_none_is_true() {
+    let truths = |kind: QuestionKind| {
+        let mut builder = VotesBuilder::default();
+        for i in 0..12 {
+            let c = builder.classification("w", "s", &format!("v{i}"), Some(i), &i.to_string());
+            builder.vote(c, "T0", kind, Some(if i < 6 { "a" } else { "b" }));
+        }
+        builder.offer("w", "T0", kind, "c");
+        let items = gold_of(&builder.finish(), &GoldParams::default());
+        items[0].answers.iter().map(|a| a.is_true).collect::<Vec<Option<bool>>>()
+    };
+    assert_eq!(truths(QuestionKind::Single), [None::<bool>; 3]);
+    assert_eq!(truths(QuestionKind::Multiple), [None, None, Some(false)]);
+}
+
+/// Three answers that nobody gave are a label of their own: none of them.
+#[test]
+fn none_of_several_answers_is_a_hard_label() {
+    let mut builder = VotesBuilder::default();
+    for i in 0..12 {
+        let c = builder.classification("w", "s", &format!("v{i}"), Some(i), &i.to_string());
+        builder.vote(c, "T0", QuestionKind::Multiple, None);
+    }
+    builder.offer("w", "T0", QuestionKind::Multiple, "bar");
+    builder.offer("w", "T0", QuestionKind::Multiple, "ring");
+    let items = gold_of(&builder.finish(), &GoldParams::default());
+    assert_eq!(items.len(), 1);
+    assert!(items[0].is_hard(QuestionKind::Multiple) && items[0].truths().next().is_none());
+    assert_eq!(items[0].answers.len(), 2);
+}
+
 #[test]
 fn the_soft_label_is_the_posterior_of_the_share() {
     let items = gold_of(&votes_of(&said("a", 12, 2), QuestionKind::Single), &GoldParams::default());

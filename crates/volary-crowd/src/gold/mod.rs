@@ -58,7 +58,8 @@ pub struct GoldAnswer {
     pub sd: Option<f64>,
     /// Interval of the share or the probability.
     pub interval: Interval,
-    /// The hard label: the answer is true, is false, or nobody can be so sure.
+    /// The hard label: the answer is true, is false, or nobody can be so sure. Of a question with one answer all are
+    /// false but the true one, and all are open where none is true.
     pub is_true: Option<bool>,
 }
 
@@ -193,7 +194,8 @@ fn answers(
         })
         .collect();
     if !kind.is_multiple() {
-        // Of one answer the others follow: all are false where one is true, and none is where none is.
+        // Of one answer the others follow: all are false where one is true, and none is where none is. One must be
+        // true, so that "all are false" would be a label that nobody gave.
         let has_one = all.iter().any(|a| a.is_true == Some(true));
         for answer in all.iter_mut().filter(|a| a.is_true != Some(true)) {
             answer.is_true = has_one.then_some(false);

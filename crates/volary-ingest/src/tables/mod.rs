@@ -11,6 +11,7 @@ mod whole;
 mod write;
 
 pub use extracts::{ExtractWriter, write_subject_export, write_subjects};
+pub(crate) use read::CsvRow;
 pub use read::{Cells, Columns, for_each_batch};
 pub use shapes::{ShapeCollector, read_shapes, read_shapes_without};
 pub use votes::{Both, VoteCollector, read_votes, read_votes_without};

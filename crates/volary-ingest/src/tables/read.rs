@@ -38,7 +38,8 @@ pub trait Cells {
     fn columns(&self, row: usize) -> Vec<String>;
 }
 
-/// Reads a table batch by batch, whatever its format, and hands each to `take`.
+/// Reads a table batch by batch, whatever its format, and hands each to `take`. Rows that cannot be used are told to
+/// `progress`.
 ///
 /// # Errors
 /// Where it cannot be read, lacks one of the `needed` columns, or `take` fails.
@@ -79,6 +80,7 @@ pub fn for_each_batch(
             while let Some(record) = records.next_record()? {
                 take(&CsvRow { names: &names, record })?;
             }
+            progress.pass_over(path, &records.problems);
         }
         TableFormat::Json => {
             let rows: Vec<Value> = serde_json::from_reader(std::io::BufReader::new(open()?))
@@ -193,9 +195,10 @@ fn cell(column: &dyn Array, row: usize) -> Option<Cow<'_, str>> {
     }
 }
 
-struct CsvRow<'n> {
-    names: &'n [String],
-    record: Record,
+/// A row of a CSV table.
+pub(crate) struct CsvRow<'n> {
+    pub(crate) names: &'n [String],
+    pub(crate) record: Record,
 }
 
 impl Cells for CsvRow<'_> {

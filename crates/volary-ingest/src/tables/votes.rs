@@ -124,7 +124,8 @@ impl ExtractSink for VoteCollector {
 
 /// Reads a `votes` table that `extract` wrote. Where its `classifications` table stands beside it, the
 /// classifications without any vote (only drawn, say) count as views of their subject too, and its versions
-/// say which answers of `workflows` were offered.
+/// say which answers of `workflows` were offered. A table of that name without its columns (the export that the
+/// votes are of, say) is none.
 ///
 /// # Errors
 /// Where a table cannot be read or lacks a column.
@@ -156,8 +157,8 @@ pub fn read_votes_without(
         "classifications.{}",
         path.extension().and_then(|e| e.to_str()).unwrap_or_default()
     ));
-    if beside != path && beside.is_file() {
-        for_each_batch(&beside, &needed, progress, |cells| {
+    if beside != path && beside.is_file() && !is_of_gold(path) {
+        let read = for_each_batch(&beside, &needed, progress, |cells| {
             for row in (0..cells.n_rows()).filter(|row| !is_out(cells, *row)) {
                 reader.classification(cells, row);
                 if workflows.is_some() {
@@ -165,7 +166,12 @@ pub fn read_votes_without(
                 }
             }
             Ok(())
-        })?;
+        });
+        match read {
+            // Columns are looked at before the first row is taken.
+            Err(IngestError::MissingColumns { .. }) => {}
+            read => read?,
+        }
         reader.next = 0;
     }
     for_each_batch(path, &[&needed[..], &["task", "answer"]].concat(), progress, |cells| {
@@ -188,6 +194,12 @@ pub fn read_votes_without(
         offers(workflows, used).iter().for_each(|offer| offer.add_to(&mut reader.builder));
     }
     Ok((reader.builder.finish(), n_left_out))
+}
+
+/// Whether the votes are by their name those that `volary gold` wrote: it numbers classifications anew, so that
+/// those of an extract beside it would all be counted as others.
+fn is_of_gold(path: &Path) -> bool {
+    path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| stem.ends_with("_votes"))
 }
 
 /// Knows classifications by their ids. The tables of one extraction come in one order, so the one looked

@@ -1,7 +1,7 @@
 //! Whole tables of whatever columns they have, as Arrow columns: for filters, maps and joins.
 //!
-//! Parquet and Arrow keep their types. A CSV or JSON column is numbers where every value is one, true and
-//! false where every value is, and text otherwise. `subject_id` is always text, and so is a column of whole numbers
+//! Parquet and Arrow keep their types. A CSV or JSON column is numbers where every value is one (or says that
+//! there is none, such as `NA`), true and false where every value is, and text otherwise. `subject_id` is always text, and so is a column of whole numbers
 //! that a double does not hold to the last digit (the ids of sky surveys have 17 to 19). Vectors made elsewhere
 //! may also be an NPY matrix ([`read_matrix`]).
 
@@ -19,6 +19,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, Stri
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
+use volary_core::is_missing;
 
 use super::TableFormat;
 use crate::error::IngestError;
@@ -55,6 +56,7 @@ pub fn read_whole(path: &Path, progress: &Progress) -> Result<Vec<RecordBatch>, 
                     column.push((!cell.is_empty()).then(|| cell.clone()));
                 }
             }
+            progress.pass_over(path, &records.problems);
             batch(names.into_iter().zip(cells)).map_err(table).map(|batch| vec![batch])
         }
         TableFormat::Json => {
@@ -156,7 +158,10 @@ fn typed(cells: Vec<Option<String>>) -> ArrayRef {
         _ => None,
     };
     let all = |is: &dyn Fn(&String) -> bool| cells.iter().flatten().all(is);
-    if all(&|cell| number(cell).is_some()) {
+    // `NA` is how others write that a number is missing; of a column with nothing else it is the word.
+    let is_number = |cell: &String| number(cell).is_some();
+    let is_word = cells.iter().any(Option::is_some) && !cells.iter().flatten().any(is_number);
+    if !is_word && all(&|cell| is_number(cell) || is_missing(cell)) {
         Arc::new(Float64Array::from_iter(cells.iter().map(|cell| number(cell.as_ref()?))))
     } else if all(&|cell| boolean(cell).is_some()) {
         Arc::new(BooleanArray::from_iter(cells.iter().map(|cell| boolean(cell.as_ref()?))))
@@ -185,6 +190,32 @@ mod tests {
 
     fn types(batch: &RecordBatch) -> Vec<(String, DataType)> {
         batch.schema_ref().fields().iter().map(|f| (f.name().clone(), f.data_type().clone())).collect()
+    }
+
+    #[test]
+    fn a_number_that_is_missing_in_words_is_missing_and_a_word_is_a_word() {
+        let folder = tempfile::tempdir().unwrap();
+        let csv = folder.path().join("a.csv");
+        std::fs::write(
+            &csv,
+            "subject_id,mag,region,all,left\nNA,1.5,NA,NA,\n2,NA,EU,NA,\n3,NaN,2,NA,\nx\n",
+        )
+        .unwrap();
+        let progress = Progress::default();
+        let batch = read_whole(&csv, &progress).unwrap().remove(0);
+        let type_of = |name: &str| batch.column_by_name(name).unwrap().data_type().clone();
+        assert_eq!(type_of("mag"), DataType::Float64);
+        let mag = batch.column_by_name("mag").unwrap();
+        let mag = mag.as_primitive::<arrow_array::types::Float64Type>();
+        assert_eq!((mag.value(0), mag.is_null(1)), (1.5, true));
+        assert_eq!(["subject_id", "region", "all"].map(type_of), [const { DataType::Utf8 }; 3]);
+        assert_eq!(type_of("left"), DataType::Float64);
+        // The row that is cut is told, and once however often the table is read.
+        read_whole(&csv, &progress).unwrap();
+        let problems = progress.take_passed_over();
+        assert_eq!((problems.total(), problems.examples().next().unwrap().row), (1, 4));
+        assert!(problems.examples().next().unwrap().detail.starts_with("a.csv: 1 fields"));
+        assert_eq!(progress.take_passed_over().total(), 0);
     }
 
     #[test]

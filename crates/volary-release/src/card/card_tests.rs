@@ -155,7 +155,9 @@ fn metrics() -> Value {
         "slices": [
             {"slice": "bright = yes", "n": 15, "auc": estimate(0.9)},
             {"slice": "bright = no", "n": 0, "auc": null},
+            {"slice": "bright = hardly", "n": 2, "auc": null, "note": "not enough data"},
         ],
+        "calibration_notes": ["It is stretched 400 times."],
         "latents": {"divergence": [1.0, 2.0]},
     })
 }
@@ -191,7 +193,11 @@ fn a_card_is_filled_from_the_folder() {
         "- interval coverage: 0.92",
         "| 0.00–0.50 | 12 | 0.2000 | 0.2500 (0.1500–0.3500) |",
         "| 0.50–1.00 | 0 | – | no data |",
+        "| bright = yes | 15 | 0.9000 (0.8000–1.0000) |",
         "| bright = no | 0 | no data |",
+        "| bright = hardly | 2 | not enough data |",
+        "\nA slice of too few pictures, ",
+        "### Calibration\n\nIt is stretched 400 times.\n\nOf those",
         "### B-1 (open, found 2026-01-01)",
         "| runs | 2 |",
         "model:cpu_time: 180.0 s of processor time",
@@ -469,7 +475,7 @@ fn rows_of_any_file_of_metrics() {
     );
     assert_eq!(tables(&all).len(), 3);
     assert_eq!(reliability(&metrics()).len(), 2);
-    assert_eq!(slices(&metrics()).len(), 2);
+    assert_eq!(slices(&metrics()).len(), 3);
     // Any other shape: estimates are found where they stand.
     let other =
         json!({"test": {"fid": {"value": 3.0, "low": 2.0, "high": 4.0}, "note": "x"}, "list": [1, 2]});

@@ -7,7 +7,8 @@
 //!   `models`, `model` is the model itself and other names are what it is compared with; below `classes`
 //!   stand single classes;
 //! - `reliability` is a list of bins: `low`, `high`, `n`, `mean_predicted` and the estimate `mean_label`;
-//! - `slices` is a list of objects: `slice` (in words), `n`, and estimates;
+//! - `slices` is a list of objects: `slice` (in words), `n`, and estimates, or a `note` why there are none;
+//! - `calibration_notes` is a list of sentences;
 //! - numbers of their own right in `held_out` (`n`, a coverage) are told as they are.
 
 use serde_json::{Map, Value};
@@ -123,6 +124,8 @@ pub struct Slice {
     pub n: u64,
     /// What was measured on them.
     pub estimates: Vec<Named>,
+    /// Why nothing was: "not enough data".
+    pub note: Option<String>,
 }
 
 /// All rows, in the order of the file.
@@ -212,9 +215,17 @@ pub fn slices(metrics: &Value) -> Vec<Slice> {
             slice: slice.get("slice").and_then(Value::as_str)?.to_owned(),
             n: slice.get("n").and_then(Value::as_u64)?,
             estimates: estimates(slice.as_object()?),
+            note: slice.get("note").and_then(Value::as_str).map(str::to_owned),
         })
     })
     .collect()
+}
+
+/// What is to be said of the calibration, in sentences.
+#[must_use]
+pub fn calibration_notes(metrics: &Value) -> Vec<&str> {
+    let all = metrics.get("calibration_notes").and_then(Value::as_array).into_iter().flatten();
+    all.filter_map(Value::as_str).collect()
 }
 
 /// Numbers of their own right in `held_out`.

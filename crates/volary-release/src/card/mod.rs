@@ -74,7 +74,8 @@ pub fn card(folder: &Folder, said: &Said<'_>) -> Result<String, ReleaseError> {
 /// The words of every card, whatever it is of.
 pub(crate) fn words() -> String {
     let (folder, said) = (Folder::empty(), Said::default());
-    format!("{}\n{}", front::front_matter(&folder, &said), page::page(&folder, &said))
+    let page = page::page(&folder, &said);
+    format!("{}\n{page}\n{}", front::front_matter(&folder, &said), page::words_of_some())
 }
 
 /// How a card differs from what the folder says; empty where it does not.

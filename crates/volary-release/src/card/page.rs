@@ -45,6 +45,17 @@ pub(super) fn family(kind: &str) -> Option<&'static Family> {
     FAMILIES.iter().find(|family| family.kind == kind)
 }
 
+/// Why some slices have no numbers.
+const TOO_FEW: &str = "A slice of too few pictures, or groups of pictures, has no numbers.";
+
+/// Words of ours that only some cards have: of small slices, and of an odd calibration.
+pub(super) fn words_of_some() -> String {
+    const OF_SOME: &str = "not enough data. The calibration of a class stretches the network's numbers many times, \
+        presses them to a share of what they were: it says next to nothing, is far too sure of itself, or too few \
+        pictures were kept for it (stop-share).";
+    format!("{TOO_FEW}\n{OF_SOME}")
+}
+
 /// The page, from its title on.
 pub(super) fn page(folder: &Folder, said: &Said<'_>) -> String {
     let mut out = String::new();
@@ -258,6 +269,9 @@ fn quality(folder: &Folder, out: &mut String) {
 
 fn calibration(folder: &Folder, out: &mut String) {
     put!(out, "\n### Calibration\n\n");
+    for note in evaluation::calibration_notes(&folder.metrics) {
+        put!(out, "{}\n\n", cell(note));
+    }
     let bins = evaluation::reliability(&folder.metrics);
     if bins.is_empty() {
         put!(out, "Not measured: this kind of model says no probabilities, or nothing was held out.\n");
@@ -302,9 +316,17 @@ fn slices(folder: &Folder, out: &mut String) {
         put!(out, "| {} | {} |", cell(&slice.slice), slice.n);
         for column in &columns {
             let found: Option<&Named> = slice.estimates.iter().find(|(name, _)| name == column);
-            put!(out, " {} |", of_some(slice.n, found.and_then(|(_, estimate)| *estimate)));
+            let estimate = found.and_then(|(_, estimate)| *estimate);
+            let shown = match &slice.note {
+                Some(note) if slice.n > 0 && estimate.is_none() => cell(note),
+                _ => of_some(slice.n, estimate),
+            };
+            put!(out, " {shown} |");
         }
         put!(out, "\n");
+    }
+    if slices.iter().any(|slice| slice.n > 0 && slice.note.is_some()) {
+        put!(out, "\n{TOO_FEW}\n");
     }
 }
 

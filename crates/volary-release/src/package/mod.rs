@@ -60,6 +60,8 @@ use crate::votes::{NO_ANSWER, Vote, Votes};
 
 /// The file of checksums.
 pub(crate) const SUMS: &str = "SHA256SUMS";
+/// The file that says which tables there are (Frictionless).
+pub(crate) const DESCRIPTION: &str = "datapackage.json";
 
 /// Tables, and how many rows each has.
 type TableRows = Vec<(&'static str, u64)>;

@@ -61,6 +61,14 @@ pub(crate) fn copy(
                     Some(format!(" (`volary {command}` was not told of all of them)"))
                 }
             };
+            if why.is_some() && !path.join(LINEAGE_FILE).is_file() {
+                return Err(refuse(format!(
+                    "people opted out, and nothing says that this model learned without them: there is no \
+                     {LINEAGE_FILE}; write its card first: `volary card {}`; it keeps there the runs that the model \
+                     stands on, if their run.json are in the project (--project), or else make the model again",
+                    path.display()
+                )));
+            }
             if let Some(why) = why {
                 return Err(refuse(format!(
                     "people opted out, and nothing says that this model learned without them{why}; make it again \

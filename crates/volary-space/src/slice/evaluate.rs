@@ -227,8 +227,10 @@ fn truth(node: &Node, table: &dyn Table) -> Result<Vec<Option<bool>>, FilterErro
             texts(column.find(table)?, |t| t.to_lowercase().contains(&wanted))
         }
         Form::Has { column, text } => {
-            let wanted = text.trim().to_lowercase();
-            texts(column.find(table)?, |t| t.split(';').any(|one| one.trim().to_lowercase() == wanted))
+            // A tag is `ring`, and is shown as `#ring`.
+            let bare = |one: &str| one.trim().trim_start_matches('#').to_lowercase();
+            let wanted = bare(text);
+            texts(column.find(table)?, |t| t.split(';').any(|one| bare(one) == wanted))
         }
         Form::Missing { column } => missing(column.find(table)?),
         Form::Flag { column } => match column.find(table)? {

@@ -11,7 +11,7 @@
 //! | `x between 0.3 and 0.7` | 0.3 ≤ x ≤ 0.7 |
 //! | `x in (1, 2)`, `x in ('a', 'b')` | x is one of them |
 //! | `kind contains 'merg'` | the text holds the other, capitals or not |
-//! | `tags has 'ring'` | one of the texts between `;` is the other, capitals or not; `tags contains 'ring'` holds of `ringed` too |
+//! | `tags has 'ring'` | one of the texts between `;` is the other, capitals and a `#` before it or not; `tags contains 'ring'` holds of `ringed` too |
 //! | `x is missing` | there is no value (a number that is NaN has none) |
 //! | `flag` | a column of true and false holds true |
 //! | `not`, `and`, `or`, `( )` | as usual, in this order of binding; also `not in`, `not between`, `is not missing` |

@@ -47,6 +47,7 @@ fn what_it_selects() {
     check("tags has 'ring'", &[0, 3], 1);
     check("tags not has 'RING '", &[1, 4, 5], 1);
     check("tags has 'two rings'", &[3, 5], 1);
+    check("tags has '#ring'", &[0, 3], 1);
     check("tags contains 'ring'", &[0, 1, 3, 5], 1);
     check("kind is missing", &[2], 0);
     check("kind is not missing and not retired", &[1], 1);

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 /// Newton's method has long ended by then.
 const MOST_STEPS: usize = 100;
+/// A slope above this, or below one over it, is hardly a matter of calibration: the logits of a network that learned
+/// something are right to within a few times.
+const EXTREME_SLOPE: f64 = 10.0;
 
 /// What is done to the logit of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +24,13 @@ pub struct Calibration {
 impl Calibration {
     /// That leaves logits as they are.
     pub const NONE: Self = Self { slope: 1.0, intercept: 0.0 };
+
+    /// Whether it changes the network's numbers so much that they say next to nothing by themselves, or that it was
+    /// fitted to too few pictures.
+    #[must_use]
+    pub fn is_extreme(self) -> bool {
+        !(1.0 / EXTREME_SLOPE..=EXTREME_SLOPE).contains(&self.slope)
+    }
 
     /// The calibrated probability of an uncalibrated one.
     #[must_use]
@@ -130,6 +140,13 @@ mod tests {
         let found = Calibration::fit(&logits, &shares).unwrap();
         assert!((found.slope - 1.641_976_993).abs() < 1e-5, "{found:?}");
         assert!((found.intercept + 0.053_731_221).abs() < 1e-5, "{found:?}");
+    }
+
+    #[test]
+    fn a_slope_of_more_than_ten_times_is_extreme_either_way() {
+        let of = |slope: f64| Calibration { slope, intercept: -47.9 }.is_extreme();
+        assert!(of(393.7) && of(10.01) && of(0.099) && of(f64::NAN));
+        assert!(!of(10.0) && !of(1.0) && !of(0.1));
     }
 
     #[test]

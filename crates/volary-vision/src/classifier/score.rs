@@ -44,9 +44,10 @@ pub struct Prediction {
     pub probability_low: f64,
     /// Upper end of it.
     pub probability_high: f64,
-    /// Standard deviation over the passes.
+    /// Standard deviation over the passes, calibrated as the interval is.
     pub probability_sd: f64,
-    /// Mutual information of answer and network, in bits.
+    /// Mutual information of answer and network, in bits, of the passes before calibration: that adds nothing to what
+    /// the network knows.
     pub mutual_information_bits: f64,
 }
 

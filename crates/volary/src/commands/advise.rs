@@ -6,12 +6,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::{Value, json};
+use volary_core::ProblemKind;
 use volary_ingest::class_table::{ClassColumns, read_class_table};
 use volary_ingest::tables::for_each_batch;
 use volary_ingest::volunteer::Without;
 use volary_loop::drift::Reference;
 use volary_loop::retrain::{Evidence, Missed, Reason, RetrainParams, retrain};
 use volary_release::bias::{Registry, State};
+use volary_release::cost::{COST_FILE, Ledger};
 use volary_release::optout::OptOuts;
 
 use crate::session::Session;
@@ -21,6 +23,9 @@ const N_BINS: usize = 10;
 /// Chance that a window without drift raises an alarm.
 const P_FALSE: f64 = 0.01;
 const DAY_MS: i64 = 86_400_000;
+/// Where fewer than this share of the subjects that a model was trained with have labels, the table is probably not
+/// the one that is meant, or not whole.
+const FEW_LABELS: f64 = 0.5;
 
 /// Should this model be trained again? Says so with its reasons; a person starts the training.
 ///
@@ -42,7 +47,7 @@ pub(crate) struct Args {
     /// The task, where the labels have several.
     #[arg(long, value_name = "TASK")]
     task: Option<String>,
-    /// The day it was trained [default: that of its weights' file].
+    /// The day it was trained [default: what its cost.json says, else the day of its weights' file].
     #[arg(long, value_name = "YYYY-MM-DD")]
     trained: Option<String>,
     /// The day today [default: the clock's].
@@ -80,7 +85,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let config: Value = serde_json::from_str(&text)
         .with_context(|| format!("the model's configuration cannot be read: {}", config.display()))?;
     let of = |name: &str| config.get(name).and_then(Value::as_u64).unwrap_or(0);
-    let trained = trained(args)?;
+    let Trained { at_ms: trained, by } = trained(args)?;
     let age_ms = today(args, &session)? - trained;
     let days = u32::try_from(age_ms.div_euclid(DAY_MS)).map_err(|_| {
         anyhow!("the model was trained after --today; give the day that --trained means")
@@ -108,12 +113,23 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         opted_out: opted_out(args, trained, &mut session)?,
     };
     let reasons = retrain(&evidence, &RetrainParams::default());
+    let few = n_labels_now.filter(|now| (*now as f64) < FEW_LABELS * n_labels_then as f64);
+    if let Some(n_labels_now) = few {
+        let detail = format!(
+            "{n_labels_now} subjects have labels, and the model was trained with {n_labels_then}: is the table whole?"
+        );
+        session.problems.add(0, "", ProblemKind::Suspicious, detail);
+    }
     let summary = &mut session.summary;
+    let day = day_of(trained)?;
+    summary.line("trained", "trained", &format!("{day} ({})", by.words()), day.clone());
+    summary.value("trained_by", by.as_str());
     summary.count("days", "days old", u64::from(days));
     summary.count("n_labels_then", "subjects with labels then", n_labels_then);
     if let Some(n_labels_now) = n_labels_now {
         summary.count("n_labels_now", "  and now", n_labels_now);
     }
+    summary.value("has_few_labels", few.is_some());
     if !evidence.drifts.is_empty() {
         let n = evidence.drifts.iter().filter(|d| **d).count();
         summary.count("n_drifting", "windows that drift", n as u64);
@@ -130,12 +146,22 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     .into_iter()
     .filter_map(|(is_missing, what)| is_missing.then_some(what))
     .collect();
-    if reasons.is_empty() {
+    if let Some(n_labels_now) = few {
+        summary.note(&format!(
+            "note: only {n_labels_now} subjects have labels, fewer than half of the {n_labels_then} that the model was \
+             trained with: nothing can be said of growth before it is known why"
+        ));
+    } else if reasons.is_empty() {
         summary.note(match not_looked_at.len() {
             0 => "no reason to train again",
             4 => "nothing was looked at but its age",
             _ => "no reason to train again in what was looked at",
         });
+    }
+    if by == By::Weights {
+        summary.note(
+            "note: the model has no record of when it was trained, and a copy of its folder looks new; give --trained",
+        );
     }
     if !not_looked_at.is_empty() {
         summary.note(&format!("not looked at: {}", not_looked_at.join("; ")));
@@ -182,16 +208,62 @@ fn day_ms(text: &str) -> Result<i64> {
     Ok(date.to_zoned(jiff::tz::TimeZone::UTC)?.timestamp().as_millisecond())
 }
 
-fn trained(args: &Args) -> Result<i64> {
+/// By what it is known when a model was trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// Whoever asked said it.
+    Asker,
+    /// The record of what the training cost.
+    Record,
+    /// The time of the file, which is that of its last copy.
+    Weights,
+}
+
+impl By {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Asker => "option",
+            Self::Record => "record",
+            Self::Weights => "file",
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Asker => "by --trained",
+            Self::Record => "by its cost.json",
+            Self::Weights => "by the time of its weights' file",
+        }
+    }
+}
+
+/// When a model was trained.
+struct Trained {
+    at_ms: i64,
+    by: By,
+}
+
+fn day_of(at_ms: i64) -> Result<String> {
+    Ok(jiff::Timestamp::from_millisecond(at_ms)?.strftime("%Y-%m-%d").to_string())
+}
+
+fn trained(args: &Args) -> Result<Trained> {
     if let Some(day) = &args.trained {
-        return day_ms(day);
+        return Ok(Trained { at_ms: day_ms(day)?, by: By::Asker });
+    }
+    let costs = args.model.join(COST_FILE);
+    if let Some(ended_at) = Ledger::read(&costs)?.ended_at() {
+        let at: jiff::Timestamp = ended_at.parse().with_context(|| {
+            format!("`ended_at` {ended_at:?} is no time; give --trained: {}", costs.display())
+        })?;
+        return Ok(Trained { at_ms: at.as_millisecond(), by: By::Record });
     }
     let path = args.model.join("weights.safetensors");
     let time = std::fs::metadata(&path).and_then(|m| m.modified());
     let time = time.with_context(|| {
         format!("the model does not say when it was trained; give --trained: {}", path.display())
     })?;
-    Ok(jiff::Timestamp::try_from(time)?.as_millisecond())
+    Ok(Trained { at_ms: jiff::Timestamp::try_from(time)?.as_millisecond(), by: By::Weights })
 }
 
 fn today(args: &Args, session: &Session) -> Result<i64> {
@@ -242,7 +314,7 @@ fn scores(path: &Path, session: &mut Session) -> Result<Vec<f64>> {
 fn opted_out(args: &Args, trained_ms: i64, session: &mut Session) -> Result<Vec<f64>> {
     let (Some(votes), Some(list)) = (&args.votes, &args.optouts) else { return Ok(Vec::new()) };
     let log = OptOuts::read(list)?;
-    let trained = jiff::Timestamp::from_millisecond(trained_ms)?.strftime("%Y-%m-%d").to_string();
+    let trained = day_of(trained_ms)?;
     let out = log.out();
     // Of the day itself nobody can say which came first.
     let since = out.iter().filter(|(_, at)| **at >= trained.as_str()).map(|(who, _)| (*who).to_owned());

@@ -21,7 +21,7 @@ use volary_ingest::label_table::read_scores;
 use volary_ingest::tables::{TableFormat, for_each_batch};
 
 use self::of_votes::Asked;
-use crate::analysis::read_truth;
+use crate::analysis::{check_truth, read_truth};
 use crate::bias_tables::write_bias;
 use crate::input::read_input;
 use crate::session::{Session, run_json_for};
@@ -116,6 +116,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let rows = args.rows.clone().or(&session.settings.rows);
     let votes = read_input(&args.input, &rows, None, &[], &mut session)?;
     let truth = read_truth(&args.truth, &mut session)?;
+    check_truth(&truth, &votes, &mut session)?;
     let counted = counted(&votes, Repeats::First);
     let consensus = fraction(&votes, &counted, None, &FractionParams::default())?;
     let question = question(&votes, args)?;
@@ -169,14 +170,19 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         all.extend(of_votes.iter().map(|rate| ("votes", rate)));
     }
     let model = match &args.scores {
-        Some(path) => bias(&by_model(path, &judged, args, &mut session)?, &columns, &params)?,
+        Some(path) => {
+            let scored = by_model(path, &judged, args, &mut session)?;
+            let columns: Vec<Column> = columns.iter().map(|column| column.of(&scored.places)).collect();
+            let model = bias(&scored.cases, &columns, &params)?;
+            note("model", "The model", &model, &mut session);
+            // Side by side on the same subjects: a model is best asked of those that it did not learn from.
+            let there: Vec<Case> = scored.places.iter().map(|&at| judged.cases[at]).collect();
+            note_inherited(&inherited(&bias(&there, &columns, &params)?, &model), &mut session);
+            model
+        }
         None => Vec::new(),
     };
-    if args.scores.is_some() {
-        note("model", "The model", &model, &mut session);
-        note_inherited(&inherited(&crowd, &model), &mut session);
-        all.extend(model.iter().map(|rate| ("model", rate)));
-    }
+    all.extend(model.iter().map(|rate| ("model", rate)));
     session.rows("bias", write_bias(&args.output, &all)?);
     session.output(&args.output);
     session.finish(Some(&run_json_for(&args.output)))
@@ -267,8 +273,7 @@ fn read_columns(
     let needed: Vec<&str> =
         std::iter::once("subject_id").chain(names.iter().map(String::as_str)).collect();
     let mut is_read = vec![false; subjects.len()];
-    // The header is row 1.
-    let mut number = 1;
+    let mut number = 0;
     let problems = &mut session.problems;
     for_each_batch(path, &needed, &session.progress, |batch| {
         for row in 0..batch.n_rows() {
@@ -287,7 +292,22 @@ fn read_columns(
         }
         Ok(())
     })?;
-    Ok(names.iter().zip(cells).map(|(name, cells)| Column::of_cells(name, cells)).collect())
+    let mut columns = Vec::new();
+    for (name, cells) in names.iter().zip(cells) {
+        let n_cells = cells.iter().flatten().count();
+        let column = Column::of_cells(name, cells);
+        if let Values::Numbers(values) = &column.values {
+            let n_words = n_cells - values.iter().filter(|v| v.is_finite()).count();
+            if n_words > 0 {
+                session.summary.note(&format!(
+                    "{}: {n_words} cells say that there is no number (such as NA); they are in no slice of it",
+                    printable(name)
+                ));
+            }
+        }
+        columns.push(column);
+    }
+    Ok(columns)
 }
 
 /// A column of yes and no for each condition; neither, where a value is missing.
@@ -319,23 +339,45 @@ fn conditions(
     filters.iter().map(column).collect()
 }
 
-/// What a model says of the same subjects; those without a score are called negative and counted.
-fn by_model(path: &Path, judged: &Judged, args: &Args, session: &mut Session) -> Result<Vec<Case>> {
+/// Judged subjects of which a model says something.
+#[derive(Default)]
+struct Scored {
+    /// Where among the judged ones each is.
+    places: Vec<usize>,
+    cases: Vec<Case>,
+}
+
+/// What a model says of the same subjects. One without a score was not called negative: it is left out.
+fn by_model(path: &Path, judged: &Judged, args: &Args, session: &mut Session) -> Result<Scored> {
+    if !args.threshold.is_finite() {
+        bail!("--threshold {} is no score; give a number such as 0.5", args.threshold);
+    }
     let (scores, report) = read_scores(path, &session.progress)?;
     session.problems.absorb(&report.problems);
     session.input(report.digest);
-    let mut n_without = 0;
-    let case = |(subject, case): (&String, &Case)| {
-        let score = scores.get(&(subject.clone(), args.positive.clone())).copied();
-        n_without += u64::from(score.is_none());
-        let said_positive = score.is_some_and(|s| s >= args.threshold);
-        Case { said_positive, ..*case }
-    };
-    let cases = judged.subjects.iter().zip(&judged.cases).map(case).collect();
-    if n_without > 0 {
-        session.summary.count("n_without_score", "subjects without a score", n_without);
+    let mut scored = Scored::default();
+    for (at, (subject, case)) in judged.subjects.iter().zip(&judged.cases).enumerate() {
+        if let Some(&score) = scores.get(&(subject.clone(), args.positive.clone())) {
+            scored.places.push(at);
+            scored.cases.push(Case { said_positive: score >= args.threshold, ..*case });
+        }
     }
-    Ok(cases)
+    if scored.places.is_empty() && !judged.cases.is_empty() {
+        let answers: BTreeSet<&str> = scores.keys().map(|(_, answer)| answer.as_str()).collect();
+        let answers: Vec<String> =
+            answers.iter().take(MOST).map(|answer| format!("{answer:?}")).collect();
+        bail!(
+            "no subject that is judged has a score for {:?}; the scores are of {}: {}",
+            args.positive,
+            if answers.is_empty() { "nothing".to_owned() } else { answers.join(", ") },
+            path.display()
+        );
+    }
+    let n_without = (judged.cases.len() - scored.places.len()) as u64;
+    if n_without > 0 {
+        session.summary.count("n_without_score", "left out for the model: no score", n_without);
+    }
+    Ok(scored)
 }
 
 /// A slice in words.

@@ -14,7 +14,7 @@ use volary_crowd::practice::{Bin, Effect, Practice, PracticeParams, judged, prac
 use volary_crowd::{Repeats, counted};
 use volary_ingest::tables::{TableFormat, write_table};
 
-use crate::analysis::read_truth;
+use crate::analysis::{check_truth, read_truth};
 use crate::input::{read_input, subject_ids};
 use crate::session::{Session, run_json_for};
 use crate::settings::RowSettings;
@@ -64,6 +64,7 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let rows = args.rows.clone().or(&session.settings.rows);
     let votes = read_input(&args.input, &rows, None, &[], &mut session)?;
     let truth = read_truth(&args.truth, &mut session)?;
+    check_truth(&truth, &votes, &mut session)?;
     let told: BTreeSet<String> = match &args.feedback {
         Some(path) => subject_ids(path, &mut session)?,
         None => BTreeSet::new(),

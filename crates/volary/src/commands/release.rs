@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Subcommand;
 use serde_json::json;
 use volary_release::attack::{self, Knowledge, Outcome, Truth, Version, View};
@@ -66,7 +66,7 @@ struct Make {
     /// The key of the pseudonyms: a file that only you can read, outside the package.
     #[arg(long, value_name = "FILE", required = true)]
     key: Option<PathBuf>,
-    /// Make the key.
+    /// Make the key. Where the release is refused, it goes again.
     #[arg(long)]
     new_key: bool,
     /// Consensus of the same votes, as `volary consensus` writes it.
@@ -228,7 +228,7 @@ fn knowledge(knows: &Knows, session: &Session) -> Result<Knowledge> {
 }
 
 fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
-    let (Some(settings_file), Some(output), Some(biases), Some(key)) =
+    let (Some(settings_file), Some(output), Some(biases), Some(key_file)) =
         (&args.settings, &args.output, &args.biases, &args.key)
     else {
         // The command line is refused before it comes to this.
@@ -262,9 +262,21 @@ fn run_make(args: &Make, mut session: Session) -> Result<ExitCode> {
             None => Vec::new(),
         },
     };
-    let key =
-        if args.new_key { ReleaseKey::create(key, output)? } else { ReleaseKey::read(key, output)? };
-    let built = package::build(&settings, &inputs, &key, output, &session.progress)?;
+    let key = match args.new_key {
+        true => ReleaseKey::create(key_file, output)?,
+        false => ReleaseKey::read(key_file, output)?,
+    };
+    let built = match package::build(&settings, &inputs, &key, output, &session.progress) {
+        Ok(built) => built,
+        // Nothing was made with a new key, and what was typed is typed again once the fault is mended.
+        Err(error) if args.new_key => {
+            return Err(match key.take_back(key_file) {
+                Ok(()) => error.into(),
+                Err(left) => anyhow!("{error} (and the new key is still there, remove it: {left})"),
+            });
+        }
+        Err(error) => return Err(error.into()),
+    };
     // The key is no input for the record: its checksum would let others try keys.
     let one = [settings_file, biases];
     let more = [

@@ -205,6 +205,104 @@ fn slices_that_are_too_small_are_told() {
     let (record, after) = table(&[]);
     assert_eq!(before, after);
     let problem = &record["problem_examples"][0];
-    assert_eq!((&problem["row"], &problem["column"]), (&62.into(), &"subject_id".into()), "{problem}");
+    assert_eq!((&problem["row"], &problem["column"]), (&61.into(), &"subject_id".into()), "{problem}");
     assert_eq!(record["problems"].as_object().unwrap().len(), 1, "{:#}", record["problems"]);
+}
+
+/// A subject that a model was not asked of was not called bogus by it.
+#[test]
+fn a_model_is_judged_by_what_it_said_and_by_nothing_else() {
+    let place = Place::new();
+    crowd(&place);
+    let rates = |scores: &str, more: &[&str]| {
+        let line = ["--by", "sensor", "--scores", scores, "-o", "x.csv"];
+        let record = place.record(&[&BASE[..], &line, more].concat());
+        let rows = place.table("x.csv");
+        let model: Vec<_> = rows.into_iter().filter(|row| row["who"] == "model").collect();
+        (record["summary"].clone(), model)
+    };
+    let (_, whole) = rates("scores.csv", &[]);
+    // Of every other subject only, and once with its answer in other capitals.
+    let text = place.read("scores.csv");
+    let (head, rows) = text.split_once('\n').unwrap();
+    let half: String = rows
+        .split_inclusive('\n')
+        .enumerate()
+        .filter(|(at, _)| at / 4 % 2 == 0)
+        .map(|(_, row)| row)
+        .collect();
+    place.write("half.csv", format!("{head}\n{half}"));
+    place.write("capitals.csv", text.replace("real", "Real"));
+    let (summary, some) = rates("half.csv", &[]);
+    assert_eq!(summary["n_without_score"], 200);
+    let n = |rows: &[std::collections::BTreeMap<String, String>]| -> u64 {
+        rows.iter().map(|row| row["n"].parse::<u64>().unwrap()).sum()
+    };
+    assert_eq!((n(&whole), n(&some)), (400, 200));
+    let rate = |row: &std::collections::BTreeMap<String, String>| row["rate"].parse::<f64>().unwrap();
+    for row in &some {
+        let same =
+            whole.iter().find(|w| w["error"] == row["error"] && w["x_label"] == row["x_label"]).unwrap();
+        assert!((rate(row) - rate(same)).abs() < 0.1, "{row:?}\n{same:?}");
+    }
+    let scored = [&BASE[..], &["--by", "sensor", "-o", "y.csv", "--scores"]].concat();
+    place
+        .volary(&[&scored[..], &["capitals.csv"]].concat())
+        .fails_with("has a score for \"real\"; the scores are of \"Real\"");
+    place
+        .volary(&[&scored[..], &["scores.csv", "--threshold", "NaN"]].concat())
+        .fails_with("is no score");
+    place
+        .volary(&[&BASE[..], &["--by", "sensor", "--least", "0", "-o", "y.csv"]].concat())
+        .fails_with("nobody");
+}
+
+/// A true answer that the question does not have would be "not real", whatever was meant.
+#[test]
+fn a_truth_in_other_words_is_no_truth() {
+    let place = Place::new();
+    crowd(&place);
+    let truth = place.read("truth.csv");
+    place.write("truth.csv", truth.replace("real", "Real").replace("bogus", "Bogus"));
+    for command in ["bias", "practice"] {
+        let line = match command {
+            "bias" => [&BASE[..], &["--by", "sensor", "-o", "y.csv"]].concat(),
+            _ => vec!["practice", "labels.csv", "--truth", "truth.csv", "-o", "y.csv"],
+        };
+        place.volary(&line).fails_with("the truth says \"Bogus\", and theirs are \"bogus\", \"real\"");
+    }
+    let consensus = ["consensus", "labels.csv", "--truth", "truth.csv", "-o", "c.csv"];
+    place.volary(&consensus).fails_with("write them alike");
+    assert!(!place.path("y.csv").exists() && !place.path("c.csv").exists());
+    // One that is odd is told of, and the others count.
+    place.write("truth.csv", truth.replace("\n7,bogus\n", "\n7,Lens\n"));
+    let record = place.record(&[&BASE[..], &["--by", "sensor", "-o", "y.csv"]].concat());
+    let problem = record["problem_examples"][0]["detail"].as_str().unwrap();
+    assert!(problem.contains("\"Lens\"") && problem.contains("subject 7"), "{problem}");
+}
+
+/// R writes `NA` where a number is missing; the column is one of numbers all the same, and a row that is cut is told of.
+#[test]
+fn a_number_that_is_missing_in_words_leaves_the_others_numbers() {
+    let place = Place::new();
+    crowd(&place);
+    let slices = place.read("slices.csv");
+    let lines: Vec<&str> = slices.lines().collect();
+    let mut cells: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+    cells[5] = "4,NA,right".to_owned();
+    cells[6] = "5,inf,right".to_owned();
+    place.write("slices.csv", format!("{}\n9999,18.0", cells.join("\n")));
+    let record = place.record(&[&BASE[..], &["--by", "mag", "-o", "x.csv"]].concat());
+    assert!(record["summary"]["n_flagged_crowd"].as_u64().unwrap() >= 1, "{:#}", record["summary"]);
+    let rows = place.table("x.csv");
+    assert!(rows.iter().all(|row| row["x_low"].parse::<f64>().is_ok()), "{rows:?}");
+    assert_eq!(record["problems"]["wrong number of fields"], 1, "{:#}", record["problems"]);
+    assert!(
+        record["problem_examples"][0]["detail"].as_str().unwrap().starts_with("slices.csv: 2 fields")
+    );
+    let run = place.volary(&[&BASE[..], &["--by", "mag", "-o", "x.csv"]].concat());
+    assert!(run.stdout.contains("mag: 2 cells say that there is no number"), "{}", run.stdout);
+    place.record(&[&BASE[..], &["--where", "mag > 8", "-o", "x.csv"]].concat());
+    let strict = place.volary(&[&BASE[..], &["--by", "mag", "-o", "x.csv", "--strict"]].concat());
+    assert_eq!(strict.code, 3, "{}", strict.stderr);
 }

@@ -46,8 +46,28 @@ fn a_card_from_labels_to_the_hub_and_whoever_changes_it_is_found_out() {
     place.write("policy.toml", POLICY);
     place.write("biases.toml", "");
     place.record(&["consensus", "labels.csv", "-o", "votes.csv"]);
-    let more = ["--epochs", "2", "--held-out", "0.3", "--by", "object"];
+    // Of a rare camera there are too few pictures to say anything.
+    let subjects = place.read("subjects.csv");
+    let with_cameras: String = subjects
+        .lines()
+        .enumerate()
+        .map(|(row, line)| match row {
+            0 => format!("{line},camera\n"),
+            row if row % 8 == 0 => format!("{line},rare\n"),
+            _ => format!("{line},usual\n"),
+        })
+        .collect();
+    place.write("subjects.csv", with_cameras);
+    let more = ["--epochs", "2", "--held-out", "0.5", "--by", "object,camera"];
     place.volary(&train("model", &more)).is_done();
+    let measured = read(&place, "model/metrics.json");
+    let slices = measured["slices"].as_array().unwrap();
+    for slice in slices {
+        let is_enough = slice["n"].as_u64().unwrap() >= 10;
+        assert_eq!(slice["excess_log_loss"].is_object(), is_enough, "{slice}");
+        assert_eq!(slice["note"] == "not enough data", !is_enough, "{slice}");
+    }
+    assert!(slices.iter().any(|s| s["slice"] == "camera = usual" && s["note"].is_null()), "{slices:?}");
     // Training leaves a draft.
     assert!(place.read("model/card.md").contains("A draft"));
     place.record(&CARD);
@@ -60,6 +80,7 @@ fn a_card_from_labels_to_the_hub_and_whoever_changes_it_is_found_out() {
         "learned from",
         "### Calibration",
         "| object = o",
+        "| not enough data | not enough data |",
         "None are known.",
         "model:cpu_time",
     ] {

@@ -44,6 +44,7 @@ fn from_gold_labels_to_probabilities_that_say_how_sure_they_are() {
     // The card knows what it was taught by.
     let card = place.read("model/card.md");
     assert!(card.contains("gold_soft.csv `") && card.contains("dropout"), "{card}");
+    assert!(!card.contains("stretches the network's numbers"), "{card}");
 
     place.record(&["score", "model", "subjects.csv", "-o", "scores.csv", "--passes", "12"]);
     place.record(&["score", "model", "subjects.csv", "-o", "again.csv", "--passes", "12"]);
@@ -63,6 +64,26 @@ fn from_gold_labels_to_probabilities_that_say_how_sure_they_are() {
     }
     assert_eq!(n, 80);
     assert_eq!(place.read("scores_embeddings.csv").lines().next().unwrap().split(',').count(), 1 + 12);
+}
+
+#[test]
+fn a_network_that_learned_nothing_is_not_calibrated_into_one_that_did() {
+    let place = Place::new();
+    project(&place, 80);
+    labels(&place, 80);
+    place.record(&["gold", "labels.csv", "-o", "gold.csv"]);
+    let mut line = train("model", &["--epochs", "1", "--held-out", "0.3", "--group", "object"]);
+    // So small a step leaves the network as it was drawn.
+    let at = line.iter().position(|word| *word == "0.005").unwrap();
+    line[at] = "0.0000001";
+    let run = place.volary(&line);
+    run.is_done();
+    let config: Value = serde_json::from_str(&place.read("model/config.json")).unwrap();
+    let slope = config["calibration"][0]["slope"].as_f64().unwrap();
+    assert!(slope > 10.0, "{slope}");
+    let words = format!("stretches the network's numbers {slope:.0} times: it says next to nothing");
+    assert!(run.stdout.contains(&words), "{words}\n{}", run.stdout);
+    assert!(place.read("model/card.md").contains(&words), "{words}");
 }
 
 #[test]

@@ -80,6 +80,27 @@ fn labels_are_made_again_from_their_votes_and_mistakes_are_found() {
     place.volary(&["gold", "verify", "none.csv"]).fails_with("no record of how the labels were made");
 }
 
+/// An export is called classifications.csv as a table of extracts is; it is none, wherever the votes lie.
+#[test]
+fn votes_are_read_beside_the_export_that_they_are_of() {
+    let place = Place::new();
+    place.write("classifications.csv", export(&rows(None)));
+    place.record(&["gold", "classifications.csv", "-o", "gold.csv"]);
+    place.record(&["gold", "classifications.csv", "-o", "away/gold.csv"]);
+    place.record(&["consensus", "away/gold_votes.csv", "-o", "away/c.csv"]);
+    let expected = place.read("away/c.csv");
+    place.write("labels.csv", place.read("gold_votes.csv"));
+    for input in ["gold_votes.csv", "labels.csv"] {
+        place.record(&["consensus", input, "-o", "c.csv"]);
+        assert_eq!(place.read("c.csv"), expected, "{input}");
+    }
+    // Beside extracts, whose classifications have other numbers: nobody is counted twice.
+    place.record(&["extract", "classifications.csv", "-o", "extracts", "--to", "csv"]);
+    place.record(&["gold", "classifications.csv", "-o", "extracts/gold.csv"]);
+    place.record(&["consensus", "extracts/gold_votes.csv", "-o", "c.csv"]);
+    assert_eq!(place.read("c.csv"), expected);
+}
+
 #[test]
 fn whoever_opted_out_has_never_been_there() {
     let place = Place::new();

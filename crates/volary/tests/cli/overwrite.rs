@@ -19,6 +19,17 @@ fn project() -> Place {
     place
 }
 
+/// What a training leaves.
+const OF_MODEL: [&str; 7] = [
+    "config.json",
+    "weights.safetensors",
+    "metrics.json",
+    "checkpoint.safetensors",
+    "history.csv",
+    "split.csv",
+    "run.json",
+];
+
 #[test]
 fn no_command_writes_over_what_it_reads() {
     let place = project();
@@ -27,6 +38,10 @@ fn no_command_writes_over_what_it_reads() {
     std::fs::create_dir(place.path("data")).unwrap();
     std::fs::copy(place.path("classifications.csv"), place.path("data/classifications.csv")).unwrap();
     place.write("volary.toml", "[rows]\noptouts = \"optouts.toml\"\n");
+    std::fs::create_dir(place.path("model")).unwrap();
+    for name in OF_MODEL {
+        place.write(&format!("model/{name}"), "{\"command\": \"train\"}");
+    }
     #[cfg(unix)]
     std::os::unix::fs::symlink("classifications.csv", place.path("link.csv")).unwrap();
     let state = || -> Vec<(String, Vec<u8>)> {
@@ -52,7 +67,18 @@ fn no_command_writes_over_what_it_reads() {
         "slice truth.csv subject_id==1 -o truth.csv".to_owned(),
         "extract data/classifications.csv -o data --to csv".to_owned(),
         "consensus classifications.csv --config volary.toml -o volary.toml".to_owned(),
+        // What gold stands on, though the mixture does not read it.
+        format!("{mix} gold_votes.csv"),
+        format!("{mix} gold_gold.json"),
+        // What a folder came with, though not all of it is read.
+        "consensus extracts -o extracts/classifications.csv".to_owned(),
+        "consensus extracts -o c.csv --record extracts/run.json".to_owned(),
+        "practice extracts --truth truth.csv -o extracts/classifications.csv".to_owned(),
+        "score model classifications.csv -o model/split.csv".to_owned(),
+        "score model classifications.csv -o extracts/../model/history.csv".to_owned(),
+        "attention model classifications.csv -o model".to_owned(),
     ];
+    lines.extend(OF_MODEL.map(|name| format!("card model --draft -o model/{name}")));
     if cfg!(unix) {
         lines.push("consensus classifications.csv -o link.csv".to_owned());
         lines.push("consensus link.csv -o classifications.csv".to_owned());
@@ -69,4 +95,24 @@ fn no_command_writes_over_what_it_reads() {
         place.record(&["gold", "classifications.csv", "--least", "3", "-o", "gold.csv"]);
         place.record(&[&mix.split(' ').collect::<Vec<_>>()[..], &["training.csv"]].concat());
     }
+}
+
+/// What a command adds to the folder that it reads it makes again, and what is called like a part of it and is none.
+#[test]
+fn what_a_command_wrote_into_the_folder_that_it_reads_is_written_again() {
+    let place = project();
+    place.record(&["extract", "classifications.csv", "-o", "extracts", "--to", "csv"]);
+    crate::vision::project(&place, 24);
+    place.volary(&crate::vision::train("model", &["--epochs", "1", "--held-out", "0.3"])).is_done();
+    for _ in 0..2 {
+        for output in ["extracts/c.csv", "extracts/subjects.json"] {
+            place.record(&["consensus", "extracts", "-o", output]);
+        }
+        place.record(&["score", "model", "subjects.csv", "-o", "model/predictions.csv"]);
+        place.record(&["card", "model", "--draft"]);
+        place.record(&["card", "model", "--draft", "-o", "model/README.md"]);
+    }
+    // The folder of another training is no input.
+    let again = crate::vision::train("model", &["--epochs", "1", "--held-out", "0.3", "--fresh"]);
+    place.volary(&again).is_done();
 }

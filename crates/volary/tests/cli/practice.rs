@@ -99,3 +99,57 @@ fn a_model_is_trained_again_for_a_reason() {
     assert_eq!(bare["summary"]["not_looked_at"].as_array().unwrap().len(), 4);
     assert!(bare["summary"]["n_labels_now"].is_null(), "{bare}");
 }
+
+#[test]
+fn labels_that_are_not_those_of_the_model_are_no_reason_to_leave_it() {
+    let place = Place::new();
+    project(&place, 24);
+    place.record(&train("model", &["--epochs", "1", "--held-out", "0.3"]));
+    let line = ["advise", "model", "--today", "2127-01-01", "--labels"];
+    let ask = |more: &[&str]| place.volary(&[&line[..], more].concat());
+    ask(&["votes.csv", "--task", "T7"]).fails_with("it has no task T7; give --task one that it has: T0");
+    assert_eq!(ask(&["votes.csv", "--task", "T0", "--strict"]).code, 0);
+    // Cut in the middle of a row, as a download is.
+    let votes = place.read("votes.csv");
+    let third: Vec<&str> = votes.lines().take(24).collect();
+    place.write("cut.csv", format!("{}\ns8,T0,squ", third.join("\n")));
+    let run = ask(&["cut.csv"]);
+    run.is_done();
+    assert!(run.stdout.contains("fewer than half of the 24"), "{}", run.stdout);
+    assert!(!run.stdout.contains("no reason to train again"), "{}", run.stdout);
+    assert_eq!(ask(&["cut.csv", "--strict"]).code, 3);
+    let record = place.record(&[&line[..], &["cut.csv"]].concat());
+    assert_eq!(record["summary"]["has_few_labels"], true);
+    assert_eq!(record["problems"]["wrong number of fields"], 1);
+    assert_eq!(record["problem_examples"][0]["row"], 24, "{record:#}");
+}
+
+#[test]
+fn a_model_is_as_old_as_its_training_and_not_as_its_copy() {
+    let place = Place::new();
+    project(&place, 24);
+    place.record(&train("model", &["--epochs", "1", "--held-out", "0.3"]));
+    let age = |more: &[&str]| {
+        let line = ["advise", "model", "--today", "2026-01-31"];
+        let summary = place.record(&[&line[..], more].concat())["summary"].clone();
+        (summary["days"].as_u64(), summary["trained_by"].as_str().map(str::to_owned))
+    };
+    let mut costs: Value = serde_json::from_str(&place.read("model/cost.json")).unwrap();
+    let ended_at = costs["runs"][0]["ended_at"].as_str().unwrap();
+    let today = place.record(&["advise", "model"]);
+    assert_eq!(today["summary"]["days"], 0, "{ended_at}");
+    // The file is of today, the record is of then.
+    costs["runs"][0]["ended_at"] = "2026-01-01T12:00:00Z".into();
+    place.write("model/cost.json", costs.to_string());
+    assert_eq!(age(&[]), (Some(29), Some("record".to_owned())));
+    assert_eq!(age(&["--trained", "2026-01-29"]), (Some(2), Some("option".to_owned())));
+    costs["runs"][0]["ended_at"] = "yesterday".into();
+    place.write("model/cost.json", costs.to_string());
+    place.volary(&["advise", "model"]).fails_with("\"yesterday\" is no time; give --trained");
+    // A model of before records said it.
+    costs["runs"][0].as_object_mut().unwrap().remove("ended_at");
+    place.write("model/cost.json", costs.to_string());
+    let run = place.volary(&["advise", "model"]);
+    assert!(run.stdout.contains("by the time of its weights' file"), "{}", run.stdout);
+    assert!(run.stdout.contains("a copy of its folder looks new; give --trained"), "{}", run.stdout);
+}

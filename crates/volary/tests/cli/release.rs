@@ -142,7 +142,7 @@ fn an_opt_out_end_to_end() {
     // The consensus still holds the person's votes, and is refused.
     let more = ["--new-key", "--optouts", "optouts.toml", "--consensus", "consensus.csv"];
     place.volary(&release("cats", &more)).fails_with("consensus.csv may hold their votes");
-    let record = place.record(&release("cats", &more[1..3]));
+    let record = place.record(&release("cats", &more[..3]));
     assert_eq!(record["summary"]["n_opted_out"], 1);
     assert_eq!(record["summary"]["n_votes"], 60);
     let check = [
@@ -188,11 +188,10 @@ fn gold_and_skill_of_before_an_opt_out_stay() {
     make(&[]);
     place.record(&["optout", "add", "--user", NAMES[3], "--at", "2026-11-01"]);
     place.volary(&release("one", &gold)).fails_with("`volary gold` was not told of all of them");
-    std::fs::remove_file(place.path("cats.key")).unwrap();
     place.volary(&release("one", &skill)).fails_with("`volary consensus` was not told of all of them");
     make(&told);
     let all = [&told[..], &gold[3..], &skill[3..], &["--consensus", "consensus.csv"]].concat();
-    place.record(&release("one", &all));
+    place.record(&release("one", &[&all[..], &["--new-key"]].concat()));
     // What was made without the one is not without the next.
     place.record(&["optout", "add", "--user", NAMES[4], "--at", "2026-11-02"]);
     place.volary(&release("two", &all)).fails_with("was not told of all of them");
@@ -294,14 +293,14 @@ fn protection_that_protects_nobody_is_told() {
         .volary(&release("cats", &["--new-key", "--public-subjects", "public.csv"]))
         .fails_with("none of the subjects of --public-subjects");
     place.write("people.csv", format!("volunteer,country\n{},GB\n", NAMES[3]));
-    place.volary(&release("cats", &["--people", "people.csv"])).fails_with("and not names");
+    place.volary(&release("cats", &["--new-key", "--people", "people.csv"])).fails_with("and not names");
     // Few people with few classifications each: nobody is linked, and that is said.
     let tier_c = SETTINGS.replace("tier = \"A\"", "tier = \"C\"");
     place.write(
         "release.toml",
         tier_c.replace("[responsible]", "[privacy]\nnobody_is_public = true\n[responsible]"),
     );
-    let made = place.volary(&release("cats", &["--names", "export.csv"]));
+    let made = place.volary(&release("cats", &["--new-key", "--names", "export.csv"]));
     assert!(made.stdout.contains("tier B in all but its name"), "{}", made.stdout);
     place.record(&["release", "verify", "cats"]);
 }
@@ -320,7 +319,7 @@ fn the_projects_policy_is_the_default_and_no_other_is_followed() {
     place.write("policy.toml", "version = \"2026-12\"\n[release]\nk = 10\n");
     place.write("other.toml", "version = \"other\"\n");
     with(&["--policy", "other.toml"]).fails_with("give the one that is followed");
-    with(&[]).is_done();
+    with(&["--new-key"]).is_done();
     assert!(place.read("cats/policy.json").contains("2026-12"));
     assert!(place.read("cats.run.json").contains("\"policy\": \"2026-12\""));
 }
@@ -333,7 +332,15 @@ fn a_policy_does_not_change_in_silence() {
     place.write("silent.toml", "version = \"1\"\n[alert]\nvotes = 9\n");
     let record = place.record(&["policy", "diff", "before.toml", "after.toml"]);
     assert_eq!(record["summary"]["changes"][0]["decision"], "alert.votes");
-    place.volary(&["policy", "diff", "before.toml", "silent.toml"]).fails_with("same version");
+    // What differs is shown, and then refused.
+    let silent = place.volary(&["policy", "diff", "before.toml", "silent.toml"]);
+    silent.fails_with("1 decision differs under the same version \"1\"");
+    assert!(silent.stdout.contains("alert.votes"), "{}", silent.stdout);
+    let silent = place.volary(&["policy", "diff", "before.toml", "silent.toml", "--json"]);
+    silent.fails_with("same version");
+    let record: Value = serde_json::from_str(&silent.stdout).unwrap();
+    let change = &record["summary"]["changes"][0];
+    assert_eq!(*change, serde_json::json!({"decision": "alert.votes", "before": "8", "after": "9"}));
     // Every record says under which policy it was made.
     place.write("volary.toml", "[project]\npolicy = \"after.toml\"\n");
     let bare = place.record(&["policy", "diff", "before.toml", "after.toml"]);
@@ -401,6 +408,26 @@ fn keys_are_kept_and_mistakes_are_told() {
     place.record(&release("cats", &["--new-key"]));
     place.volary(&release("more", &["--new-key"])).fails_with("there is a key already");
     place.volary(&release("cats", &[])).fails_with("there is something already");
+    let key = place.read("cats.key");
+    // A key that a refused release made goes again, so that the same line may be typed once more; no other goes.
+    let with_key = |key: &str, more: &[&str]| {
+        let line = "release release.toml --votes extracts/votes.csv --biases biases.toml -o more --key";
+        let line: Vec<&str> = line.split(' ').chain([key]).chain(more.iter().copied()).collect();
+        place.volary(&line)
+    };
+    place.write("public.csv", "subject_id\n999999\n");
+    let more = ["--new-key", "--public-subjects", "public.csv"];
+    let why = "none of the subjects of --public-subjects";
+    for _ in 0..2 {
+        with_key("new.key", &more).fails_with(why);
+        assert!(!place.path("new.key").exists() && !place.path("more").exists());
+    }
+    with_key("cats.key", &more).fails_with("there is a key already");
+    with_key("cats.key", &more[1..]).fails_with(why);
+    assert_eq!(place.read("cats.key"), key);
+    // Nor does one come into a package that is there.
+    with_key("cats/k.key", &["--new-key"]).fails_with("does not belong in a package");
+    assert!(!place.path("cats/k.key").exists() && !place.path("more").exists());
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

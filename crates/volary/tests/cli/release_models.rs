@@ -45,7 +45,6 @@ fn a_model_leaves_with_its_card_and_without_those_who_opted_out() {
     let model = ["--model", "model", "--names", "export.csv"];
     let without_policy = release("cats", &[&model[..], &["--new-key"]].concat());
     place.volary(&without_policy).fails_with("a model leaves with its card");
-    std::fs::remove_file(place.path("cats.key")).unwrap();
     let with = [&model[..], &["--policy", "policy.toml", "--new-key"]].concat();
     place.record(&release("cats", &with));
     let verify = ["release", "verify", "cats", "--names", "export.csv", "--biases", "biases.toml"];
@@ -75,6 +74,11 @@ fn a_model_leaves_with_its_card_and_without_those_who_opted_out() {
     place
         .volary(&release("cats-2", &out))
         .fails_with("nothing says that this model learned without them");
+    // Without the runs that it stands on, the next step is its card.
+    let (kept, away) = (place.path("model/lineage.json"), place.path("away.json"));
+    std::fs::rename(&kept, &away).unwrap();
+    place.volary(&release("cats-2", &out)).fails_with("write its card first: `volary card model`");
+    std::fs::rename(&away, &kept).unwrap();
     // Made again it leaves, and whoever looks for what it went into finds the package.
     make(&["--optouts", "optouts.toml"]);
     place.record(&release("cats-2", &out));

@@ -240,7 +240,7 @@ fn what_cannot_be_trained_is_one_clear_error() {
     fails(&["--likelihood", "dirichlet"], "one answer of each volunteer");
     fails(&["--group", "night"], "the subjects have object");
     fails(&["--classes", "dragon"], "has none for what was asked");
-    fails(&["--task", "T9"], "has none for what was asked");
+    fails(&["--task", "T9"], "it has no task T9; give --task one that it has: T0");
     let instead = |name: &str, value: &'static str, more: &'static [&'static str]| {
         let mut line = train("m", more);
         let at = line.iter().position(|word| *word == name).expect("is there");

@@ -224,6 +224,11 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         "held_out": null,
         "slices": [],
     });
+    let config = trained.model.config();
+    let odd = calibration_notes(&config.classes, &config.calibration);
+    if !odd.is_empty() {
+        metrics["calibration_notes"] = json!(odd);
+    }
     if !trained.split.held_out.is_empty() {
         let split = match &found {
             Some(found) => found.judged_by(&lesson, &trained.split)?,
@@ -276,5 +281,41 @@ fn summarise(trained: &Trained, session: &mut Session) {
             )),
         }
     }
+    for odd in calibration_notes(&config.classes, &config.calibration) {
+        summary.note(&format!("note: {odd}"));
+    }
     summary.value("calibration", json!(config.calibration));
+}
+
+/// What to say of classes whose calibration is extreme; the card says it too.
+fn calibration_notes(classes: &[String], calibrations: &[Option<Calibration>]) -> Vec<String> {
+    let note = |(class, calibration): (&String, &Option<Calibration>)| {
+        let slope = calibration.filter(|c| c.is_extreme())?.slope;
+        Some(match slope > 1.0 {
+            true => format!(
+                "the calibration of {class:?} stretches the network's numbers {slope:.0} times: it says next to \
+                 nothing, or too few pictures were kept for it (--stop-share)"
+            ),
+            false => format!(
+                "the calibration of {class:?} presses the network's numbers to {slope:.3} of what they were: it is far \
+                 too sure of itself, or too few pictures were kept for it (--stop-share)"
+            ),
+        })
+    };
+    classes.iter().zip(calibrations).filter_map(note).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extreme_calibrations_are_told_class_by_class() {
+        let classes = ["a", "b", "c", "d"].map(str::to_owned);
+        let of = |slope: f64| Some(Calibration { slope, intercept: 0.5 });
+        let notes = calibration_notes(&classes, &[of(393.7), of(1.2), None, of(0.02)]);
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert!(notes[0].contains("\"a\" stretches the network's numbers 394 times"), "{}", notes[0]);
+        assert!(notes[1].contains("\"d\" presses the network's numbers to 0.020"), "{}", notes[1]);
+    }
 }

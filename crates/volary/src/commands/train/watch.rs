@@ -78,7 +78,10 @@ impl Costs {
 
     pub(super) fn note(&mut self, cost: &Cost) -> Result<()> {
         self.noted = Some(Instant::now());
-        Ok(self.before.with(cost).write(&self.path)?)
+        // The file's own time is that of the last copy; a model's age is counted from this one.
+        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let cost = Cost { ended_at: Some(now), ..cost.clone() };
+        Ok(self.before.with(&cost).write(&self.path)?)
     }
 
     /// The cost of all runs, this one as far as it is.

@@ -1,0 +1,23 @@
+//! How other programs write that a number is missing. Of a column of texts the same words are words.
+
+/// Whether a cell says that there is no number: empty, `NA` (R), `NaN` (pandas, astropy), `null` (SQL), …
+#[must_use]
+pub fn is_missing(cell: &str) -> bool {
+    const WORDS: [&str; 10] = ["", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "-", "--"];
+    let cell = cell.trim();
+    WORDS.iter().any(|word| cell.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_missing;
+
+    #[test]
+    fn words_of_other_programs() {
+        assert!(
+            ["", " ", "NA", "NaN", "nan", "n/a", "#N/A", "<NA>", "NULL", "None", "--"].map(is_missing)
+                == [true; 11]
+        );
+        assert!(["0", "inf", "NAN1", "no", "North America", "-1"].map(is_missing) == [false; 6]);
+    }
+}
