@@ -98,6 +98,11 @@ test('the search of a copy looks into ids and texts, and leaves tags out, of whi
   const { summary } = volary('slice', 'points.csv', "kind = 'merger'");
   await count(page, summary.n_selected);
   assert.equal(await page.locator('.chips code').textContent(), "subject_id contains 'MERG' or kind contains 'MERG'");
+  await page.keyboard.press('/');
+  await page.keyboard.type('g5');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => location.hash === '#/subjects/g5');
+  await page.locator('h1', { hasText: 'g5' }).waitFor();
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });

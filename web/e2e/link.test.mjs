@@ -103,6 +103,153 @@ test('what stands in an address twice is shown once, and what it names wrongly t
   await page.context().close();
 });
 
+test('the table shows what it is filtered and sorted by, and any column that is chosen', async () => {
+  const columns = (await site.api('/project')).tables[0].columns.map((one) => one.name).filter((one) => one !== 'subject_id');
+  const heads = () => page.locator('thead th').evaluateAll((all) => all.slice(1).map((one) => one.textContent.replace(/ [▲▼]$/, '').trim()));
+  const shows = async (wanted) => {
+    await page.waitForFunction((wanted) => JSON.stringify([...document.querySelectorAll('thead th')].slice(1).map((one) => one.textContent.replace(/ [▲▼]$/, '').trim())) === JSON.stringify(wanted), wanted, { timeout: 30_000 }).catch(() => {});
+    assert.deepEqual(await heads(), wanted);
+    await page.getByText(`${wanted.length} of ${columns.length} columns`, { exact: true }).waitFor();
+  };
+  const page = await open(browser, site, 'subjects');
+  await settled(page);
+  const first = columns.slice(0, 9);
+  const [far, other] = columns.slice(9).reverse();
+  assert.ok(far && other, columns.join());
+  await shows(first);
+  // One whose head is clicked stays where it is.
+  await page.getByRole('button', { name: first[3], exact: true }).click();
+  await page.waitForFunction(() => location.search.includes('sort='));
+  await shows(first);
+  await page.goto(`${site.url}subjects?sort=-${encodeURIComponent(far)}&${filtered(`${other} is not missing`)}`);
+  await shows([far, other, ...first.slice(0, 7)]);
+  const top = (await site.api('/tables/subjects/rows', { sort: `-${far}`, limit: 1, columns: [] })).rows[0].subject_id;
+  await page.waitForFunction((id) => document.querySelector('tbody tr a')?.textContent === id, top);
+  const box = (name) => page.getByRole('checkbox', { name, exact: true });
+  await page.locator('details.columns summary').click();
+  assert.ok((await box(far).isDisabled()) && (await box(far).isChecked()), 'what sorts stays');
+  await box(first[0]).uncheck();
+  await shows([far, other, ...first.slice(1, 7)]);
+  await box(first[8]).check();
+  await shows([far, other, ...first.slice(1, 7), first[8]]);
+  // With a link, and step by step back.
+  await page.reload();
+  await shows([far, other, ...first.slice(1, 7), first[8]]);
+  await page.goBack();
+  await shows([far, other, ...first.slice(1, 7)]);
+  await page.goBack();
+  await shows([far, other, ...first.slice(0, 7)]);
+  // Beside the plot as well.
+  await page.goto(`${site.url}space?renderer=cpu&thumbnails=0&column=${encodeURIComponent(far)}&sort=kind`);
+  await settled(page);
+  await page.getByRole('tab', { name: 'Table' }).click();
+  await shows(['kind', far]);
+  await page.locator('details.columns summary').click();
+  await box('n_seen').check();
+  await shows(['kind', far, 'n_seen']);
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('which question is looked at, and whose questions are asked, stands in the address', async () => {
+  const page = await open(browser, site, 'jobs');
+  // Answers of two questions, and two workflows; the rest is the server's.
+  await page.route('**/api/v1/project', async (route) => {
+    const response = await route.fetch();
+    const json = await response.json();
+    for (const column of json.tables[0].columns) if (column.name === 'consensus(ring)' || column.name === 'consensus(disk)') column.question = column.name === 'consensus(ring)' ? 'T0' : 'T1';
+    await route.fulfill({ response, json });
+  });
+  const tree = (workflow_id, text) => ({ workflow_id, title: `Workflow ${workflow_id}`, version: '1.1', is_linked: true, first: 'T0', left_out: [], questions: [{ name: 'T0', text, form: 'single', is_marking: false, answers: [{ label: 'yes' }, { label: 'no' }] }] });
+  await page.route('**/api/v1/project/questions', (route) => route.fulfill({ json: { trees: [tree('1', 'Is it round?'), tree('2', 'Is it odd?')] } }));
+  await page.goto(`${site.url}confusion`);
+  await settled(page);
+  const kinds = (question) => page.locator(`ul.kinds[data-question="${question}"]`).waitFor();
+  const questions = page.locator('section', { has: page.getByRole('heading', { name: 'Kinds of confusion' }) }).getByLabel('on');
+  const names = await questions.locator('option').allTextContents();
+  assert.deepEqual([...names].sort(), ['T0', 'T1']);
+  await kinds(names[0]);
+  await questions.selectOption(names[1]);
+  await kinds(names[1]);
+  assert.equal(await parameter(page, 'question'), names[1]);
+  await page.reload();
+  await kinds(names[1]);
+  assert.equal(await questions.inputValue(), names[1]);
+  await page.goBack();
+  await kinds(names[0]);
+  assert.equal(await questions.inputValue(), names[0]);
+  await page.goForward();
+  await kinds(names[1]);
+  await page.goto(`${site.url}classify`);
+  await page.getByText('Is it round?').waitFor();
+  const workflows = page.getByLabel('questions of');
+  await workflows.selectOption('2');
+  await page.getByText('Is it odd?').waitFor();
+  assert.equal(await parameter(page, 'workflow'), '2');
+  await page.reload();
+  await page.getByText('Is it odd?').waitFor();
+  assert.equal(await workflows.inputValue(), '2');
+  await workflows.selectOption('1');
+  await page.getByText('Is it round?').waitFor();
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press('z');
+  await page.getByText('Is it odd?').waitFor();
+  assert.equal(await workflows.inputValue(), '2');
+  // One that is not there asks nobody anything else.
+  await page.goto(`${site.url}classify?workflow=GONE`);
+  await page.getByText('Is it round?').waitFor();
+  assert.equal(await workflows.inputValue(), '');
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
+test('a region goes with a slice to other pages, and is not kept without a word', async () => {
+  const filter = 'anomaly_score > 0.3';
+  const shapes = [{ op: 'add', points: [[0.1, -3], [1, -3], [1, 1], [0.1, 1]] }];
+  const region = `region=${encodeURIComponent(`+${shapes[0].points.join(';')}`)}`;
+  const count = async (region) => (await site.api('/tables/subjects/query', { filter, region })).n_selected;
+  const [within, all] = [await count({ x: 'consensus(ring)', y: 'y', shapes }), await count()];
+  assert.ok(within > 20 && within < all, `${within} of ${all}`);
+  const address = `${site.url}confusion?x=${encodeURIComponent('consensus(ring)')}&y=y&${filtered(filter)}&${region}`;
+  const page = await open(browser, site, 'jobs');
+  await page.goto(address);
+  await selected(page, within);
+  await page.locator('[data-unkept]', { hasText: 'the region would be left out' }).waitFor();
+  await page.getByLabel('save this one as').fill('within');
+  const save = page.locator('section[aria-label="Slices that are kept"]').getByRole('button', { name: 'Save' });
+  assert.ok(await save.isDisabled());
+  await page.keyboard.press('Enter');
+  for (const name of ['On the map', 'Look at them one by one']) {
+    await page.goto(address);
+    await selected(page, within);
+    await page.getByRole('link', { name }).click();
+    await page.waitForFunction(() => location.pathname !== '/confusion');
+    await selected(page, within);
+    assert.equal(await parameter(page, 'x'), 'consensus(ring)');
+  }
+  assert.deepEqual((await site.api('/slices')).slices, []);
+  // Without it the slice is what it says, everywhere on the page, and is kept.
+  await page.goto(address);
+  await selected(page, within);
+  await page.getByText(`showing 24 of ${within.toLocaleString('en')} subjects`).waitFor();
+  await page.getByRole('button', { name: 'Remove the region' }).click();
+  await selected(page, all);
+  await page.getByText(`showing 24 of ${all.toLocaleString('en')} subjects`).waitFor();
+  assert.equal(await page.locator('[data-unkept]').count(), 0);
+  await page.getByLabel('save this one as').fill('all');
+  await save.click();
+  await page.locator('section[aria-label="Slices that are kept"]').getByRole('link', { name: 'all', exact: true }).waitFor();
+  const { slices } = await site.api('/slices');
+  assert.deepEqual(slices.map((one) => [one.name, one.filter]), [['all', filter]]);
+  // The list of subjects follows, too.
+  await page.goto(address.replace('confusion', 'subjects'));
+  await selected(page, within);
+  await page.getByRole('button', { name: 'Remove the region' }).click();
+  await selected(page, all);
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
 test('a filter that begins as a slider’s does stays, and the slider has its own', async () => {
   const own = 'consensus(ring) between 0.3 and 0.7 or n_seen > 20';
   const page = await open(browser, site, `confusion?${filtered(own)}`);

@@ -118,6 +118,9 @@ test('what a boundary loses of the tagged is told without being asked for', asyn
   const groups = [{ name: '#arc', filter: "tags has 'arc'" }, { name: '#odd', filter: "tags has 'odd'" }];
   const column = (await site.api('/project')).tables[0].columns.find((c) => c.name === 'anomaly_score');
   const slider = page.locator('section[aria-label=Threshold] input[type=range]');
+  // What a machine gave is not passed off as what people chose.
+  await page.locator('section[aria-label=Threshold]', { hasText: 'Right means: anomaly_score is above the threshold' }).waitFor();
+  assert.ok(!/volunteers chose|to be chosen/.test(await page.locator('section[aria-label=Threshold]').textContent()));
   const said = async () => {
     const threshold = column.low + ((column.high - column.low) * (Number(await slider.inputValue()) + 1)) / 20;
     const [arc, odd] = (await site.api('/tables/subjects/boundary', { quantity: 'anomaly_score', thresholds: [threshold], groups })).rows[0].groups;

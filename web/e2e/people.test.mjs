@@ -52,6 +52,12 @@ test('volunteers are told of in groups and by answer, and what skill would chang
   const shown = await page.locator('section[aria-label="By answer"] [data-agree]').evaluateAll((all) => all.map((one) => Number(one.dataset.agree)));
   assert.deepEqual(shown, classes.questions.flatMap((q) => q.classes.map((c) => c.share)));
   assert.ok(shown.length >= 3);
+  // Tasks of one name are told apart by their workflow.
+  const heads = await page.locator('section[aria-label="By answer"] tbody th').allTextContents();
+  assert.equal(new Set(heads).size, heads.length);
+  const tasks = classes.questions.map((q) => q.task);
+  const expected = classes.questions.flatMap((q) => q.classes.map((c) => `${tasks.filter((task) => task === q.task).length > 1 ? `w${q.workflow_id}.` : ''}${q.task} ${c.answer}`));
+  assert.deepEqual(heads, expected);
   const panel = page.locator('section[aria-label="What if votes counted by skill"]');
   const first = await site.api('/volunteers/what_if');
   const changed = () => panel.locator('[data-changed]').evaluateAll((all) => all.map((one) => Number(one.dataset.changed)));

@@ -375,6 +375,43 @@ test('the search finds a part of an id, a tag, a text, and leaves the keys free'
   for (const n of [0, 1, 2]) await site.api('/labels', { id: `lens-back-${n}`, subject_id: `g2${n}`, question: 'tag:lens', retracts: `lens-${n}` });
 });
 
+test('a text that is no id is sought without a fault, and an id opens its subject', async () => {
+  const page = await open(browser, site, '');
+  const errors = [];
+  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+  await settled(page);
+  const seek = async (text) => {
+    await page.keyboard.press('/');
+    await page.keyboard.type(text);
+    await page.keyboard.press('Enter');
+  };
+  await seek('merg');
+  await page.waitForFunction(() => location.search.includes('merg') && document.querySelector('tbody tr'));
+  // Nearly an id, and nothing at all.
+  await seek('G5');
+  await page.waitForFunction(() => location.search.includes('G5') && document.querySelector('tbody tr'));
+  await seek("it's");
+  await page.waitForFunction(() => document.querySelector('[data-selected]')?.getAttribute('data-selected') === '0');
+  assert.equal(await page.locator('#search').inputValue(), '');
+  await seek('g5');
+  await page.waitForFunction(() => location.pathname === '/subjects/g5');
+  await page.locator('h1', { hasText: 'g5' }).waitFor();
+  assert.deepEqual(errors, []);
+  // One of whom there is an image, and no row.
+  await page.route('**/api/v1/project', async (route) => {
+    const response = await route.fetch();
+    const json = await response.json();
+    await route.fulfill({ response, json: { ...json, n_images: json.n_images + 1 } });
+  });
+  await page.route('**/api/v1/project/subjects/lonely', (route) => route.fulfill({ json: { subject_id: 'lonely', has_image: false, has_light_curve: false, rows: {}, values: {}, tags: [] } }));
+  await page.goto(site.url);
+  await settled(page);
+  await seek('lonely');
+  await page.waitForFunction(() => location.pathname === '/subjects/lonely');
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+});
+
 test('names of commands are shown as such, without the signs around them', async () => {
   const page = await open(browser, site, '');
   for (const path of ROUTES) {

@@ -37,6 +37,7 @@ describe('a copy’s filter', () => {
       ["kind contains 'RI'", 'FTF?T'],
       ["kind has ' RING'", 'FTF?T'],
       ["kind not has 'RIN'", 'TTT?T'],
+      ["kind has '#ring'", 'FTF?T'],
       ['x is missing', 'FFTFF'],
       ['kind is not missing', 'TTTFT'],
       ['flag', 'TF?TF'],

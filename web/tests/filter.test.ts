@@ -50,6 +50,9 @@ test('a search looks into ids, tags and texts, and nothing of it cannot be decid
   const columns = [text('subject_id'), text('kind'), text('my note', 2), { name: 'x', kind: 'number', n_missing: 0 }];
   const wanted = holding("o'ring", columns, true);
   expect(wanted).toBe(`subject_id contains 'o''ring' or tags is not missing and tags contains 'o''ring' or kind contains 'o''ring' or "my note" is not missing and "my note" contains 'o''ring'`);
+  expect(holding("#o'ring", columns, true)).toBe(wanted);
+  expect(holding('#', [text('subject_id')], true)).toBe("subject_id contains '#' or tags is not missing and tags contains '#'");
+  expect(holding('#a', [text('subject_id')], false)).toBe("subject_id contains '#a'");
   // Where there are no tags nothing is asked of them; a table's own are a text like others.
   expect(holding('a', [text('subject_id')], false)).toBe("subject_id contains 'a'");
   expect(holding('a', [text('tags')], false)).toBe("subject_id contains 'a' or tags contains 'a'");

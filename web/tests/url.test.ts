@@ -36,18 +36,24 @@ describe('the address', () => {
       ],
       third: 'jd',
       sort: '-n_seen',
+      columns: ['n_seen', 'consensus(T0.Features or disk)'],
       histograms: ['a', 'b'],
       panels: ['c'],
       focus: '<script>',
+      question: 'T0 & more',
+      workflow: '101',
     };
     expect(read(write(view))).toEqual(view);
     expect(write(read(write(view)))).toBe(write(view));
   });
 
-  it('keeps the choice of no histogram, which is not the choice of nobody', () => {
+  it('keeps the choice of no histogram and of no column, which is not the choice of nobody', () => {
     expect(read(write({ ...start(), histograms: [] })).histograms).toEqual([]);
     expect(write({ ...start(), histograms: [] })).toBe('?histogram=');
     expect(read('?x=a').histograms).toBe(null);
+    expect(read(write({ ...start(), columns: [] })).columns).toEqual([]);
+    expect(write({ ...start(), columns: [] })).toBe('?column=');
+    expect(read('?x=a').columns).toBe(null);
   });
 
   it('tells pixels apart however close it looks', () => {
@@ -69,13 +75,13 @@ describe('the address', () => {
   it('begins anew where other subjects, or another order of them, are asked for', () => {
     const view: View = { ...start(), from: 100, filters: ['a > 1'] };
     for (const change of [{ filters: [] }, { order: 'low' as const }, { seed: 2 }, { colour: 'b' }, { openFirst: true }, { side: 6 }, { table: 't' }]) expect([change, changed(view, change).from]).toEqual([change, 0]);
-    for (const change of [{ beside: 'b' }, { focus: 'g1' }, { filters: ['a > 1'] }, { boundary: { column: 'a', threshold: 1 } }]) expect([change, changed(view, change).from]).toEqual([change, 100]);
+    for (const change of [{ beside: 'b' }, { focus: 'g1' }, { columns: ['b'] }, { question: 'T1' }, { workflow: '2' }, { filters: ['a > 1'] }, { boundary: { column: 'a', threshold: 1 } }]) expect([change, changed(view, change).from]).toEqual([change, 100]);
     expect(changed(view, { from: 200 }).from).toBe(200);
   });
 
   it('holds each thing once', () => {
-    const view = read('?filter=a+%3E+1&filter=b&filter=a+%3E+1&panel=p&panel=p&histogram=h&histogram=h&tag=t&tag=t&tag=u');
-    expect([view.filters, view.panels, view.histograms, view.tags]).toEqual([['a > 1', 'b'], ['p'], ['h'], ['t', 'u']]);
+    const view = read('?filter=a+%3E+1&filter=b&filter=a+%3E+1&panel=p&panel=p&histogram=h&histogram=h&tag=t&tag=t&tag=u&column=c&column=c');
+    expect([view.columns, view.filters, view.panels, view.histograms, view.tags]).toEqual([['c'], ['a > 1', 'b'], ['p'], ['h'], ['t', 'u']]);
   });
 
   it('stays in the browser where it is longer than servers take', () => {

@@ -299,9 +299,10 @@ export function truth(node: Node, of: (name: Name) => Column, nRows: number): Ui
       return texts(of(node.column), nRows, (text) => text.toLowerCase().includes(wanted), () => undefined);
     }
     case 'has': {
-      const wanted = node.text.trim().toLowerCase();
-      const isOne = (one: string) => one.trim().toLowerCase() === wanted;
-      return texts(of(node.column), nRows, (text) => text.split(';').some(isOne), () => undefined);
+      // A tag is `ring`, and is shown as `#ring`.
+      const bare = (one: string) => one.trim().replace(/^#+/, '').toLowerCase();
+      const wanted = bare(node.text);
+      return texts(of(node.column), nRows, (text) => text.split(';').some((one) => bare(one) === wanted), () => undefined);
     }
     case 'missing': {
       const column = of(node.column);

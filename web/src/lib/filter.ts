@@ -82,7 +82,9 @@ const MOST_SEARCHED = 6;
 export function holding(wanted: string, columns: readonly { name: string; kind: string; n_missing: number }[], hasTags: boolean): string {
   const isSearched = ({ name, kind }: { name: string; kind: string }) => kind === 'text' && name !== 'subject_id' && !(hasTags && name === 'tags');
   const texts = columns.filter(isSearched).slice(0, MOST_SEARCHED);
-  const has = (column: string) => `${name(column)} contains ${text(wanted)}`;
+  // A tag is `ring`, and is shown as `#ring`.
+  const sought = hasTags && wanted.length > 1 ? wanted.replace(/^#/, '') : wanted;
+  const has = (column: string) => `${name(column)} contains ${text(sought)}`;
   // Of a missing text nobody could say whether it holds; here it does not.
   const known = (column: string) => `${name(column)} is not missing and ${has(column)}`;
   const others = texts.map((one) => (one.n_missing ? known(one.name) : has(one.name)));

@@ -36,6 +36,8 @@ export interface View {
   third: string;
   /** The column by which the table of rows is sorted, with a minus where the highest come first; empty for none. */
   sort: string;
+  /** Columns of the table of rows; `null` for those that the page proposes. */
+  columns: string[] | null;
   /** Columns with a histogram; `null` for those that the page proposes. */
   histograms: string[] | null;
   /** Colour columns of further panels. */
@@ -60,7 +62,14 @@ export interface View {
   openFirst: boolean;
   /** The column whose groups are followed over the boundary; empty for none. */
   group: string;
+  /** The question whose kinds of confusion are counted; empty for the first. */
+  question: string;
+  /** The workflow whose questions are asked; empty for the subject's own. */
+  workflow: string;
 }
+
+/** Columns that somebody may put beside each other in the table of rows. */
+export const MOST_COLUMNS = 60;
 
 export const ORDERS = ['high', 'low', 'random', 'unseen', 'unsure'] as const;
 export type Order = (typeof ORDERS)[number];
@@ -83,6 +92,7 @@ export function start(): View {
     shapes: [],
     third: '',
     sort: '',
+    columns: null,
     histograms: null,
     panels: [],
     focus: '',
@@ -95,6 +105,8 @@ export function start(): View {
     from: 0,
     openFirst: false,
     group: '',
+    question: '',
+    workflow: '',
   };
 }
 
@@ -150,7 +162,11 @@ export function write(view: View): string {
   put('third', view.third, '');
   put('sort', view.sort, '');
   // None at all is a choice as well.
-  for (const column of view.histograms?.length === 0 ? [''] : (view.histograms ?? [])) out.append('histogram', column);
+  const chosen = (key: string, columns: readonly string[] | null) => {
+    for (const column of columns?.length === 0 ? [''] : (columns ?? [])) out.append(key, column);
+  };
+  chosen('column', view.columns);
+  chosen('histogram', view.histograms);
   for (const column of view.panels) out.append('panel', column);
   put('focus', view.focus, '');
   for (const tag of view.tags) out.append('tag', tag);
@@ -162,6 +178,8 @@ export function write(view: View): string {
   put('from', String(view.from), '0');
   put('open', view.openFirst ? 'first' : '', '');
   put('group', view.group, '');
+  put('question', view.question, '');
+  put('workflow', view.workflow, '');
   const text = out.toString();
   return text ? `?${text}` : '';
 }
@@ -194,6 +212,7 @@ export function read(search: string): View {
   view.shapes = from.getAll('region').map(shape).filter((s): s is Shape => s !== null);
   view.third = text('third');
   view.sort = text('sort');
+  view.columns = from.has('column') ? each('column').slice(0, MOST_COLUMNS) : null;
   view.histograms = from.has('histogram') ? each('histogram').slice(0, 8) : null;
   view.panels = each('panel').slice(0, 5);
   view.focus = text('focus');
@@ -207,6 +226,8 @@ export function read(search: string): View {
   view.from = whole('from', 0, Number.MAX_SAFE_INTEGER, 0);
   view.openFirst = text('open') === 'first';
   view.group = text('group');
+  view.question = text('question');
+  view.workflow = text('workflow');
   return view;
 }
 
