@@ -408,6 +408,10 @@ test('a text that is no id is sought without a fault, and an id opens its subjec
   await settled(page);
   await seek('lonely');
   await page.waitForFunction(() => location.pathname === '/subjects/lonely');
+  // Also where ids of others hold its own.
+  await page.route('**/api/v1/project/subjects/g', (route) => route.fulfill({ json: { subject_id: 'g', has_image: false, has_light_curve: false, rows: {}, values: {}, tags: [] } }));
+  await seek('g');
+  await page.waitForFunction(() => location.pathname === '/subjects/g');
   assert.deepEqual(page.faults, []);
   await page.context().close();
 });

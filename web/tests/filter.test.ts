@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { among, between, called, command, endsOf, holding, most, numberOf, several, without } from '../src/lib/filter';
+import { among, between, called, command, endsOf, holding, isSecond, most, numberOf, several, without } from '../src/lib/filter';
 import { parse, truth } from '../src/copy/filter';
 
 test('an answer that most gave is a filter of the language', () => {
@@ -96,4 +96,9 @@ test('two or more of some conditions, without every pair of them', () => {
   // The server takes 20,000 characters.
   const long = Array.from({ length: 32 }, (_, i) => `("consensus(w102.T1.Answer ${i})" is not missing and "consensus(w102.T1.Answer ${i})" > 0.7)`);
   expect((several(long) as string).length).toBeLessThan(16_000);
+});
+
+test('a column that carries the name of a second table is known, and an answer with parentheses is none', () => {
+  const all = ['consensus(ring)', 'consensus(ring) (other)', 'consensus(Star (point) (bright))'].map((name) => ({ name }));
+  expect(all.map((one) => isSecond(one.name, all))).toEqual([false, true, false]);
 });

@@ -82,9 +82,12 @@ impl Column {
         let different: BTreeSet<&String> = known().filter(|c| finite(c).is_some()).collect();
         let are_numbers = known().all(|c| c.parse::<f64>().is_ok() || is_missing(c));
         let number = |c: &Option<String>| c.as_ref().and_then(finite).unwrap_or(f64::NAN);
-        let values = match are_numbers && different.len() > FEW_VALUES {
-            true => Values::Numbers(cells.iter().map(number).collect()),
-            false => Values::Labels(cells),
+        let values = match (are_numbers, different.len() > FEW_VALUES) {
+            (true, true) => Values::Numbers(cells.iter().map(number).collect()),
+            (true, false) if !different.is_empty() => {
+                Values::Labels(cells.into_iter().map(|cell| cell.filter(|c| !is_missing(c))).collect())
+            }
+            _ => Values::Labels(cells),
         };
         Self { name: name.to_owned(), values }
     }
@@ -217,8 +220,34 @@ pub fn bias(
     columns: &[Column],
     params: &BiasParams,
 ) -> Result<Vec<SliceRate>, CrowdError> {
-    check(cases.len(), columns, params)?;
-    let single: Vec<Slices> = columns.iter().map(|column| slices(column, params.n_bins)).collect();
+    bias_among(cases, &(0..cases.len()).collect::<Vec<usize>>(), columns, params)
+}
+
+/// The same slices, of some of the cases only: `among` says which values of the columns theirs are. Bins are cut by all
+/// values, so that rates of all and rates of some are of one slice.
+///
+/// # Errors
+/// As [`bias`]; [`CrowdError::Length`] too where there are fewer places than cases.
+pub fn bias_among(
+    cases: &[Case],
+    among: &[usize],
+    columns: &[Column],
+    params: &BiasParams,
+) -> Result<Vec<SliceRate>, CrowdError> {
+    let n_all = columns.first().map_or(cases.len(), |column| match &column.values {
+        Values::Numbers(values) => values.len(),
+        Values::Labels(values) => values.len(),
+    });
+    check(n_all, columns, params)?;
+    if among.len() != cases.len() || among.iter().any(|&at| at >= n_all) {
+        let (actual, expected) = (among.len(), cases.len());
+        return Err(CrowdError::Length { what: "places of cases", actual, expected });
+    }
+    let some = |column: &Column| {
+        let Slices { conditions, of_case } = slices(column, params.n_bins);
+        Slices { conditions, of_case: among.iter().map(|&at| of_case[at]).collect() }
+    };
+    let single: Vec<Slices> = columns.iter().map(some).collect();
     let families = families(&single, params.together)?;
     let factorials = Factorials::up_to(cases.len());
     let of_family = |family: &Family<'_>| {

@@ -1,13 +1,13 @@
 //! From votes to everything that is said about them: one path for `consensus`, `run`, `report` and
 //! `demo`, so that their numbers are the same.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use volary_core::truth::Truth;
 use volary_core::votes::{NO_ANSWER, Vote};
-use volary_core::{ProblemKind, QuestionKind, Votes};
+use volary_core::{QuestionKind, Votes};
 use volary_crowd::skill::choose::candidates;
 use volary_crowd::skill::model::{Extras, Model, ModelConsensus, Pick, model_consensus};
 use volary_crowd::{
@@ -319,43 +319,38 @@ pub(crate) fn weights(
     Ok(Some(Weights::experience(votes, counted, &rule, &source)))
 }
 
-/// True answers that no question has are problems, and an error where there is no other.
+/// Tells of true answers that nobody gave. It may be so: nobody saw what is there. Where all are of that kind, and one
+/// is an answer in other capitals, it is not.
 ///
 /// # Errors
-/// Where none of the true answers is one that the votes could have given.
+/// Where the truth and the votes write the same answers in different ways.
 pub(crate) fn check_truth(truth: &Truth, votes: &Votes, session: &mut Session) -> Result<()> {
     let subjects: HashSet<&str> = votes.subjects.iter().map(String::as_str).collect();
-    let (mut n_known, mut odd) = (0_u64, BTreeMap::<(&str, &str), (u64, &str)>::new());
-    for (task, subject, answers) in truth.iter().filter(|(_, subject, _)| subjects.contains(subject)) {
+    let (mut n_known, mut odd) = (0_u64, BTreeMap::<(&str, &str), u64>::new());
+    for (task, _, answers) in truth.iter().filter(|(_, subject, _)| subjects.contains(subject)) {
         let asked = || votes.questions.iter().filter(|q| task.is_empty() || q.task == task);
-        if asked().next().is_none() {
-            continue;
-        }
-        for answer in answers {
-            if asked().any(|q| q.answers.contains(answer)) {
-                n_known += 1;
-            } else {
-                odd.entry((task, answer)).or_insert((0, subject)).0 += 1;
+        for answer in answers.iter().filter(|_| asked().next().is_some()) {
+            match asked().any(|q| q.answers.contains(answer)) {
+                true => n_known += 1,
+                false => *odd.entry((task, answer)).or_default() += 1,
             }
         }
     }
-    if n_known == 0
-        && let Some((task, answer)) = odd.keys().next()
-    {
+    let alike = |a: &str, b: &str| a.trim().to_lowercase() == b.trim().to_lowercase();
+    for (task, answer) in odd.keys().filter(|_| n_known == 0) {
         let asked = votes.questions.iter().filter(|q| task.is_empty() || q.task == *task);
-        let answers: BTreeSet<&str> = asked.flat_map(|q| q.answers.iter().map(String::as_str)).collect();
-        let answers: Vec<String> = answers.iter().take(8).map(|answer| format!("{answer:?}")).collect();
-        bail!(
-            "no true answer is one that the votes have: the truth says {answer:?}, and theirs are {}; write them alike \
-             in the table of the truth",
-            answers.join(", ")
-        );
+        if let Some(theirs) = asked.flat_map(|q| &q.answers).find(|theirs| alike(theirs, answer)) {
+            bail!(
+                "no true answer is one that was given: the truth says {answer:?}, and the votes {theirs:?}; write \
+                 them alike in the table of the truth"
+            );
+        }
     }
-    for ((task, answer), (n, subject)) in odd {
-        let of = if task.is_empty() { String::new() } else { format!(" of {task}") };
-        let detail =
-            format!("{answer:?} is no answer{of} ({n} times in the truth, first of subject {subject})");
-        session.problems.add(0, "answer", ProblemKind::UnknownAnswer, detail);
+    if !odd.is_empty() {
+        let shown: Vec<String> =
+            odd.iter().take(8).map(|((_, answer), n)| format!("{answer:?} ({n})")).collect();
+        let text = format!("true answers that nobody gave: {}", shown.join(", "));
+        session.summary.note(&printable(&text));
     }
     Ok(())
 }

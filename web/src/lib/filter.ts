@@ -132,3 +132,9 @@ export function among(columns: readonly string[], tags: readonly string[]): Choi
   if (tags.length) out.push({ filter: 'tags is not missing', text: 'tagged' });
   return [...out, ...tags.slice(0, MOST_TAGS).map((tag) => ({ filter: called(tag), text: `tagged ${tag}` }))];
 }
+
+/** Whether it is a second table's column of a name that a first one has: `consensus(ring) (other)`. */
+export function isSecond(column: string, all: readonly { name: string }[]): boolean {
+  const names = new Set(all.map((one) => one.name));
+  return column.endsWith(')') && [...column.matchAll(/ \(/g)].some(({ index }) => names.has(column.slice(0, index)));
+}

@@ -141,13 +141,17 @@ fn json_cells(rows: &[Value]) -> impl Iterator<Item = (String, Vec<Option<String
 
 fn batch(columns: impl Iterator<Item = (String, Vec<Option<String>>)>) -> Result<RecordBatch, String> {
     let columns = columns.map(|(name, cells)| {
-        let array = if name == "subject_id" { text(cells) } else { typed(cells) };
+        let array =
+            if name == "subject_id" { text(cells) } else { typed(cells, WORDS.contains(&&*name)) };
         (name, array, true)
     });
     RecordBatch::try_from_iter_with_nullable(columns).map_err(|e| e.to_string())
 }
 
-fn typed(cells: Vec<Option<String>>) -> ArrayRef {
+/// What people and their tasks say: `NA` among these is somebody's word.
+const WORDS: [&str; 4] = ["answer", "label", "task", "about"];
+
+fn typed(cells: Vec<Option<String>>, are_words: bool) -> ArrayRef {
     // Of a whole number every digit may count.
     let is_exact =
         |cell: &str| !cell.parse::<i128>().is_ok_and(|v| v.unsigned_abs() > u128::from(EXACT));
@@ -160,8 +164,9 @@ fn typed(cells: Vec<Option<String>>) -> ArrayRef {
     let all = |is: &dyn Fn(&String) -> bool| cells.iter().flatten().all(is);
     // `NA` is how others write that a number is missing; of a column with nothing else it is the word.
     let is_number = |cell: &String| number(cell).is_some();
-    let is_word = cells.iter().any(Option::is_some) && !cells.iter().flatten().any(is_number);
-    if !is_word && all(&|cell| is_number(cell) || is_missing(cell)) {
+    let is_none = cells.iter().any(Option::is_some) && !cells.iter().flatten().any(is_number);
+    let is_missing = |cell: &String| !are_words && is_missing(cell);
+    if !is_none && all(&|cell| is_number(cell) || is_missing(cell)) {
         Arc::new(Float64Array::from_iter(cells.iter().map(|cell| number(cell.as_ref()?))))
     } else if all(&|cell| boolean(cell).is_some()) {
         Arc::new(BooleanArray::from_iter(cells.iter().map(|cell| boolean(cell.as_ref()?))))
@@ -198,7 +203,7 @@ mod tests {
         let csv = folder.path().join("a.csv");
         std::fs::write(
             &csv,
-            "subject_id,mag,region,all,left\nNA,1.5,NA,NA,\n2,NA,EU,NA,\n3,NaN,2,NA,\nx\n",
+            "subject_id,mag,region,all,left,answer,arms\nNA,1.5,NA,NA,,1,1\n2,NA,EU,NA,,NA,None\n3,NaN,2,NA,,2,-\nx\n",
         )
         .unwrap();
         let progress = Progress::default();
@@ -208,7 +213,10 @@ mod tests {
         let mag = batch.column_by_name("mag").unwrap();
         let mag = mag.as_primitive::<arrow_array::types::Float64Type>();
         assert_eq!((mag.value(0), mag.is_null(1)), (1.5, true));
-        assert_eq!(["subject_id", "region", "all"].map(type_of), [const { DataType::Utf8 }; 3]);
+        assert_eq!(
+            ["subject_id", "region", "all", "answer", "arms"].map(type_of),
+            [const { DataType::Utf8 }; 5]
+        );
         assert_eq!(type_of("left"), DataType::Float64);
         // The row that is cut is told, and once however often the table is read.
         read_whole(&csv, &progress).unwrap();

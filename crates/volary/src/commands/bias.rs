@@ -12,7 +12,8 @@ use volary_core::truth::Truth;
 use volary_core::votes::Question;
 use volary_core::{ProblemKind, Votes};
 use volary_crowd::bias::{
-    BiasParams, Case, Column, Condition, Inherited, SliceRate, SmallSlice, Values, bias, inherited,
+    BiasParams, Case, Column, Condition, Inherited, SliceRate, SmallSlice, Values, bias, bias_among,
+    inherited,
     reversal::{Reversal, reversals},
     too_small,
 };
@@ -169,19 +170,21 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
         note("votes", "Single votes", &of_votes, &mut session);
         all.extend(of_votes.iter().map(|rate| ("votes", rate)));
     }
-    let model = match &args.scores {
+    let (crowd_there, model) = match &args.scores {
         Some(path) => {
             let scored = by_model(path, &judged, args, &mut session)?;
-            let columns: Vec<Column> = columns.iter().map(|column| column.of(&scored.places)).collect();
-            let model = bias(&scored.cases, &columns, &params)?;
+            let model = bias_among(&scored.cases, &scored.places, &columns, &params)?;
             note("model", "The model", &model, &mut session);
             // Side by side on the same subjects: a model is best asked of those that it did not learn from.
             let there: Vec<Case> = scored.places.iter().map(|&at| judged.cases[at]).collect();
-            note_inherited(&inherited(&bias(&there, &columns, &params)?, &model), &mut session);
-            model
+            let crowd = bias_among(&there, &scored.places, &columns, &params)?;
+            note_inherited(&inherited(&crowd, &model), &mut session);
+            let is_some = there.len() < judged.cases.len();
+            (if is_some { crowd } else { Vec::new() }, model)
         }
-        None => Vec::new(),
+        None => Default::default(),
     };
+    all.extend(crowd_there.iter().map(|rate| ("crowd_scored", rate)));
     all.extend(model.iter().map(|rate| ("model", rate)));
     session.rows("bias", write_bias(&args.output, &all)?);
     session.output(&args.output);

@@ -15,7 +15,7 @@ use volary_ingest::panoptes::workflows::Workflows;
 use volary_ingest::tables::TableFormat;
 use volary_ingest::{Progress, volunteer};
 
-use crate::analysis::{check_truth, read_truth};
+use crate::analysis::read_truth;
 use crate::consensus_tables::beside;
 use crate::input::{read_input, read_workflow_export};
 use crate::report::retirement as figures;
@@ -117,9 +117,6 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
     let gold = gold.as_ref().map(|p| read_truth(p, &mut session)).transpose()?;
     let workflows = args.workflows.clone().or_else(|| session.settings.input.workflows.clone());
     let votes = read_input(&args.input, &rows, workflows.as_deref(), &[], &mut session)?;
-    if let Some(truth) = &truth {
-        check_truth(truth, &votes, &mut session)?;
-    }
     let replayed = match &args.caesar {
         None => None,
         Some(path) => Some(replay_caesar(path, workflows.as_deref(), &votes, &rows, &mut session)?),

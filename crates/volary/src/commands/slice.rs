@@ -11,7 +11,7 @@ use serde_json::json;
 use volary_ingest::tables::{TableFormat, write_table};
 use volary_space::ambiguity::{self, Bounds, ClassSplit, Kind, Split};
 use volary_space::slice::region::{Op, Region, Shape};
-use volary_space::slice::{Column, Columns};
+use volary_space::slice::{Column, Columns, Table as _};
 
 use crate::session::{Session, run_json_for};
 use crate::summary::grouped;
@@ -169,9 +169,13 @@ struct Answers {
 fn by_question(table: &WholeTable, rows: &[usize]) -> BTreeMap<String, Answers> {
     let mut found: BTreeMap<String, Answers> = BTreeMap::new();
     for (name, column) in table.columns.iter() {
-        let class = name.strip_prefix("consensus(").and_then(|n| n.strip_suffix(')'));
         // A second table's column of the same name carries that table's; its answer is no other one.
-        let class = class.filter(|n| !n.contains(") ("));
+        let is_second =
+            name.match_indices(" (").any(|(at, _)| table.columns.column(&name[..at]).is_some());
+        if is_second && name.ends_with(')') {
+            continue;
+        }
+        let class = name.strip_prefix("consensus(").and_then(|n| n.strip_suffix(')'));
         let class = class.or_else(|| {
             name.strip_prefix("consensus_").filter(|n| !n.starts_with("low") && !n.starts_with("high"))
         });
@@ -180,7 +184,10 @@ fn by_question(table: &WholeTable, rows: &[usize]) -> BTreeMap<String, Answers> 
         of.names.push(class.to_owned());
         of.shares.push(rows.iter().map(|&row| values[row]).collect());
     }
-    found.retain(|_, of| of.names.len() > 1);
+    // One answer alone is confused with nothing.
+    if found.len() == 1 {
+        found.retain(|_, of| of.names.len() > 1);
+    }
     found
 }
 

@@ -240,6 +240,20 @@ fn a_model_is_judged_by_what_it_said_and_by_nothing_else() {
     };
     assert_eq!((n(&whole), n(&some)), (400, 200));
     let rate = |row: &std::collections::BTreeMap<String, String>| row["rate"].parse::<f64>().unwrap();
+    // In the slices of all, and beside the crowd's rates on the same subjects.
+    let rows = place.table("x.csv");
+    let slices = |who: &str| -> std::collections::BTreeSet<String> {
+        rows.iter().filter(|row| row["who"] == who).map(|row| row["x_label"].clone()).collect()
+    };
+    assert_eq!(slices("crowd"), slices("model"));
+    assert_eq!(slices("crowd_scored"), slices("model"));
+    let by_mag = ["--by", "mag", "--scores", "half.csv", "--least", "5", "-o", "m.csv"];
+    place.record(&[&BASE[..], &by_mag].concat());
+    let rows = place.table("m.csv");
+    let bins = |who: &str| -> std::collections::BTreeSet<String> {
+        rows.iter().filter(|row| row["who"] == who).map(|row| row["x_low"].clone()).collect()
+    };
+    assert_eq!((bins("crowd").len(), bins("model")), (5, bins("crowd")));
     for row in &some {
         let same =
             whole.iter().find(|w| w["error"] == row["error"] && w["x_label"] == row["x_label"]).unwrap();
@@ -269,16 +283,18 @@ fn a_truth_in_other_words_is_no_truth() {
             "bias" => [&BASE[..], &["--by", "sensor", "-o", "y.csv"]].concat(),
             _ => vec!["practice", "labels.csv", "--truth", "truth.csv", "-o", "y.csv"],
         };
-        place.volary(&line).fails_with("the truth says \"Bogus\", and theirs are \"bogus\", \"real\"");
+        place.volary(&line).fails_with("the truth says \"Bogus\", and the votes \"bogus\"");
     }
     let consensus = ["consensus", "labels.csv", "--truth", "truth.csv", "-o", "c.csv"];
     place.volary(&consensus).fails_with("write them alike");
     assert!(!place.path("y.csv").exists() && !place.path("c.csv").exists());
     // One that is odd is told of, and the others count.
     place.write("truth.csv", truth.replace("\n7,bogus\n", "\n7,Lens\n"));
-    let record = place.record(&[&BASE[..], &["--by", "sensor", "-o", "y.csv"]].concat());
-    let problem = record["problem_examples"][0]["detail"].as_str().unwrap();
-    assert!(problem.contains("\"Lens\"") && problem.contains("subject 7"), "{problem}");
+    let run = place.volary(&[&BASE[..], &["--by", "sensor", "-o", "y.csv", "--strict"]].concat());
+    assert!(run.code == 0 && run.stdout.contains("that nobody gave: \"Lens\" (1)"), "{}", run.stdout);
+    // Who says only what is not there says nothing that is wrong.
+    place.write("truth.csv", truth.replace("real", "bogus").replace("bogus", "nothing"));
+    place.volary(&[&BASE[..], &["--by", "sensor", "-o", "y.csv"]].concat()).is_done();
 }
 
 /// R writes `NA` where a number is missing; the column is one of numbers all the same, and a row that is cut is told of.

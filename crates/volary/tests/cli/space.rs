@@ -92,6 +92,27 @@ fn answers_to_different_questions_are_not_confused() {
     assert_eq!(summary["questions"][0]["classes"][0]["n_high"]["T0.smooth"], 1);
 }
 
+/// A second consensus is of the same answers, and an answer may have parentheses.
+#[test]
+fn a_second_consensus_does_not_compete_with_the_first() {
+    let place = Place::new();
+    let head = "workflow_id,task,subject_id,answer,n_seen,n_votes,fraction,fraction_low,fraction_high\n";
+    let table = |share: f64| {
+        let of = |id: &str| {
+            format!("w,T0,{id},Star (point) (bright),10,9,{share},0,1\nw,T0,{id},Galaxy,10,1,0.1,0,1\n")
+        };
+        format!("{head}{}{}", of("a"), of("b"))
+    };
+    place.write("first.csv", table(0.9));
+    place.write("other.csv", table(0.8));
+    for with in [&[][..], &["--with", "other.csv"]] {
+        let record = place.record(&[&["slice", "first.csv", "n_seen > 0"][..], with].concat());
+        let summary = &record["summary"];
+        assert_eq!((&summary["n_clear"], &summary["n_confused"]), (&2.into(), &0.into()), "{summary:#}");
+        assert_eq!(summary["classes"].as_array().unwrap().len(), 2);
+    }
+}
+
 #[test]
 fn a_region_of_the_page_selects_the_same_here() {
     let place = Place::new();
