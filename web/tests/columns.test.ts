@@ -19,7 +19,7 @@ describe('the columns of filters', () => {
     expect(of('not (flag) and not(n_seen > 3)')).toEqual(['flag', 'n_seen']);
     expect(of("kind = 'it''s n_seen' and gone > 1")).toEqual(['kind']);
     expect(of('seen_before > 1 or "n_seen " > 2')).toEqual([]);
-    expect(of("n_seen >> 'open")).toEqual(['n_seen']);
+    expect(of("n_seen >> 'open", 'kind is missing')).toEqual(['kind']);
   });
 });
 

@@ -1,33 +1,17 @@
 /** Which columns the table of rows shows: what it is filtered and sorted by is always seen. */
 
-import { name as written } from './filter';
+import { names, parse } from '../copy/filter';
 
-/** Names of a filter, as the language writes them; what stands in single quotes is a text and no name. */
-const WORD = '[\\p{Alphabetic}_][\\p{Alphabetic}\\p{N}_.]*';
-const NAMED = '"(?:[^"]|"")*"';
-const TEXT = "'(?:[^']|'')*'";
-const NAMES = new RegExp(`${TEXT}|(${NAMED})|(${WORD})(?:\\s*\\(\\s*(${WORD}|${NAMED}|${TEXT})\\s*\\))?`, 'gu');
-
-const bare = (text: string) => (/^["']/.test(text) ? text.slice(1, -1).replaceAll(text[0].repeat(2), text[0]) : text);
-
-/** Whether it means something by itself, so that a column of this name stands in quotes. */
-const isOfLanguage = (word: string) => /^[a-z]+$/i.test(word) && written(word) !== word;
-
-/** The columns that filters speak of, in their order. What is no column is passed over, as words of the language are. */
+/** The columns that filters speak of, in their order. What is no column, or cannot be followed, is passed over. */
 export function columnsOf(filters: readonly string[], known: ReadonlySet<string>): string[] {
-  const out = new Set<string>();
-  for (const filter of filters) {
-    for (const [, named, word, inner] of filter.matchAll(NAMES)) {
-      if (named === undefined && word === undefined) continue;
-      const of = inner === undefined ? undefined : bare(inner);
-      const whole = of === undefined ? [] : [`${word}(${of})`, `${word}_${of}`, ...(word === 'consensus' ? [of] : [])];
-      const found = whole.find((name) => known.has(name));
-      // What looks like a measure of a class may be `not (flag)`.
-      const apart = [named ?? word, inner ?? "''"].filter((one) => !one.startsWith("'") && !isOfLanguage(one)).map(bare);
-      for (const name of found === undefined ? apart : [found]) if (known.has(name)) out.add(name);
+  const of = (filter: string) => {
+    try {
+      return names(parse(filter)).flatMap((one) => one.names.find((name) => known.has(name)) ?? []);
+    } catch {
+      return [];
     }
-  }
-  return [...out];
+  };
+  return [...new Set(filters.flatMap(of))];
 }
 
 /** Columns that are proposed where nobody chose any. */

@@ -177,10 +177,11 @@ pub(crate) fn run(args: &Args, mut session: Session) -> Result<ExitCode> {
             note("model", "The model", &model, &mut session);
             // Side by side on the same subjects: a model is best asked of those that it did not learn from.
             let there: Vec<Case> = scored.places.iter().map(|&at| judged.cases[at]).collect();
-            let crowd = bias_among(&there, &scored.places, &columns, &params)?;
-            note_inherited(&inherited(&crowd, &model), &mut session);
             let is_some = there.len() < judged.cases.len();
-            (if is_some { crowd } else { Vec::new() }, model)
+            let some =
+                is_some.then(|| bias_among(&there, &scored.places, &columns, &params)).transpose()?;
+            note_inherited(&inherited(some.as_deref().unwrap_or(&crowd), &model), &mut session);
+            (some.unwrap_or_default(), model)
         }
         None => Default::default(),
     };
